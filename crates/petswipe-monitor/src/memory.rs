@@ -45,11 +45,7 @@ impl MemorySource {
 
     /// A source with periods of `resolution` that are known `lag` after they are over.
     pub fn new(resolution: Duration, lag: Duration) -> Self {
-        Self {
-            resolution,
-            lag,
-            periods: Mutex::new(HashMap::new()),
-        }
+        Self { resolution, lag, periods: Mutex::new(HashMap::new()) }
     }
 
     /// Puts in what a subject did in one period. A subject's periods must be put in by rising time.
@@ -88,14 +84,10 @@ impl MetricSource for MemorySource {
         let closed = window.closed(self.resolution, self.lag, now);
         let periods = self.periods.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(held) = periods.get(subject) else {
-            return Err(Error::NotFound {
-                what: format!("metrics of {subject}"),
-            });
+            return Err(Error::NotFound { what: format!("metrics of {subject}") });
         };
         let first = held.partition_point(|period| period.window.from < closed.from);
-        let inside = held[first..]
-            .iter()
-            .take_while(|period| closed.covers(&period.window));
+        let inside = held[first..].iter().take_while(|period| closed.covers(&period.window));
         // A gap in the middle is missing data, and a sum over it would hide that.
         let mut sum: Option<Observation> = None;
         for period in inside {

@@ -28,18 +28,13 @@ impl Default for AbortHandle {
 impl AbortHandle {
     /// A handle to give to a driver.
     pub fn new() -> Self {
-        Self {
-            sender: Arc::new(watch::Sender::new(None)),
-        }
+        Self { sender: Arc::new(watch::Sender::new(None)) }
     }
 
     /// Asks for the end. The driver turns it into an event, and the core brings the system to safety. Only the first
     /// request counts.
     pub fn abort(&self, by: impl Into<String>, reason: impl Into<String>) {
-        let request = AbortRequest {
-            by: by.into(),
-            reason: reason.into(),
-        };
+        let request = AbortRequest { by: by.into(), reason: reason.into() };
         self.sender.send_if_modified(|held| {
             let first = held.is_none();
             if first {

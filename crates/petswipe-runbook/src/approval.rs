@@ -34,20 +34,12 @@ pub struct Answer {
 impl Answer {
     /// Yes.
     pub fn yes(by: impl Into<String>) -> Self {
-        Self {
-            approved: true,
-            by: by.into(),
-            reason: String::new(),
-        }
+        Self { approved: true, by: by.into(), reason: String::new() }
     }
 
     /// No.
     pub fn no(by: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self {
-            approved: false,
-            by: by.into(),
-            reason: reason.into(),
-        }
+        Self { approved: false, by: by.into(), reason: reason.into() }
     }
 }
 
@@ -130,10 +122,7 @@ pub struct FileApprover {
 impl FileApprover {
     /// An approver that looks at `path`.
     pub fn new(path: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            path: path.into(),
-            clock,
-        }
+        Self { path: path.into(), clock }
     }
 
     fn read(&self) -> Option<Answer> {
@@ -142,16 +131,8 @@ impl FileApprover {
         let (word, reason) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
         let by = format!("file {}", self.path.display());
         match word {
-            "approve" => Some(Answer {
-                approved: true,
-                by,
-                reason: reason.trim().to_owned(),
-            }),
-            "deny" => Some(Answer {
-                approved: false,
-                by,
-                reason: reason.trim().to_owned(),
-            }),
+            "approve" => Some(Answer { approved: true, by, reason: reason.trim().to_owned() }),
+            "deny" => Some(Answer { approved: false, by, reason: reason.trim().to_owned() }),
             _ => None,
         }
     }
@@ -168,10 +149,7 @@ impl Approver for FileApprover {
             if let Some(answer) = self.read() {
                 return answer;
             }
-            let next = self
-                .clock
-                .now()
-                .saturating_add(std::time::Duration::from_secs(1));
+            let next = self.clock.now().saturating_add(std::time::Duration::from_secs(1));
             self.clock.sleep_until(next.unwrap_or(Timestamp::MAX)).await;
         }
     }

@@ -29,10 +29,7 @@ impl SystemClock {
     /// A clock that begins now.
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub fn new() -> Self {
-        Self {
-            started: Timestamp::now(),
-            anchor: tokio::time::Instant::now(),
-        }
+        Self { started: Timestamp::now(), anchor: tokio::time::Instant::now() }
     }
 }
 
@@ -44,9 +41,7 @@ impl Default for SystemClock {
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        self.started
-            .saturating_add(self.anchor.elapsed())
-            .unwrap_or(Timestamp::MAX)
+        self.started.saturating_add(self.anchor.elapsed()).unwrap_or(Timestamp::MAX)
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]

@@ -107,12 +107,7 @@ pub struct Halted<R: Runbook> {
 
 impl<R: Runbook> Halted<R> {
     fn early(error: Error) -> Self {
-        Self {
-            error,
-            operation: None,
-            left: None,
-            touched: false,
-        }
+        Self { error, operation: None, left: None, touched: false }
     }
 
     fn describe(&self) -> String {
@@ -130,11 +125,7 @@ impl<R: Runbook> Driver<R> {
     /// A driver that keeps its history in `journal` and acts through `performer`. Nobody approves, nobody looks on,
     /// no lease is needed, time is the system's, until the methods below say otherwise.
     pub fn new(journal: Arc<dyn Journal>, performer: Arc<dyn Performer<R>>) -> Self {
-        Self::with_clock(
-            Arc::new(Journaled(journal)),
-            performer,
-            Arc::new(SystemClock::new()),
-        )
+        Self::with_clock(Arc::new(Journaled(journal)), performer, Arc::new(SystemClock::new()))
     }
 
     /// A driver with a log and a clock of one's own; it needs no tokio runtime if they do not.
@@ -203,9 +194,7 @@ impl<R: Runbook> Driver<R> {
                 operation: history.opening.operation,
             }));
         }
-        let mut run = Run::acquire(self, &operation, Fence(1))
-            .await
-            .map_err(Halted::early)?;
+        let mut run = Run::acquire(self, &operation, Fence(1)).await.map_err(Halted::early)?;
         let opening = Opening {
             operation: operation.clone(),
             plan: plan.clone(),
@@ -217,10 +206,7 @@ impl<R: Runbook> Driver<R> {
             run.release().await;
             return Err(Halted::early(error));
         }
-        run.enter(History {
-            opening,
-            records: Vec::new(),
-        });
+        run.enter(History { opening, records: Vec::new() });
         run.drive().await
     }
 
@@ -238,22 +224,12 @@ impl<R: Runbook> Driver<R> {
         };
         if let Some(outcome) = history.outcome().cloned() {
             let state = history.state();
-            let Opening {
-                operation, plan, ..
-            } = history.opening;
-            return Ok(Completed {
-                operation,
-                plan,
-                outcome,
-                state,
-                already: true,
-            });
+            let Opening { operation, plan, .. } = history.opening;
+            return Ok(Completed { operation, plan, outcome, state, already: true });
         }
         let operation = history.opening.operation.clone();
         let fence = Fence(history.fence().0 + 1);
-        let mut run = Run::acquire(self, &operation, fence)
-            .await
-            .map_err(Halted::early)?;
+        let mut run = Run::acquire(self, &operation, fence).await.map_err(Halted::early)?;
         run.enter(history);
         run.resume().await
     }

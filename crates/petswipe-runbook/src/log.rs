@@ -48,27 +48,20 @@ impl<R: Runbook> History<R> {
 
     /// How it ended, if it did.
     pub fn outcome(&self) -> Option<&R::Outcome> {
-        self.records
-            .iter()
-            .rev()
-            .find_map(|recorded| match &recorded.event {
-                crate::Event::Finished { outcome } => Some(outcome),
-                _ => None,
-            })
+        self.records.iter().rev().find_map(|recorded| match &recorded.event {
+            crate::Event::Finished { outcome } => Some(outcome),
+            _ => None,
+        })
     }
 
     /// The time of the last record.
     pub fn last_at(&self) -> Timestamp {
-        self.records
-            .last()
-            .map_or(self.opening.at, |recorded| recorded.at)
+        self.records.last().map_or(self.opening.at, |recorded| recorded.at)
     }
 
     /// The highest fence that wrote to it.
     pub fn fence(&self) -> Fence {
-        self.records
-            .last()
-            .map_or(self.opening.fence, |recorded| recorded.fence)
+        self.records.last().map_or(self.opening.fence, |recorded| recorded.fence)
     }
 }
 
@@ -143,17 +136,9 @@ impl<R: Runbook> EventLog<R> for Journaled {
         for record in rest {
             let event = serde_json::from_str(record.payload.get())
                 .map_err(|error| corrupt(record, error))?;
-            events.push(Recorded {
-                seq: record.seq,
-                at: record.at,
-                fence: record.fence,
-                event,
-            });
+            events.push(Recorded { seq: record.seq, at: record.at, fence: record.fence, event });
         }
-        Ok(Some(History {
-            opening,
-            records: events,
-        }))
+        Ok(Some(History { opening, records: events }))
     }
 
     async fn open(&self, opening: &Opening<R>) -> Result<(), Error> {
@@ -165,12 +150,7 @@ impl<R: Runbook> EventLog<R> for Journaled {
             plan: encode("the plan", &opening.plan)?,
         };
         let payload = encode("the first record", &line)?;
-        let record = Record {
-            seq: 0,
-            at: opening.at,
-            fence: opening.fence,
-            payload,
-        };
+        let record = Record { seq: 0, at: opening.at, fence: opening.fence, payload };
         self.0.append(0, &[record], Durability::Durable).await
     }
 
@@ -209,10 +189,7 @@ fn check_kind<R: Runbook>(journal: &str, line: &OpeningLine) -> Result<(), Error
             journal: journal.to_owned(),
             expected: format!("a {} operation", R::KIND),
             found: format!("the {} operation {}", line.kind, line.operation),
-            remedy: format!(
-                "resume it with the tool for {}, or name another journal",
-                line.kind
-            ),
+            remedy: format!("resume it with the tool for {}, or name another journal", line.kind),
         });
     }
     if line.version != R::VERSION {
@@ -220,10 +197,7 @@ fn check_kind<R: Runbook>(journal: &str, line: &OpeningLine) -> Result<(), Error
             journal: journal.to_owned(),
             expected: format!("version {} of {}", R::VERSION, R::KIND),
             found: format!("operation {} of version {}", line.operation, line.version),
-            remedy: format!(
-                "resume it with the release that wrote version {}",
-                line.version
-            ),
+            remedy: format!("resume it with the release that wrote version {}", line.version),
         });
     }
     Ok(())

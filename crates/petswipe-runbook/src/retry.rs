@@ -42,10 +42,6 @@ impl Retry {
             return None;
         }
         let doublings = failed.saturating_sub(1).min(31);
-        Some(
-            self.first_wait
-                .saturating_mul(1 << doublings)
-                .min(self.longest_wait),
-        )
+        Some(self.first_wait.saturating_mul(1 << doublings).min(self.longest_wait))
     }
 }

@@ -63,6 +63,12 @@ pub enum Decision<E, O> {
     WaitUntil(Timestamp),
     /// Wait for what is under way; everything under way has a deadline of its own.
     WaitForEvent,
+    /// Stop here without an end: nothing more can be done until a person has mended something. The operation keeps
+    /// its journal, and resuming it goes on.
+    Suspend {
+        /// What has to be mended, and what state the system is in meanwhile.
+        why: String,
+    },
     /// It is over.
     Finish(O),
 }
@@ -82,20 +88,12 @@ pub struct Step<E> {
 impl<E> Step<E> {
     /// A change: it is never interrupted.
     pub fn change(effect: E, timeout: Duration) -> Self {
-        Self {
-            effect,
-            timeout,
-            interruptible: false,
-        }
+        Self { effect, timeout, interruptible: false }
     }
 
     /// An observation: it is dropped when the operation is aborted.
     pub fn observation(effect: E, timeout: Duration) -> Self {
-        Self {
-            effect,
-            timeout,
-            interruptible: true,
-        }
+        Self { effect, timeout, interruptible: true }
     }
 }
 
@@ -138,6 +136,11 @@ pub enum Event<E, T, O> {
         /// What they said.
         answer: Answer,
     },
+    /// Nobody answered before the deadline of the question.
+    Unanswered {
+        /// The key of the question.
+        key: String,
+    },
     /// Somebody wants the operation to end and leave things safe.
     AbortRequested {
         /// Who.
@@ -171,10 +174,7 @@ pub struct Failure {
 impl Failure {
     /// A failure of `kind`.
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-        }
+        Self { kind, message: message.into() }
     }
 }
 
@@ -236,9 +236,7 @@ pub struct InFlight<E> {
 
 impl<E> Default for InFlight<E> {
     fn default() -> Self {
-        Self {
-            effects: Vec::new(),
-        }
+        Self { effects: Vec::new() }
     }
 }
 

@@ -71,10 +71,7 @@ impl Default for AbsolutePolicy {
         Self {
             error_rate: 0.05,
             client_error_rate: Some(0.25),
-            latency: vec![LatencyLimit {
-                quantile: 0.99,
-                limit: Duration::from_millis(1000),
-            }],
+            latency: vec![LatencyLimit { quantile: 0.99, limit: Duration::from_millis(1000) }],
             cpu: None,
             memory: None,
             unhealthy_targets: None,
@@ -103,20 +100,12 @@ impl AbsolutePolicy {
             if let Some(limit) = limit
                 && !(limit.is_finite() && limit > 0.0)
             {
-                return Err(Error::invalid(
-                    field,
-                    limit,
-                    "a positive share, 0.85 for 85 %",
-                ));
+                return Err(Error::invalid(field, limit, "a positive share, 0.85 for 85 %"));
             }
         }
         for LatencyLimit { quantile, limit } in &self.latency {
             if !(*quantile > 0.0 && *quantile <= 1.0) {
-                return Err(Error::invalid(
-                    "latency quantile",
-                    quantile,
-                    "above 0 and at most 1",
-                ));
+                return Err(Error::invalid("latency quantile", quantile, "above 0 and at most 1"));
             }
             if limit.is_zero() {
                 return Err(Error::invalid("latency limit", "0", "a positive time"));
@@ -197,9 +186,7 @@ impl AbsolutePolicy {
             }
         }
         if let Some(limit) = self.unhealthy_targets {
-            let all = seen
-                .targets
-                .map_or(0, |targets| targets.healthy + targets.unhealthy);
+            let all = seen.targets.map_or(0, |targets| targets.healthy + targets.unhealthy);
             let unhealthy = seen.targets.map(|targets| f64::from(targets.unhealthy));
             let metric = ("unhealthy targets", "targets", 1.0);
             findings.push(self.finding(
@@ -235,13 +222,6 @@ impl Gate for AbsolutePolicy {
 
 /// The last `lookback` of a step.
 pub(super) fn recent(step: &Step, lookback: Duration) -> Window {
-    let from = step
-        .now
-        .saturating_sub(lookback)
-        .unwrap_or(Timestamp::MIN)
-        .max(step.started);
-    Window {
-        from,
-        to: step.now.max(from),
-    }
+    let from = step.now.saturating_sub(lookback).unwrap_or(Timestamp::MIN).max(step.started);
+    Window { from, to: step.now.max(from) }
 }

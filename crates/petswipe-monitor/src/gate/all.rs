@@ -18,11 +18,7 @@ impl All {
 
 impl Gate for All {
     fn name(&self) -> String {
-        self.0
-            .iter()
-            .map(|gate| gate.name())
-            .collect::<Vec<_>>()
-            .join(" and ")
+        self.0.iter().map(|gate| gate.name()).collect::<Vec<_>>().join(" and ")
     }
 
     fn windows(&self, step: &Step) -> Vec<Window> {
@@ -37,25 +33,14 @@ impl Gate for All {
         for (index, gate) in self.0.iter().enumerate() {
             let (mine, others) = rest.split_at(gate.windows(step).len().min(rest.len()));
             rest = others;
-            let held = carried
-                .0
-                .get(index)
-                .cloned()
-                .map(Carried)
-                .unwrap_or_default();
+            let held = carried.0.get(index).cloned().map(Carried).unwrap_or_default();
             let judged = gate.judge(step, mine, &held);
             states.push(judged.carried.0);
             let idle = judged.verdict.evidence();
             let idle = !idle.is_empty()
-                && idle
-                    .iter()
-                    .all(|finding| finding.result == FindingResult::Ignored);
+                && idle.iter().all(|finding| finding.result == FindingResult::Ignored);
             match judged.verdict {
-                Verdict::Inconclusive {
-                    why,
-                    missing,
-                    evidence,
-                } => {
+                Verdict::Inconclusive { why, missing, evidence } => {
                     findings.extend(evidence);
                     if !idle {
                         unsure.get_or_insert((why, missing));
@@ -67,11 +52,9 @@ impl Gate for All {
             }
         }
         let combined = match (verdict(findings), unsure) {
-            (Verdict::Pass { evidence }, Some((why, missing))) => Verdict::Inconclusive {
-                why,
-                missing,
-                evidence,
-            },
+            (Verdict::Pass { evidence }, Some((why, missing))) => {
+                Verdict::Inconclusive { why, missing, evidence }
+            }
             (combined, _) => combined,
         };
         Judgement {

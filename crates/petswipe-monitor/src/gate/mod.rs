@@ -120,17 +120,12 @@ impl Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |findings: &mut dyn Iterator<Item = &Finding>| {
-            findings
-                .map(Finding::to_string)
-                .collect::<Vec<_>>()
-                .join("; ")
+            findings.map(Finding::to_string).collect::<Vec<_>>().join("; ")
         };
         match self {
             Self::Pass { evidence } => write!(f, "pass: {}", list(&mut evidence.iter())),
             Self::Fail { evidence } => {
-                let mut broken = evidence
-                    .iter()
-                    .filter(|f| f.result == FindingResult::Broken);
+                let mut broken = evidence.iter().filter(|f| f.result == FindingResult::Broken);
                 write!(f, "fail: {}", list(&mut broken))
             }
             Self::Inconclusive { why, .. } => write!(f, "inconclusive: {why}"),
@@ -171,20 +166,10 @@ pub enum FindingResult {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            metric,
-            value,
-            limit,
-            unit,
-            samples,
-            ..
-        } = self;
+        let Self { metric, value, limit, unit, samples, .. } = self;
         match value {
             Some(value) => {
-                write!(
-                    f,
-                    "{metric} {value:.2} {unit} (limit {limit:.2} {unit}, {samples} samples)"
-                )
+                write!(f, "{metric} {value:.2} {unit} (limit {limit:.2} {unit}, {samples} samples)")
             }
             None => write!(f, "{metric} unknown (limit {limit:.2} {unit})"),
         }
@@ -228,10 +213,7 @@ pub async fn observe_and_judge(
                 Some(subject) => Some(observe(source, subject, window, step).await?),
                 None => None,
             };
-            Ok::<_, Error>(Comparison {
-                candidate,
-                reference,
-            })
+            Ok::<_, Error>(Comparison { candidate, reference })
         };
         match read.await {
             Ok(comparison) => seen.push(comparison),
@@ -262,10 +244,7 @@ async fn observe(
     if about_the_step && observation.subject == *subject {
         Ok(observation)
     } else {
-        Ok(Observation::missing(
-            subject.clone(),
-            Window::empty(window.from),
-        ))
+        Ok(Observation::missing(subject.clone(), Window::empty(window.from)))
     }
 }
 
@@ -276,10 +255,7 @@ fn covered(step: &Step, seen: &[Comparison]) -> Window {
     let Some(first) = filled.next() else {
         return Window::empty(step.started);
     };
-    filled.fold(first, |a, b| Window {
-        from: a.from.min(b.from),
-        to: a.to.max(b.to),
-    })
+    filled.fold(first, |a, b| Window { from: a.from.min(b.from), to: a.to.max(b.to) })
 }
 
 /// Turns findings into a verdict: broken ones fail, else missing ones are inconclusive, else it passes if anything held.
@@ -294,29 +270,16 @@ fn verdict(mut evidence: Vec<Finding>) -> Verdict {
     }
     let missing = of(&evidence, FindingResult::Missing);
     if !missing.is_empty() {
-        let first = evidence
-            .iter()
-            .find(|finding| finding.result == FindingResult::Missing);
+        let first = evidence.iter().find(|finding| finding.result == FindingResult::Missing);
         let why = first.map_or_else(String::new, |finding| match finding.value {
-            Some(_) => format!(
-                "{} rests on only {} samples",
-                finding.metric, finding.samples
-            ),
+            Some(_) => format!("{} rests on only {} samples", finding.metric, finding.samples),
             None => format!("{} is not known", finding.metric),
         });
-        return Verdict::Inconclusive {
-            why,
-            missing,
-            evidence,
-        };
+        return Verdict::Inconclusive { why, missing, evidence };
     }
     if of(&evidence, FindingResult::Holds).is_empty() {
         let why = "nothing was measured".to_owned();
-        return Verdict::Inconclusive {
-            why,
-            missing: vec!["all metrics".to_owned()],
-            evidence,
-        };
+        return Verdict::Inconclusive { why, missing: vec!["all metrics".to_owned()], evidence };
     }
     Verdict::Pass { evidence }
 }

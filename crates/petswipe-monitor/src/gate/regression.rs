@@ -47,18 +47,10 @@ impl LatencyRegression {
     /// [`Error::InvalidPolicy`] with the field, its value and what is allowed.
     pub fn validated(self) -> Result<Self, Error> {
         if !(self.quantile > 0.0 && self.quantile <= 1.0) {
-            return Err(Error::invalid(
-                "regression quantile",
-                self.quantile,
-                "above 0, at most 1",
-            ));
+            return Err(Error::invalid("regression quantile", self.quantile, "above 0, at most 1"));
         }
         if !(self.ratio.is_finite() && self.ratio > 1.0) {
-            return Err(Error::invalid(
-                "regression ratio",
-                self.ratio,
-                "a number above 1",
-            ));
+            return Err(Error::invalid("regression ratio", self.ratio, "a number above 1"));
         }
         if self.minimum_requests == 0 {
             return Err(Error::invalid("minimum requests", 0, "at least 1"));
@@ -87,10 +79,7 @@ impl Gate for LatencyRegression {
     fn judge(&self, step: &Step, seen: &[Comparison], carried: &Carried) -> Judgement {
         let finding = seen.first().map(|seen| {
             let candidate = seen.candidate.latency.as_ref();
-            let reference = seen
-                .reference
-                .as_ref()
-                .and_then(|seen| seen.latency.as_ref());
+            let reference = seen.reference.as_ref().and_then(|seen| seen.latency.as_ref());
             let (value, beside) = (self.of(candidate), self.of(reference));
             let limit = beside.map(|beside| beside.mul_f64(self.ratio).max(beside + self.slack));
             let result = match (value, limit) {

@@ -94,11 +94,7 @@ impl<'a, R: Runbook> Run<'a, R> {
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        self.driver
-            .clock
-            .now()
-            .saturating_add(self.ahead)
-            .unwrap_or(Timestamp::MAX)
+        self.driver.clock.now().saturating_add(self.ahead).unwrap_or(Timestamp::MAX)
     }
 
     /// Takes in what the journal has.
@@ -119,10 +115,7 @@ impl<'a, R: Runbook> Run<'a, R> {
     }
 
     pub(super) async fn resume(mut self) -> Result<Completed<R>, Halted<R>> {
-        let resumed = Event::Resumed {
-            holder: self.driver.holder.clone(),
-            fence: self.fence,
-        };
+        let resumed = Event::Resumed { holder: self.driver.holder.clone(), fence: self.fence };
         match self.record(vec![resumed], Durability::Durable).await {
             Ok(()) => self.drive().await,
             Err(error) => Err(self.halt(error)),
@@ -192,10 +185,14 @@ impl<'a, R: Runbook> Run<'a, R> {
                 Decision::WaitForEvent => self.wait(None).await?,
                 // What is under way is let come to its end, so that nothing happens after the end is recorded.
                 Decision::Finish(_) if !self.tasks.no_effects() => self.wait(None).await?,
+                Decision::Suspend { .. } if !self.tasks.no_effects() => self.wait(None).await?,
+                Decision::Suspend { why } => {
+                    // Whoever mends it may want to do so with another tool; the journal keeps the operation.
+                    self.release().await;
+                    return Err(Error::Suspended { why });
+                }
                 Decision::Finish(outcome) => {
-                    let finished = Event::Finished {
-                        outcome: outcome.clone(),
-                    };
+                    let finished = Event::Finished { outcome: outcome.clone() };
                     self.record(vec![finished], Durability::Durable).await?;
                     return Ok(outcome);
                 }
@@ -211,11 +208,7 @@ impl<'a, R: Runbook> Run<'a, R> {
             let id = EffectId(self.next_effect);
             self.next_effect += 1;
             let deadline = now.saturating_add(step.timeout).unwrap_or(Timestamp::MAX);
-            intents.push(Event::Intended {
-                id,
-                effect: step.effect.clone(),
-                deadline,
-            });
+            intents.push(Event::Intended { id, effect: step.effect.clone(), deadline });
             begun.push((id, deadline, step));
         }
         self.record(intents, Durability::Durable).await?;
@@ -230,16 +223,13 @@ impl<'a, R: Runbook> Run<'a, R> {
             };
             let effect = step.effect;
             let work = async move { driver.performer.perform(&context, &effect).await };
-            self.tasks
-                .start(id, deadline, step.interruptible, Box::pin(work));
+            self.tasks.start(id, deadline, step.interruptible, Box::pin(work));
         }
         Ok(())
     }
 
     async fn ask(&mut self, question: Question) -> Result<(), Error> {
-        let asked = Event::Asked {
-            question: question.clone(),
-        };
+        let asked = Event::Asked { question: question.clone() };
         self.record(vec![asked], Durability::Durable).await?;
         let driver = self.driver;
         let (key, deadline) = (question.key.clone(), question.deadline);
@@ -250,10 +240,7 @@ impl<'a, R: Runbook> Run<'a, R> {
 
     async fn record_abort(&mut self, request: AbortRequest) -> Result<(), Error> {
         self.abort_recorded = true;
-        let mut events = vec![Event::AbortRequested {
-            by: request.by,
-            reason: request.reason,
-        }];
+        let mut events = vec![Event::AbortRequested { by: request.by, reason: request.reason }];
         for id in self.tasks.interrupt() {
             let failure = Failure::new(FailureKind::Interrupted, "dropped because of the abort");
             events.push(Event::Failed { id, failure });
@@ -272,16 +259,13 @@ impl<'a, R: Runbook> Run<'a, R> {
                 })
             }
             Woken::Settled(id, Ok(output)) => {
-                self.record(vec![Event::Succeeded { id, output }], Durability::Buffered)
-                    .await
+                self.record(vec![Event::Succeeded { id, output }], Durability::Buffered).await
             }
             Woken::Settled(id, Err(failure)) => {
-                self.record(vec![Event::Failed { id, failure }], Durability::Buffered)
-                    .await
+                self.record(vec![Event::Failed { id, failure }], Durability::Buffered).await
             }
             Woken::Answered(key, answer) => {
-                self.record(vec![Event::Answered { key, answer }], Durability::Durable)
-                    .await
+                self.record(vec![Event::Answered { key, answer }], Durability::Durable).await
             }
             Woken::Abort(request) => self.record_abort(request).await,
             Woken::Renewed(Ok(lease)) => {
@@ -291,24 +275,20 @@ impl<'a, R: Runbook> Run<'a, R> {
             Woken::Renewed(Err(error @ Error::LeaseLost { .. })) => Err(error),
             Woken::Renewed(Err(_)) => {
                 // The store may be back before the lease ends; `check_lease` stops us if not.
-                let terms_ttl = self
-                    .lease
-                    .as_ref()
-                    .map_or(Duration::ZERO, |lease| lease.ttl);
+                let terms_ttl = self.lease.as_ref().map_or(Duration::ZERO, |lease| lease.ttl);
                 self.renew_at = after(self.driver.clock.now(), terms_ttl / 10);
                 Ok(())
             }
             Woken::Time => {
-                let expired = self.tasks.expire(self.now());
-                if expired.is_empty() {
+                let now = self.now();
+                let failed = |(id, failure)| Event::Failed { id, failure };
+                let mut events: Vec<_> = self.tasks.expire(now).into_iter().map(failed).collect();
+                let unanswered = self.tasks.unanswered(now).into_iter();
+                events.extend(unanswered.map(|key| Event::Unanswered { key }));
+                if events.is_empty() {
                     return Ok(());
                 }
-                let failed = |(id, failure)| Event::Failed { id, failure };
-                self.record(
-                    expired.into_iter().map(failed).collect(),
-                    Durability::Buffered,
-                )
-                .await
+                self.record(events, Durability::Buffered).await
             }
         }
     }
@@ -369,12 +349,7 @@ impl<'a, R: Runbook> Run<'a, R> {
         let mut batch = Vec::with_capacity(events.len());
         for event in events {
             let seq = self.next_seq + batch.len() as u64;
-            batch.push(Recorded {
-                seq,
-                at,
-                fence: self.fence,
-                event,
-            });
+            batch.push(Recorded { seq, at, fence: self.fence, event });
         }
         self.driver.log.append(&batch, durability).await?;
         self.next_seq += batch.len() as u64;
@@ -408,9 +383,7 @@ impl<'a, R: Runbook> Run<'a, R> {
         }
         if self.renewal.is_none() && now >= self.renew_at {
             let lease = lease.clone();
-            self.renewal = Some(Box::pin(
-                async move { terms.store.renew(&lease, now).await },
-            ));
+            self.renewal = Some(Box::pin(async move { terms.store.renew(&lease, now).await }));
         }
         Ok(())
     }
@@ -421,9 +394,7 @@ fn after(time: Timestamp, wait: Duration) -> Timestamp {
 }
 
 fn stuck(why: &str) -> Error {
-    Error::Stuck {
-        why: why.to_owned(),
-    }
+    Error::Stuck { why: why.to_owned() }
 }
 
 fn not_entered() -> Error {

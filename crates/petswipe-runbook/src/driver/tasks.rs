@@ -33,10 +33,7 @@ pub(super) struct Tasks<'a, T> {
 
 impl<'a, T> Tasks<'a, T> {
     pub(super) fn new() -> Self {
-        Self {
-            effects: Vec::new(),
-            questions: Vec::new(),
-        }
+        Self { effects: Vec::new(), questions: Vec::new() }
     }
 
     pub(super) fn start(
@@ -46,21 +43,12 @@ impl<'a, T> Tasks<'a, T> {
         interruptible: bool,
         work: Boxed<'a, Result<T, Failure>>,
     ) {
-        self.effects.push(Task {
-            id,
-            deadline,
-            interruptible,
-            work,
-        });
+        self.effects.push(Task { id, deadline, interruptible, work });
     }
 
     pub(super) fn ask(&mut self, key: String, deadline: Timestamp, answer: Boxed<'a, Answer>) {
         self.questions.retain(|asking| asking.key != key);
-        self.questions.push(Asking {
-            key,
-            deadline,
-            answer,
-        });
+        self.questions.push(Asking { key, deadline, answer });
     }
 
     pub(super) fn no_effects(&self) -> bool {
@@ -74,9 +62,7 @@ impl<'a, T> Tasks<'a, T> {
     /// The earliest time at which something under way is over even without an answer.
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
         let effects = self.effects.iter().map(|task| task.deadline);
-        effects
-            .chain(self.questions.iter().map(|asking| asking.deadline))
-            .min()
+        effects.chain(self.questions.iter().map(|asking| asking.deadline)).min()
     }
 
     /// Drops what may be dropped half-way, and gives its numbers.
@@ -92,9 +78,21 @@ impl<'a, T> Tasks<'a, T> {
         dropped
     }
 
+    /// Drops the questions whose time is up, and gives their keys.
+    pub(super) fn unanswered(&mut self, now: Timestamp) -> Vec<String> {
+        let mut expired = Vec::new();
+        self.questions.retain(|asking| {
+            let late = asking.deadline <= now;
+            if late {
+                expired.push(asking.key.clone());
+            }
+            !late
+        });
+        expired
+    }
+
     /// Drops the effects whose time is up, and gives what that means for them.
     pub(super) fn expire(&mut self, now: Timestamp) -> Vec<(EffectId, Failure)> {
-        self.questions.retain(|asking| asking.deadline > now);
         let mut expired = Vec::new();
         self.effects.retain(|task| {
             let late = task.deadline <= now;

@@ -27,12 +27,7 @@ struct State {
 impl SimClock {
     /// A clock that shows `now`.
     pub fn new(now: Timestamp) -> Self {
-        Self {
-            state: Mutex::new(State {
-                now,
-                waits: BinaryHeap::new(),
-            }),
-        }
+        Self { state: Mutex::new(State { now, waits: BinaryHeap::new() }) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

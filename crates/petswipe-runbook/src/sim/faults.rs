@@ -98,9 +98,7 @@ impl Dice {
             return false;
         }
         let spend = |left: u32| left.checked_sub(1);
-        self.faults_left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend)
-            .is_ok()
+        self.faults_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend).is_ok()
     }
 }
 
@@ -126,10 +124,7 @@ impl<R: Runbook, W: World<R>> Faulty<R, W> {
     }
 
     pub(super) fn broken(&self) -> Option<String> {
-        self.broken
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.broken.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn act(&self, context: &EffectContext, effect: &R::Effect) -> Result<R::Output, Failure> {
@@ -140,10 +135,7 @@ impl<R: Runbook, W: World<R>> Faulty<R, W> {
             ));
         }
         let performed = &self.performed;
-        performed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push((context.id, effect.clone()));
+        performed.lock().unwrap_or_else(PoisonError::into_inner).push((context.id, effect.clone()));
         let answer = self.world.perform(context, effect).await;
         if let Err(broken) = self.world.check() {
             self.break_promise(broken);
@@ -164,22 +156,14 @@ impl<R: Runbook, W: World<R>> Performer<R> for Faulty<R, W> {
             self.frozen.store(true, Ordering::Relaxed);
             let frozen = || self.frozen.load(Ordering::Relaxed);
             std::future::poll_fn(|_| {
-                if frozen() {
-                    std::task::Poll::Pending
-                } else {
-                    std::task::Poll::Ready(())
-                }
+                if frozen() { std::task::Poll::Pending } else { std::task::Poll::Ready(()) }
             })
             .await;
         }
         if !self.faults.latency.is_zero() {
             let most = self.faults.latency.as_micros() as u64;
             let takes = Duration::from_micros(self.dice.with(|random| random.u64(0..=most)));
-            let end = self
-                .clock
-                .now()
-                .saturating_add(takes)
-                .unwrap_or(jiff::Timestamp::MAX);
+            let end = self.clock.now().saturating_add(takes).unwrap_or(jiff::Timestamp::MAX);
             self.clock.sleep_until(end).await;
         }
         let transient = |message: &str| Err(Failure::new(FailureKind::Transient, message));

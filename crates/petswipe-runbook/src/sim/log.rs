@@ -83,17 +83,11 @@ impl<R: Runbook> SimLog<R> {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.state()
-            .history
-            .as_ref()
-            .map_or(0, |history| history.records.len())
+        self.state().history.as_ref().map_or(0, |history| history.records.len())
     }
 
     pub(super) fn operation(&self) -> Option<OperationId> {
-        self.state()
-            .history
-            .as_ref()
-            .map(|history| history.opening.operation.clone())
+        self.state().history.as_ref().map(|history| history.opening.operation.clone())
     }
 
     pub(super) fn with_history<T>(&self, look: impl FnOnce(Option<&History<R>>) -> T) -> T {
@@ -108,15 +102,9 @@ impl<R: Runbook> State<R> {
             return Err(dead());
         }
         self.appends += 1;
-        let how = self
-            .crash
-            .and_then(|(at, how)| (self.appends >= at).then_some(how));
+        let how = self.crash.and_then(|(at, how)| (self.appends >= at).then_some(how));
         self.crashed = how.is_some();
-        if how == Some(Crash::Before) {
-            Err(dead())
-        } else {
-            Ok(how)
-        }
+        if how == Some(Crash::Before) { Err(dead()) } else { Ok(how) }
     }
 
     fn seal(&mut self) {
@@ -139,10 +127,7 @@ impl<R: Runbook> EventLog<R> for SimLog<R> {
     async fn open(&self, opening: &Opening<R>) -> Result<(), Error> {
         let mut state = self.state();
         let crash = state.dies()?;
-        state.history = Some(History {
-            opening: opening.clone(),
-            records: Vec::new(),
-        });
+        state.history = Some(History { opening: opening.clone(), records: Vec::new() });
         if crash.is_some() { Err(dead()) } else { Ok(()) }
     }
 
@@ -160,19 +145,11 @@ impl<R: Runbook> EventLog<R> for SimLog<R> {
         for recorded in batch {
             let journal = "simulation".to_owned();
             if recorded.seq != 1 + history.records.len() as u64 {
-                return Err(Error::Conflict {
-                    journal,
-                    expected: recorded.seq,
-                    found,
-                });
+                return Err(Error::Conflict { journal, expected: recorded.seq, found });
             }
             if recorded.fence < history.fence() {
                 let why = format!("fence {} wrote meanwhile", history.fence());
-                return Err(Error::LeaseLost {
-                    key: journal,
-                    fence: recorded.fence,
-                    why,
-                });
+                return Err(Error::LeaseLost { key: journal, fence: recorded.fence, why });
             }
             history.records.push(recorded.clone());
         }
@@ -188,10 +165,7 @@ impl<R: Runbook> EventLog<R> for SimLog<R> {
 }
 
 fn dead() -> Error {
-    Error::backend(
-        "writing the simulated journal",
-        "the simulated process died",
-    )
+    Error::backend("writing the simulated journal", "the simulated process died")
 }
 
 /// Writes and reads a history, as a real journal does.
@@ -210,11 +184,5 @@ fn reread<R: Runbook>(history: &History<R>) -> Result<History<R>, String> {
         }
         records.push(Recorded { event, ..*recorded });
     }
-    Ok(History {
-        opening: Opening {
-            plan,
-            ..history.opening.clone()
-        },
-        records,
-    })
+    Ok(History { opening: Opening { plan, ..history.opening.clone() }, records })
 }

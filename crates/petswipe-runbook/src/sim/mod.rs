@@ -126,9 +126,7 @@ pub fn simulate<R: Runbook, W: World<R>>(
     faults: &FaultPlan,
     world: impl FnOnce(Arc<SimClock>) -> Arc<W>,
 ) -> Result<Trace<R>, Box<Violation>> {
-    let approver = Arc::new(AutoApprover {
-        by: "simulation".to_owned(),
-    });
+    let approver = Arc::new(AutoApprover { by: "simulation".to_owned() });
     Simulation::new(seed, plan, faults, approver, world).run()
 }
 
@@ -270,6 +268,8 @@ impl<'a, R: Runbook, W: World<R>> Simulation<'a, R, W> {
             }
             match ended {
                 Some(Ok(completed)) => return self.finish(completed, began_at, number),
+                // A person mends what is broken and resumes.
+                Some(Err(Halted { error: Error::Suspended { .. }, .. })) => self.bring_back()?,
                 Some(Err(halted)) if !self.log.crashed() => {
                     let why = format!("the driver halted: {}", halted.error);
                     return Err(self.violation(why));
@@ -282,9 +282,7 @@ impl<'a, R: Runbook, W: World<R>> Simulation<'a, R, W> {
 
     fn is_endless(&self, began_at: Timestamp) -> bool {
         self.log.len() > MOST_RECORDS
-            || began_at
-                .saturating_add(LONGEST)
-                .is_ok_and(|latest| self.clock.now() > latest)
+            || began_at.saturating_add(LONGEST).is_ok_and(|latest| self.clock.now() > latest)
     }
 
     /// Decides what strikes the next driver.
@@ -295,8 +293,7 @@ impl<'a, R: Runbook, W: World<R>> Simulation<'a, R, W> {
             let appends = 1 + ((1.0 - roll).ln() / (1.0 - self.faults.crash).ln()) as u64;
             if self.dice.strikes(1.0) {
                 let after = self.dice.with(fastrand::Rng::bool);
-                self.log
-                    .crash_in(appends, if after { Crash::After } else { Crash::Before });
+                self.log.crash_in(appends, if after { Crash::After } else { Crash::Before });
             }
         }
         if self.dice.strikes(self.faults.freeze / 2.0) {
@@ -308,43 +305,36 @@ impl<'a, R: Runbook, W: World<R>> Simulation<'a, R, W> {
         if self.log.operation().is_some() {
             driver.resume().await
         } else {
-            driver
-                .start(self.operation.clone(), self.plan.clone())
-                .await
+            driver.start(self.operation.clone(), self.plan.clone()).await
         }
     }
 
     /// The process is dead for a while, and perhaps the power was cut as well.
     fn bring_back(&self) -> Result<(), Box<Violation>> {
         let down = self.faults.downtime.as_secs();
-        self.clock.advance(Duration::from_secs(
-            self.dice.with(|random| random.u64(0..=down)),
-        ));
-        let lost = self
-            .dice
-            .with(|random| if random.bool() { random.usize(0..3) } else { 0 });
-        self.log
-            .recover(lost)
-            .map_err(|broken| self.violation(broken))
+        self.clock.advance(Duration::from_secs(self.dice.with(|random| random.u64(0..=down))));
+        let lost = self.dice.with(|random| if random.bool() { random.usize(0..3) } else { 0 });
+        self.log.recover(lost).map_err(|broken| self.violation(broken))
     }
 
     /// Another driver goes on to the end while the first one is frozen inside an effect.
     fn take_over(&self, number: u32) -> Result<Completed<R>, Box<Violation>> {
-        self.clock.advance(Duration::from_secs(
-            self.dice.with(|random| random.u64(0..120)),
-        ));
+        self.clock.advance(Duration::from_secs(self.dice.with(|random| random.u64(0..120))));
         let driver = self.driver(number + 1);
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let result = self
-                .clock
-                .run_while(self.story(&driver), || !self.log.crashed());
+            let result = self.clock.run_while(self.story(&driver), || !self.log.crashed());
             if let Some(broken) = self.performer.broken() {
                 return Err(self.violation(broken));
             }
             match result {
                 Some(Ok(completed)) => return Ok(completed),
+                Some(Err(Halted { error: Error::Suspended { .. }, .. }))
+                    if attempts < MOST_DRIVERS =>
+                {
+                    self.bring_back()?;
+                }
                 _ if self.log.crashed() && attempts < MOST_DRIVERS => self.bring_back()?,
                 Some(Err(halted)) => {
                     let why = format!("the driver that took over halted: {}", halted.error);
@@ -364,8 +354,7 @@ impl<'a, R: Runbook, W: World<R>> Simulation<'a, R, W> {
         let before = self.log.len();
         match self.clock.poll_while(story, || true) {
             Some(Err(Halted {
-                error: Error::LeaseLost { .. } | Error::Conflict { .. },
-                ..
+                error: Error::LeaseLost { .. } | Error::Conflict { .. }, ..
             })) => {}
             other => {
                 let found = match other {
@@ -396,9 +385,7 @@ impl<'a, R: Runbook, W: World<R>> Simulation<'a, R, W> {
         }
         let outcome = completed.outcome;
         let world = &self.performer.world;
-        world
-            .check_end(self.plan, &outcome)
-            .map_err(|broken| self.violation(broken))?;
+        world.check_end(self.plan, &outcome).map_err(|broken| self.violation(broken))?;
         let trace = |records| Trace {
             records,
             performed: self
@@ -427,10 +414,6 @@ impl<'a, R: Runbook, W: World<R>> Simulation<'a, R, W> {
                 .map(|recorded| format!("{:>4} {} {:?}", recorded.seq, recorded.at, recorded.event))
                 .collect()
         });
-        Box::new(Violation {
-            seed: self.seed,
-            promise,
-            story,
-        })
+        Box::new(Violation { seed: self.seed, promise, story })
     }
 }
