@@ -13,7 +13,7 @@
 //! It resizes a service and gives up after three failures. The plan is the type itself:
 //!
 //! ```
-//! use petswipe_runbook::{Decision, Error, Event, EventOf, InFlight, Runbook, Settled, Step};
+//! use petswipe_runbook::{Decision, Error, Event, EventOf, InFlight, Runbook, Step};
 //! use serde::{Deserialize, Serialize};
 //! use std::time::Duration;
 //! use jiff::Timestamp;
@@ -62,15 +62,16 @@
 //!         }
 //!     }
 //!
-//!     fn evolve(&self, state: &mut State, event: &EventOf<Self>, _at: Timestamp) {
-//!         match state.in_flight.observe(event) {
-//!             Some((Effect::Read, Settled::Done(count))) => state.from = Some(*count),
-//!             Some((Effect::Set(_), Settled::Done(_))) => state.done = true,
-//!             Some((_, Settled::Failed(failure))) => {
-//!                 state.failures += 1;
-//!                 state.why = failure.message.clone();
+//!     fn evolve(&self, state: &mut State, event: &EventOf<Self>, at: Timestamp) {
+//!         if let Some(settled) = state.in_flight.observe(event, at) {
+//!             match (settled.effect, settled.result) {
+//!                 (Effect::Read, Ok(count)) => state.from = Some(*count),
+//!                 (Effect::Set(_), Ok(_)) => state.done = true,
+//!                 (_, Err(failure)) => {
+//!                     state.failures += 1;
+//!                     state.why = failure.message.clone();
+//!                 }
 //!             }
-//!             None => {}
 //!         }
 //!         if let Event::AbortRequested { reason, .. } = event {
 //!             state.failures = 3;

@@ -219,19 +219,20 @@ pub struct Recorded<E> {
 /// What is under way, kept from events: the part of a state that every core needs.
 ///
 /// ```
-/// use petswipe_runbook::{EffectId, Event, InFlight, Settled};
+/// use petswipe_runbook::{EffectId, Event, InFlight};
 /// let mut in_flight = InFlight::<&str>::default();
 /// let at = jiff::Timestamp::UNIX_EPOCH;
 /// let event: Event<&str, u32, ()> = Event::Intended { id: EffectId(0), effect: "count", deadline: at };
-/// assert_eq!(in_flight.observe(&event), None);
-/// assert!(in_flight.any(|effect| *effect == "count"));
-/// let settled = in_flight.observe(&Event::<&str, u32, ()>::Succeeded { id: EffectId(0), output: 3 });
-/// assert_eq!(settled, Some(("count", Settled::Done(&3))));
+/// assert_eq!(in_flight.observe(&event, at), None);
+/// assert!(in_flight.any(|effect, _began| *effect == "count"));
+/// let event: Event<&str, u32, ()> = Event::Succeeded { id: EffectId(0), output: 3 };
+/// let settled = in_flight.observe(&event, at).unwrap();
+/// assert_eq!((settled.effect, settled.result), ("count", Ok(&3)));
 /// assert!(in_flight.is_empty());
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct InFlight<E> {
-    effects: Vec<(EffectId, E)>,
+    effects: Vec<(EffectId, Timestamp, E)>,
 }
 
 impl<E> Default for InFlight<E> {
@@ -240,36 +241,40 @@ impl<E> Default for InFlight<E> {
     }
 }
 
-/// How an effect ended.
+/// An effect that came to its end.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Settled<'a, T> {
-    /// With this answer.
-    Done(&'a T),
-    /// Not.
-    Failed(&'a Failure),
+pub struct Settled<'a, E, T> {
+    /// Which.
+    pub effect: E,
+    /// When its intent was recorded: whatever it observed is no older, unless the observation was a stale one.
+    pub began: Timestamp,
+    /// How it ended.
+    pub result: Result<&'a T, &'a Failure>,
 }
 
 impl<E: Clone> InFlight<E> {
     /// Takes an event in; when it settles an effect, gives that effect back with how it ended.
-    pub fn observe<'a, T, O>(&mut self, event: &'a Event<E, T, O>) -> Option<(E, Settled<'a, T>)> {
-        match event {
+    pub fn observe<'a, T, O>(
+        &mut self,
+        event: &'a Event<E, T, O>,
+        at: Timestamp,
+    ) -> Option<Settled<'a, E, T>> {
+        let (id, result) = match event {
             Event::Intended { id, effect, .. } => {
-                self.effects.push((*id, effect.clone()));
-                None
+                self.effects.push((*id, at, effect.clone()));
+                return None;
             }
-            Event::Succeeded { id, output } => Some((self.take(*id)?, Settled::Done(output))),
-            Event::Failed { id, failure } => Some((self.take(*id)?, Settled::Failed(failure))),
             Event::Resumed { .. } => {
                 self.effects.clear();
-                None
+                return None;
             }
-            _ => None,
-        }
-    }
-
-    fn take(&mut self, id: EffectId) -> Option<E> {
-        let index = self.effects.iter().position(|(held, _)| *held == id)?;
-        Some(self.effects.swap_remove(index).1)
+            Event::Succeeded { id, output } => (id, Ok(output)),
+            Event::Failed { id, failure } => (id, Err(failure)),
+            _ => return None,
+        };
+        let index = self.effects.iter().position(|(held, ..)| held == id)?;
+        let (_, began, effect) = self.effects.swap_remove(index);
+        Some(Settled { effect, began, result })
     }
 
     /// Whether nothing is under way.
@@ -277,8 +282,8 @@ impl<E: Clone> InFlight<E> {
         self.effects.is_empty()
     }
 
-    /// Whether something of that kind is under way.
-    pub fn any(&self, test: impl Fn(&E) -> bool) -> bool {
-        self.effects.iter().any(|(_, effect)| test(effect))
+    /// Whether something is under way for which `test` holds; it gets the effect and when it began.
+    pub fn any(&self, test: impl Fn(&E, Timestamp) -> bool) -> bool {
+        self.effects.iter().any(|(_, began, effect)| test(effect, *began))
     }
 }
