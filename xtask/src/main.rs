@@ -1,10 +1,16 @@
 //! The project's own chores, run as `cargo xtask <command>`.
 //!
 //! What a command does lives in its own module; here are only the table of commands and the reading of arguments.
+//! The documentation check reads the same table, so no README can name a command or an option that is not there.
 
 use std::process::ExitCode;
 
+mod manifest;
+mod markdown;
+mod shell;
 mod test;
+mod tidy;
+mod toml;
 mod workspace;
 
 /// One command of `cargo xtask`.
@@ -40,17 +46,33 @@ impl Arguments {
 }
 
 /// Every command there is.
-pub(crate) const COMMANDS: &[Command] = &[Command {
-    name: "test",
-    about: "everything that must hold: all tests, all doctests",
-    usage: "test [--quick] [-- <arguments of cargo test>]",
-    details: "Runs `cargo test --workspace` with all features and again with default features,\n\
-                  and ends with the totals as `N passed, M failed`. A test that is ignored is an error, and\n\
+pub(crate) const COMMANDS: &[Command] = &[
+    Command {
+        name: "test",
+        about: "everything that must hold: all tests, all doctests, the tidy checks",
+        usage: "test [--quick] [-- <arguments of cargo test>]",
+        details: "Runs `cargo test --workspace` with all features and again with default features, then the tidy\n\
+                  checks, and ends with the totals as `N passed, M failed`. A test that is ignored is an error, and\n\
                   so is a run in which no test ran at all.",
-    options: &[("--quick", "only the pass with all features")],
-    takes_extra: true,
-    run: |arguments| test::run(arguments.has("--quick"), &arguments.extra),
-}];
+        options: &[(
+            "--quick",
+            "only the pass with all features, then the tidy checks",
+        )],
+        takes_extra: true,
+        run: |arguments| test::run(arguments.has("--quick"), &arguments.extra),
+    },
+    Command {
+        name: "tidy",
+        about: "the checks no compiler makes: documents, contracts, architecture, manners",
+        usage: "tidy",
+        details: "Compares the documents with the manifests, the contracts of traits with their conformance tests,\n\
+                  the dependencies with the architecture, and the sources with the house style. Each check says\n\
+                  what it looked at and how much of it; one that found nothing to look at is an error as well.",
+        options: &[],
+        takes_extra: false,
+        run: |_| tidy::run(),
+    },
+];
 
 /// What the command line asks for.
 enum Request {
@@ -171,7 +193,7 @@ mod tests {
 
     #[test]
     fn what_is_not_in_the_table_is_refused() {
-        for line in ["", "deploy", "test --fast"] {
+        for line in ["", "deploy", "test --fast", "tidy -- more"] {
             assert!(
                 matches!(ask(line), Request::Refuse(_)),
                 "`{line}` must be refused"

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: every test there is, and an honest total.
+//! `cargo xtask test`: every test there is, the tidy checks, and an honest total.
 //!
 //! Cargo's output is passed on as it comes, and read on the way: a test that was ignored is a failure here, and so is a
 //! run in which nothing was tested.
@@ -6,7 +6,7 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::Stdio;
 
-use crate::workspace;
+use crate::{tidy, workspace};
 
 /// The passes of a full run: what is tested, and the arguments that say so. The first is the quick one.
 const PASSES: &[(&str, &[&str])] = &[
@@ -34,13 +34,16 @@ struct Pass {
     success: bool,
 }
 
-/// Runs the passes; false when anything is not as it should be.
+/// Runs the passes and the tidy checks; false when anything is not as it should be.
 pub(crate) fn run(quick: bool, extra: &[String]) -> Result<bool, String> {
     let mut passes = Vec::new();
     for (name, arguments) in &PASSES[..if quick { 1 } else { PASSES.len() }] {
         println!("== tests with {name}");
         passes.push(pass(name, arguments, extra)?);
     }
+    println!("== tidy checks");
+    let tidy = tidy::run()?;
+
     println!("== summary");
     for pass in &passes {
         println!(
@@ -48,7 +51,8 @@ pub(crate) fn run(quick: bool, extra: &[String]) -> Result<bool, String> {
             pass.name, pass.tally.passed, pass.tally.failed, pass.tally.ignored
         );
     }
-    let problems = problems(&passes);
+    println!("tidy: {}", if tidy { "ok" } else { "failed" });
+    let problems = problems(&passes, tidy);
     for problem in &problems {
         println!("error: {problem}");
     }
@@ -132,7 +136,7 @@ fn without_colours(text: &str) -> String {
 }
 
 /// Everything that makes the run a failure.
-fn problems(passes: &[Pass]) -> Vec<String> {
+fn problems(passes: &[Pass], tidy: bool) -> Vec<String> {
     let mut problems = Vec::new();
     for Pass {
         name,
@@ -157,6 +161,9 @@ fn problems(passes: &[Pass]) -> Vec<String> {
     }
     if passes.iter().all(|pass| pass.tally.passed == 0) {
         problems.push("no test ran".to_owned());
+    }
+    if !tidy {
+        problems.push("the tidy checks found violations, see above".to_owned());
     }
     problems
 }
@@ -214,21 +221,24 @@ mod tests {
     #[test]
     fn a_clean_run_has_no_problems() {
         let passes = [pass(passed(3), true), pass(passed(2), true)];
-        assert!(problems(&passes).is_empty());
+        assert!(problems(&passes, true).is_empty());
         assert_eq!(totals(&passes), "5 passed, 0 failed");
     }
 
     #[test]
-    fn ignored_tests_dead_programs_and_empty_runs_are_problems() {
+    fn ignored_tests_dead_programs_empty_runs_and_tidy_are_problems() {
         let ignored = Tally {
             ignored: 1,
             ignored_names: vec!["slow".to_owned()],
             ..passed(1)
         };
-        assert!(problems(&[pass(ignored, true)])[0].contains("ignored with all features: slow"));
+        assert!(
+            problems(&[pass(ignored, true)], true)[0].contains("ignored with all features: slow")
+        );
         let died = [pass(passed(1), false)];
-        assert_eq!(problems(&died).len(), 1);
+        assert_eq!(problems(&died, true).len(), 1);
         assert_eq!(totals(&died), "1 passed, 1 failed");
-        assert_eq!(problems(&[pass(passed(0), true)]), ["no test ran"]);
+        assert_eq!(problems(&[pass(passed(0), true)], true), ["no test ran"]);
+        assert_eq!(problems(&[pass(passed(1), true)], false).len(), 1);
     }
 }
