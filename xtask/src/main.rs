@@ -8,6 +8,7 @@ use std::process::ExitCode;
 mod manifest;
 mod markdown;
 mod shell;
+mod source;
 mod test;
 mod tidy;
 mod toml;

@@ -2,13 +2,14 @@
 //!
 //! Checks get this value and never open a file themselves, so a test can hand them a workspace made of strings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::manifest::Package;
+use crate::source::Source;
 use crate::toml::{self, Leaf};
 
 /// Where sources and documents are kept, from the root.
@@ -103,10 +104,48 @@ impl Workspace {
             .filter(|(path, _)| path.ends_with(".md") && *path != "CHANGELOG.md")
     }
 
+    /// Every Rust file.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.all_files().filter(|(path, _)| path.ends_with(".rs"))
+    }
+
+    /// The Rust files of the libraries themselves, without their test and bench targets.
+    pub(crate) fn library_sources(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.sources().filter(|(path, _)| {
+            matches!(
+                path.split('/').collect::<Vec<_>>()[..],
+                ["crates", _, "src", ..]
+            )
+        })
+    }
+
     fn all_files(&self) -> impl Iterator<Item = (&str, &str)> {
         self.files
             .iter()
             .map(|(path, text)| (path.as_str(), text.as_str()))
+    }
+
+    /// Library files that are compiled for tests only because the module that declares them says so.
+    pub(crate) fn test_only_files(&self) -> BTreeSet<&str> {
+        let mut modules = Vec::new();
+        for (path, text) in self.library_sources() {
+            let parent = match path.rsplit_once('/') {
+                Some((dir, "lib.rs" | "main.rs" | "mod.rs")) => dir,
+                _ => path.trim_end_matches(".rs"),
+            };
+            for name in Source::read(text).test_modules() {
+                modules.push(format!("{parent}/{name}"));
+            }
+        }
+        self.library_sources()
+            .map(|(path, _)| path)
+            .filter(|path| {
+                modules.iter().any(|module| {
+                    path.strip_prefix(module.as_str())
+                        .is_some_and(|rest| rest == ".rs" || rest.starts_with('/'))
+                })
+            })
+            .collect()
     }
 }
 
@@ -185,6 +224,30 @@ mod tests {
         let names: Vec<_> = workspace.packages.iter().map(|p| p.name.as_str()).collect();
         assert_eq!(names, ["a", "xtask"]);
         assert_eq!(workspace.libraries().count(), 1);
+    }
+
+    #[test]
+    fn files_of_test_modules_are_known() {
+        let workspace = Workspace::of(&[
+            (
+                "crates/a/src/lib.rs",
+                "mod shift;\n#[cfg(test)]\nmod world;\n",
+            ),
+            ("crates/a/src/world.rs", ""),
+            ("crates/a/src/world/time.rs", ""),
+            ("crates/a/src/shift.rs", "#[cfg(test)]\nmod tests;"),
+            ("crates/a/src/shift/tests.rs", ""),
+            ("crates/a/src/shift/plan.rs", ""),
+        ]);
+        let found: Vec<_> = workspace.test_only_files().into_iter().collect();
+        assert_eq!(
+            found,
+            [
+                "crates/a/src/shift/tests.rs",
+                "crates/a/src/world.rs",
+                "crates/a/src/world/time.rs"
+            ]
+        );
     }
 
     #[test]

@@ -7,11 +7,15 @@ use std::process::Stdio;
 
 use crate::workspace::{self, Workspace};
 
+mod aws;
 mod commands;
+mod contracts;
+mod cores;
 mod documents;
 mod features;
 mod graph;
 mod lints;
+mod manners;
 mod quotes;
 mod shared;
 
@@ -42,6 +46,7 @@ pub(crate) struct Report {
     noun: &'static str,
     checked: usize,
     violations: Vec<Violation>,
+    notes: Vec<String>,
 }
 
 impl Report {
@@ -51,6 +56,7 @@ impl Report {
             noun,
             checked: 0,
             violations: Vec::new(),
+            notes: Vec::new(),
         }
     }
 
@@ -75,6 +81,11 @@ impl Report {
         });
     }
 
+    /// Adds something a reader should know that is no violation.
+    fn note(&mut self, text: impl Into<String>) {
+        self.notes.push(text.into());
+    }
+
     /// How much is wrong with it; to have looked at nothing is one thing.
     fn count(&self) -> usize {
         self.violations.len() + usize::from(self.checked == 0)
@@ -88,6 +99,9 @@ impl Report {
     fn print(&self) {
         let verdict = if self.passed() { "ok  " } else { "FAIL" };
         println!("{verdict} {}: {} {}", self.name, self.checked, self.noun);
+        for note in &self.notes {
+            println!("     note: {note}");
+        }
         let mut violations: Vec<&Violation> = self.violations.iter().collect();
         violations.sort_by_key(|violation| (&violation.path, violation.line));
         for violation in violations {
@@ -140,9 +154,15 @@ fn check(workspace: &Workspace, tree: Tree<'_>) -> Vec<Report> {
         quotes::dependencies(workspace),
         quotes::rust_version(workspace),
         features::check(workspace),
+        contracts::check(workspace),
         graph::edges(workspace, tree),
         graph::weight(workspace, tree),
+        aws::check(workspace),
         lints::check(workspace),
+        manners::length(workspace),
+        manners::headers(workspace),
+        manners::words(workspace),
+        cores::check(workspace),
         shared::used(workspace),
         shared::versions(workspace),
     ]
