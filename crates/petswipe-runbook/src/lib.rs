@@ -142,6 +142,7 @@
 mod abort;
 mod approval;
 mod clock;
+mod disk;
 mod driver;
 mod error;
 mod id;
