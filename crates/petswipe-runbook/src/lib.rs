@@ -142,6 +142,8 @@
 mod abort;
 mod approval;
 mod clock;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 mod disk;
 mod driver;
 mod error;
