@@ -151,6 +151,8 @@ mod id;
 pub mod journal;
 pub mod lease;
 mod log;
+#[cfg(feature = "object-store")]
+mod object;
 mod observer;
 mod retry;
 mod runbook;

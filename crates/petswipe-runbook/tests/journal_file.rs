@@ -1,5 +1,11 @@
 //! What a journal in a file promises beyond the contract of every journal: torn ends, corruption, locks, flushes.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, also in its helpers"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -56,6 +56,37 @@ mod tests {
     crate::lease_conformance!(memory_leases, (MemoryLeases::new(), ()));
     crate::lease_conformance!(file_leases_on_disk, file_leases());
 
+    #[cfg(feature = "object-store")]
+    mod on_object_storage {
+        use std::sync::Arc;
+
+        use object_store::{local::LocalFileSystem, memory::InMemory};
+
+        use crate::journal::ObjectJournal;
+        use crate::lease::ObjectLeases;
+
+        fn local_journal() -> (ObjectJournal, tempfile::TempDir) {
+            let directory = tempfile::tempdir().unwrap();
+            let store = LocalFileSystem::new_with_prefix(directory.path()).unwrap();
+            let journal = ObjectJournal::new(Arc::new(store), "team/canary").unwrap();
+            (journal, directory)
+        }
+
+        fn memory_store() -> Arc<InMemory> {
+            Arc::new(InMemory::new())
+        }
+
+        crate::journal_conformance!(
+            object_journal_in_memory,
+            (ObjectJournal::new(memory_store(), "a").unwrap(), ())
+        );
+        crate::journal_conformance!(object_journal_in_a_directory, local_journal());
+        crate::lease_conformance!(
+            object_leases_in_memory,
+            (ObjectLeases::new(memory_store(), "a").unwrap(), ())
+        );
+    }
+
     /// The sentences in the `# Contract` section of a source file.
     fn sentences(source: &str) -> Vec<&str> {
         let names = source.lines().filter_map(|line| line.strip_prefix("/// - `"));

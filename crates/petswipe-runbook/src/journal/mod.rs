@@ -14,8 +14,12 @@ mod appender;
 mod file;
 mod line;
 mod memory;
+#[cfg(feature = "object-store")]
+mod object;
 pub use file::FileJournal;
 pub use memory::MemoryJournal;
+#[cfg(feature = "object-store")]
+pub use object::ObjectJournal;
 
 /// One entry of a journal.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -10,8 +10,12 @@ use crate::{Error, Fence, OperationId};
 
 mod file;
 mod memory;
+#[cfg(feature = "object-store")]
+mod object;
 pub use file::FileLeases;
 pub use memory::MemoryLeases;
+#[cfg(feature = "object-store")]
+pub use object::ObjectLeases;
 
 /// What a driver asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
