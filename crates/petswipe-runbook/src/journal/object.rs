@@ -187,15 +187,15 @@ impl Journal for ObjectJournal {
         records: &[Record],
         _durability: Durability,
     ) -> Result<(), Error> {
-        let mut known = self.known.lock().await;
-        let position = match *known {
-            // With something to write, the put itself finds out whether this is still the end.
-            Some(position) if position.held == expected && !records.is_empty() => position,
-            _ => *known.insert(self.end().await?),
-        };
         let check = |position: Position| {
             let Position { held, fence } = position;
             check_append(&self.location, held, fence, expected, records)
+        };
+        let mut known = self.known.lock().await;
+        let position = match *known {
+            // The put itself finds out whether this is still the end. A refusal, though, is not given on old knowledge.
+            Some(position) if !records.is_empty() && check(position).is_ok() => position,
+            _ => *known.insert(self.end().await?),
         };
         check(position)?;
         if records.is_empty() {
