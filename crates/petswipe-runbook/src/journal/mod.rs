@@ -73,6 +73,7 @@ pub enum Durability {
 ///   if it is durable, so is all before it when it returns.
 /// - `a_lower_fence_is_refused`: a record with a lower fence than the last one written is refused with
 ///   [`Error::LeaseLost`].
+#[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait Journal: Send + Sync {
     /// Appends `records`, which must be numbered from `expected` upwards, where `expected` is how many the journal holds.

@@ -70,6 +70,7 @@ pub struct Lease {
 /// - `keys_do_not_touch_each_other`: keys that differ in any byte are different keys.
 /// - `an_unusable_key_is_refused`: an empty key, or one of more than 200 bytes, where every byte other than
 ///   `a-z 0-9 _ -` counts as three, is refused with [`Error::InvalidPlan`].
+#[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait LeaseStore: Send + Sync {
     /// Asks for a lease.
