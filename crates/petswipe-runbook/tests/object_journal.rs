@@ -157,6 +157,27 @@ async fn a_changed_bit_a_cut_or_a_missing_object_is_corrupt() {
 }
 
 #[tokio::test]
+async fn an_object_with_a_lower_fence_than_the_one_before_is_corrupt() {
+    let store = Arc::new(InMemory::new());
+    let (journal, other) = (open(&store), ObjectJournal::new(store.clone(), "other").unwrap());
+    for seq in 0..2 {
+        other.append(seq, &batch(seq, 1, 4), Durability::Durable).await.unwrap();
+    }
+    journal.append(0, &batch(0, 1, 5), Durability::Durable).await.unwrap();
+    let name = "00000000000000000001.jsonl";
+    let (from, to) =
+        (Path::from(format!("other/{name}")), Path::from(format!("team/canary/{name}")));
+    store.copy(&from, &to).await.unwrap();
+    match journal.read().await {
+        Err(Error::Corrupt { journal, line, why }) => {
+            assert_eq!((journal, line), (format!("InMemory/{to}"), 2));
+            assert_eq!(why, "its fence 4 is lower than 5 before it");
+        }
+        other => panic!("corrupt, not {other:?}"),
+    }
+}
+
+#[tokio::test]
 async fn objects_with_other_names_are_left_alone() {
     let store = Arc::new(InMemory::new());
     for name in

@@ -1,6 +1,10 @@
 //! What leases on object storage promise beyond the contract of all leases: stores that can't, and lost answers.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, also in its helpers"
+)]
 
 mod network;
 
@@ -67,6 +71,28 @@ async fn a_renewal_or_release_whose_answer_was_lost_can_be_made_again() {
     leases.release(&lease).await.unwrap_err();
     leases.release(&lease).await.unwrap();
     assert_eq!(leases.acquire(&request("b"), now).await.unwrap().fence, Fence(2));
+}
+
+#[tokio::test]
+async fn of_two_requests_that_saw_the_same_free_key_one_is_granted() {
+    // The two tasks take turns at each request to the store, so both read the slot before either writes it.
+    let store = Arc::new(Network::default());
+    let [first, second] =
+        [(); 2].map(|()| ObjectLeases::new(Arc::clone(&store) as _, "leases").unwrap());
+    let (a, b) = (request("a"), request("b"));
+    for round in 0..10 {
+        let now = Timestamp::from_second(round * 100).unwrap();
+        let answers = tokio::join!(first.acquire(&a, now), second.acquire(&b, now));
+        match answers {
+            (Ok(granted), Err(Error::Held { operation, .. }))
+            | (Err(Error::Held { operation, .. }), Ok(granted)) => {
+                assert_eq!(granted.operation, operation);
+                assert_eq!(granted.fence, Fence(round as u64 + 1));
+            }
+            other => panic!("one granted and one refused, not {other:?}"),
+        }
+    }
+    assert!(store.puts.load(Ordering::Relaxed) > 15, "they did collide");
 }
 
 #[test]

@@ -219,7 +219,9 @@ mod tests {
         append(&mut appender, 0, Durability::Durable).unwrap_err();
         appender.storage.no_sync = false;
         for expected in [0, 1] {
-            append(&mut appender, expected, Durability::Durable).unwrap_err();
+            let error = append(&mut appender, expected, Durability::Durable).unwrap_err();
+            let cause = std::error::Error::source(&error).unwrap().to_string();
+            assert!(cause.starts_with("an earlier fsync failed"), "{cause}");
         }
         assert_eq!(appender.storage.calls, ["write", "sync"]);
     }

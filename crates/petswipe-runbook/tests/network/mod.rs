@@ -13,7 +13,7 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result as StoreResult,
 };
 
-/// A store in memory which counts requests, and whose next answer to a put can be lost.
+/// A store in memory which counts requests, lets others go first at each, and can lose its answers to puts.
 #[derive(Debug, Default)]
 pub(crate) struct Network {
     pub(crate) store: InMemory,
@@ -39,6 +39,7 @@ impl ObjectStore for Network {
         payload: PutPayload,
         opts: PutOptions,
     ) -> StoreResult<PutResult> {
+        tokio::task::yield_now().await;
         self.puts.fetch_add(1, Ordering::Relaxed);
         let answer = self.store.put_opts(location, payload, opts).await?;
         let take = |left: usize| left.checked_sub(1);
@@ -64,6 +65,7 @@ impl ObjectStore for Network {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> StoreResult<GetResult> {
+        tokio::task::yield_now().await;
         self.others.fetch_add(1, Ordering::Relaxed);
         self.store.get_opts(location, options).await
     }
