@@ -143,12 +143,17 @@
 mod abort;
 mod approval;
 mod clock;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+mod disk;
 mod driver;
 mod error;
 mod id;
 pub mod journal;
 pub mod lease;
 mod log;
+#[cfg(feature = "object-store")]
+mod object;
 mod observer;
 mod retry;
 mod runbook;
