@@ -185,11 +185,22 @@ impl Plan {
         let attempts = if forward { 1 } else { PATIENCE_BACK } * self.retry.attempts;
         let retry = Retry { attempts, ..self.retry };
         match retry.wait_after(state.step.failed) {
-            Some(wait) => state.step.retry_at = at.saturating_add(wait).ok(),
+            Some(wait) => {
+                self.guard_again(state);
+                state.step.retry_at = at.saturating_add(wait).ok();
+            }
             None => {
                 let failed = state.step.failed;
                 self.give_up(state, format!("{why} ({failed} attempts)"), at);
             }
+        }
+    }
+
+    /// A step that comes right after a guard is only taken right after that guard has looked.
+    fn guard_again(&self, state: &mut State) {
+        let before = state.cursor.checked_sub(1).and_then(|index| state.script.get(index));
+        if matches!(before, Some(Move::Guard { .. })) {
+            state.cursor -= 1;
         }
     }
 
@@ -219,7 +230,11 @@ impl Plan {
         {
             stage.ended_at = Some(at);
         }
+        // The attempts of a guarded step are counted over all its guards.
+        let guard = matches!(state.current(), Some(Move::Guard { .. }));
+        let failed = if guard { state.step.failed } else { 0 };
         self.enter(state, state.cursor + 1, at);
+        state.step.failed = failed;
     }
 
     fn enter(&self, state: &mut State, cursor: usize, at: Timestamp) {

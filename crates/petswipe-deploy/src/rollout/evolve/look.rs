@@ -297,7 +297,11 @@ impl Plan {
         let Some(judgement) = &seen.judgement else { return Ok(None) };
         let Some(started) = state.exposed_since else { return Ok(None) };
         let mut verdict = judgement.verdict.clone();
-        if judgement.covered.from < started {
+        let covered = judgement.covered;
+        let judged_until = state.watch.judged_until.unwrap_or(started);
+        // An answer from before the step, or from before the last judgement, is a stale one. What it carries is older
+        // than what is held, and taking it would count evidence twice.
+        if covered.from < started || !covered.is_empty() && covered.to < judged_until {
             verdict = Verdict::Inconclusive {
                 why: "the metrics are older than the step".to_owned(),
                 missing: Vec::new(),
@@ -305,8 +309,8 @@ impl Plan {
             };
         } else {
             state.watch.carried = judgement.carried.clone();
-            if !judgement.covered.is_empty() {
-                state.watch.judged_until = Some(judgement.covered.to);
+            if !covered.is_empty() {
+                state.watch.judged_until = Some(covered.to);
             } else if verdict.is_pass() {
                 verdict = Verdict::Inconclusive {
                     why: "no closed metric period lies in the step yet".to_owned(),
@@ -344,10 +348,15 @@ impl Plan {
                 if self.takes_note(state, seen, began, at) {
                     return;
                 }
-                let fresh = |route: &crate::Route| route.observed_at >= began;
-                if seen.route.as_ref().is_some_and(fresh) {
+                let fresh = seen.route.as_ref().filter(|route| route.observed_at >= began);
+                if let Some(route) = fresh {
                     state.recheck = false;
                     state.step.failed = 0;
+                    match state.current() {
+                        // The dead driver's last call was obeyed: now see to what it led.
+                        Some(Move::Shift(to)) if *to == route.split => self.advance(state, at),
+                        _ => self.guard_again(state),
+                    }
                 } else {
                     self.try_again(state, format!("no look: {}", seen.problems.join("; ")), at);
                 }

@@ -18,6 +18,10 @@ pub(in crate::rollout) fn back(plan: &Plan, state: &State, before: &Before) -> V
     if touched.test_route {
         script.push(Move::TestRoute(before.survey.route.test.clone()));
     }
+    if !touched.tasks.is_empty() && !touched.split {
+        // Before tasks are taken away: does nobody lead traffic to them meanwhile?
+        script.push(Move::ReadBack(before.survey.route.split.clone()));
+    }
     let rolling = matches!(plan.strategy, Strategy::Rolling { .. });
     if rolling && touched.tasks.contains(&before.live) {
         let desired = before.side(&before.live).service.desired;
