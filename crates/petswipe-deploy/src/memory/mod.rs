@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use petswipe_monitor::{MetricSource, Observation, Subject, Window};
 use petswipe_runbook::{Clock, Fence};
 
+use crate::rollout::{Survey, Target};
 use crate::{
     Authority, Deployment, DeploymentState, Environment, Error, Image, RevisionId, Route,
     ScalingState, ServiceStatus, Split, TargetHealth, TaskFailure,
@@ -120,6 +121,42 @@ impl MemoryCloud {
             settled_at: None,
         };
         Ok(Self { clock, world: Mutex::new(world) })
+    }
+
+    /// A copy of what a survey found, to rehearse on: `image` and `target` exist and behave well, everything is healthy.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPlan`] when the survey knows no environment.
+    pub fn copy_of(
+        clock: Arc<dyn Clock>,
+        survey: &Survey,
+        target: &Target,
+        image: &Image,
+    ) -> Result<Self, Error> {
+        let environments: Vec<_> = survey.sides.keys().cloned().collect();
+        let cloud = Self::new(clock, &environments, image.clone(), 0)?;
+        {
+            let now = cloud.clock.now();
+            let mut world = cloud.change();
+            world.split = survey.route.split.clone();
+            world.test = survey.route.test.clone();
+            for (environment, found) in &survey.sides {
+                let revision = found.service.revision.clone();
+                let revision = revision.map_or_else(|| RevisionId::new("none"), Ok)?;
+                let mut side = Side::running(revision.clone(), found.service.desired, now);
+                side.scaling.clone_from(&found.scaling);
+                let count = found.health.healthy.min(found.service.desired);
+                side.limit((count < found.service.desired).then_some(count));
+                world.sides.insert(environment.clone(), side);
+                let old = Image::new(format!("image-of:{revision}"))?;
+                world.images.insert(old.clone(), Behaviour::default());
+                world.revisions.insert(revision, old);
+            }
+            if let Target::Revision(revision) = target {
+                world.revisions.insert(revision.clone(), image.clone());
+            }
+        }
+        Ok(cloud)
     }
 
     /// Makes an image known.
