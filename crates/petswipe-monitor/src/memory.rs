@@ -43,16 +43,17 @@ impl MemorySource {
         Self::new(Duration::from_secs(1), Duration::ZERO)
     }
 
-    /// A source with periods of `resolution` that are known `lag` after they are over.
+    /// A source with periods of `resolution`, at least a nanosecond, that are known `lag` after they are over.
     pub fn new(resolution: Duration, lag: Duration) -> Self {
         Self {
-            resolution,
+            resolution: resolution.max(Duration::from_nanos(1)),
             lag,
             periods: Mutex::new(HashMap::new()),
         }
     }
 
-    /// Puts in what a subject did in one period. A subject's periods must be put in by rising time.
+    /// Puts in what a subject did in one period. A subject's periods must be put in by rising time; where one is left
+    /// out, nothing is known of any window with it.
     ///
     /// # Errors
     /// [`Error::InvalidPolicy`] when the window is not exactly one period, or not after the last one put in.
@@ -96,23 +97,10 @@ impl MetricSource for MemorySource {
         let inside = held[first..]
             .iter()
             .take_while(|period| closed.covers(&period.window));
-        // A gap in the middle is missing data, and a sum over it would hide that.
-        let mut sum: Option<Observation> = None;
-        for period in inside {
-            sum = match sum {
-                None if period.window.from != closed.from => None,
-                None => Some(period.clone()),
-                Some(before) if before.window.to != period.window.from => None,
-                Some(before) => Some(before.then(period.clone())),
-            };
-            if sum.is_none() {
-                break;
-            }
-        }
-        match sum {
-            Some(sum) if sum.window == closed => Ok(sum),
-            _ => Ok(Observation::missing(subject.clone(), closed)),
-        }
+        // Without the first or the last period the sum is not about this window, and over a gap it is unknown.
+        let sum = inside.cloned().reduce(Observation::then);
+        let sum = sum.filter(|sum| sum.window == closed);
+        Ok(sum.unwrap_or_else(|| Observation::missing(subject.clone(), closed)))
     }
 
     fn resolution(&self) -> Duration {
