@@ -1,21 +1,23 @@
-#![cfg_attr(docsrs, feature(doc_cfg))]
 //! petswipe-monitor
+#![cfg_attr(docsrs, feature(doc_cfg))]
 mod error;
 mod gate;
 mod histogram;
 mod memory;
 mod observation;
+mod observe;
 mod source;
 mod window;
 
 pub use error::{Cause, Error, explain};
 pub use gate::{
     AbsolutePolicy, All, Carried, Comparison, Finding, FindingResult, Gate, Judgement,
-    LatencyLimit, LatencyRegression, NoData, Step, Verdict, observe_and_judge,
+    LatencyLimit, LatencyRegression, NoData, Step, Verdict,
 };
 pub use histogram::Histogram;
 pub use memory::MemorySource;
 pub use observation::{Errors, Observation, Saturation, Subject, Targets};
+pub use observe::observe_and_judge;
 pub use source::MetricSource;
 #[cfg(feature = "mock")]
 pub use source::MockMetricSource;
