@@ -90,7 +90,7 @@ impl MetricSource for MemorySource {
         let periods = self.periods.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(held) = periods.get(subject) else {
             return Err(Error::NotFound {
-                what: format!("metrics of {subject}"),
+                what: format!("a metric of {subject}"),
             });
         };
         let first = held.partition_point(|period| period.window.from < closed.from);
@@ -113,5 +113,80 @@ impl MetricSource for MemorySource {
 
     fn name(&self) -> String {
         "memory".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn period(from: i64, to: i64) -> Observation {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let window = Window {
+            from: at(from),
+            to: at(to),
+        };
+        Observation {
+            requests: Some(1),
+            ..Observation::missing(Subject::environment("green"), window)
+        }
+    }
+
+    #[test]
+    fn only_whole_periods_in_their_order_are_taken() {
+        let source = MemorySource::new(Duration::from_secs(60), Duration::ZERO);
+        for (from, to) in [(0, 59), (1, 61), (0, 120), (0, 0), (60, 0)] {
+            assert!(source.record(period(from, to)).is_err(), "{from} to {to}");
+        }
+        assert!(source.record(period(-60, 0)).is_ok());
+        assert!(source.record(period(60, 120)).is_ok());
+        for from in [-60, 0, 60] {
+            let error = source.record(period(from, from + 60)).unwrap_err();
+            let text = error.to_string();
+            assert!(
+                text.contains("a period from 1970-01-01T00:02:00Z on"),
+                "{text}"
+            );
+        }
+        let instant = MemorySource::new(Duration::ZERO, Duration::ZERO);
+        assert!(instant.record(period(0, 0)).is_err());
+        assert_eq!(instant.resolution(), Duration::from_nanos(1));
+    }
+
+    #[tokio::test]
+    async fn a_missing_period_makes_the_answer_unknown_wherever_it_is() {
+        let source = MemorySource::per_second();
+        for from in [10, 11, 13, 14] {
+            source.record(period(from, from + 1)).unwrap();
+        }
+        let green = Subject::environment("green");
+        for (from, to, requests) in [
+            (10, 12, Some(2)),
+            (13, 15, Some(2)),
+            (10, 11, Some(1)),
+            (9, 12, None),
+            (10, 13, None),
+            (11, 14, None),
+            (10, 15, None),
+            (12, 13, None),
+            (13, 16, None),
+            (0, 5, None),
+            (20, 30, None),
+        ] {
+            let asked = period(from, to).window;
+            let now = period(30, 30).window.to;
+            let seen = source.observe(&green, asked, now).await.unwrap();
+            assert_eq!((seen.window, seen.requests), (asked, requests));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_subject_of_which_nothing_was_put_in_is_not_found() {
+        let source = MemorySource::per_second();
+        let asked = period(0, 1).window;
+        let blue = Subject::environment("blue");
+        let error = source.observe(&blue, asked, asked.to).await.unwrap_err();
+        assert_eq!(error.to_string(), "a metric of blue was not found");
+        assert!(!error.is_retryable());
     }
 }
