@@ -1,5 +1,7 @@
 //! petswipe-monitor
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 mod error;
 mod gate;
 mod histogram;
