@@ -79,7 +79,7 @@ pub trait Compute: Send + Sync {
 /// # Contract
 /// - `an_unknown_target_is_not_found`: a split, test route or health question for an unknown environment is [`Error::NotFound`].
 /// - `a_split_is_read_back_as_set`: after `set_split(to)` the route's split is `to`.
-/// - `a_foreign_split_is_never_overwritten`: when the split is neither `expected` nor `to`, the answer is
+/// - `a_foreign_split_is_never_overwritten`: when the split is none of `expected` and not `to`, the answer is
 ///   [`Error::Conflict`] and nothing changes.
 /// - `setting_the_split_again_changes_nothing`: `set_split(to)` when it is `to` already succeeds.
 /// - `the_test_route_leaves_the_split_alone`: opening and closing it never moves production traffic.
@@ -94,14 +94,14 @@ pub trait TrafficRouter: Send + Sync {
     /// That the router could not be asked.
     async fn route(&self) -> Result<Route, Error>;
 
-    /// Divides production traffic as `to`, if it is divided as `expected` (or as `to`) now.
+    /// Divides production traffic as `to`, if it is divided as one of `expected` (or as `to`) now.
     ///
     /// # Errors
     /// [`Error::Conflict`] when somebody else changed it, [`Error::NotFound`], [`Error::Fenced`], or that the router failed.
     async fn set_split(
         &self,
         authority: &Authority,
-        expected: &Split,
+        expected: &[Split],
         to: &Split,
     ) -> Result<(), Error>;
 
@@ -109,10 +109,7 @@ pub trait TrafficRouter: Send + Sync {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Fenced`], or that the router failed.
-    #[allow(
-        clippy::needless_lifetimes,
-        reason = "mockall needs the lifetime spelled out"
-    )]
+    #[allow(clippy::needless_lifetimes, reason = "mockall needs the lifetime spelled out")]
     async fn set_test_route<'a>(
         &self,
         authority: &Authority,
@@ -213,7 +210,7 @@ macro_rules! forward {
             async fn route(&self) -> Result<Route, Error> {
                 (**self).route().await
             }
-            async fn set_split(&self, authority: &Authority, expected: &Split, to: &Split) -> Result<(), Error> {
+            async fn set_split(&self, authority: &Authority, expected: &[Split], to: &Split) -> Result<(), Error> {
                 (**self).set_split(authority, expected, to).await
             }
             async fn set_test_route<'a>(&self, authority: &Authority, environment: Option<&'a Environment>) -> Result<(), Error> {

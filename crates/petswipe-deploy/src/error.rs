@@ -94,31 +94,17 @@ impl Error {
         allowed: impl Into<String>,
     ) -> Self {
         let value = value.to_string();
-        let value = if value.is_empty() {
-            "empty".to_owned()
-        } else {
-            value
-        };
-        Self::InvalidPlan {
-            field: field.into(),
-            value,
-            allowed: allowed.into(),
-        }
+        let value = if value.is_empty() { "empty".to_owned() } else { value };
+        Self::InvalidPlan { field: field.into(), value, allowed: allowed.into() }
     }
 
     /// An [`Error::Backend`].
     pub fn backend(operation: impl Into<String>, source: impl Into<Cause>) -> Self {
-        Self::Backend {
-            operation: operation.into(),
-            source: source.into(),
-        }
+        Self::Backend { operation: operation.into(), source: source.into() }
     }
 
     /// Whether trying the same again later can help.
     pub fn is_retryable(&self) -> bool {
-        matches!(
-            self,
-            Self::Throttled { .. } | Self::TimedOut { .. } | Self::Backend { .. }
-        )
+        matches!(self, Self::Throttled { .. } | Self::TimedOut { .. } | Self::Backend { .. })
     }
 }

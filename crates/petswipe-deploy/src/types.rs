@@ -119,9 +119,7 @@ impl Percent {
             return 0;
         }
         let exact = u64::from(self.0) * u64::from(whole);
-        u32::try_from(exact.div_ceil(100))
-            .unwrap_or(u32::MAX)
-            .max(1)
+        u32::try_from(exact.div_ceil(100)).unwrap_or(u32::MAX).max(1)
     }
 }
 
@@ -146,10 +144,7 @@ impl fmt::Display for Percent {
 
 /// How traffic is divided: environments with a share above 0, which sum to 100.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(
-    try_from = "BTreeMap<Environment, Percent>",
-    into = "BTreeMap<Environment, Percent>"
-)]
+#[serde(try_from = "BTreeMap<Environment, Percent>", into = "BTreeMap<Environment, Percent>")]
 pub struct Split(BTreeMap<Environment, Percent>);
 
 impl Split {
@@ -158,10 +153,8 @@ impl Split {
     /// # Errors
     /// [`Error::InvalidPlan`] when they do not.
     pub fn new(shares: impl IntoIterator<Item = (Environment, Percent)>) -> Result<Self, Error> {
-        let shares: BTreeMap<_, _> = shares
-            .into_iter()
-            .filter(|(_, share)| *share != Percent::ZERO)
-            .collect();
+        let shares: BTreeMap<_, _> =
+            shares.into_iter().filter(|(_, share)| *share != Percent::ZERO).collect();
         let sum: u32 = shares.values().map(|share| u32::from(share.get())).sum();
         if sum != 100 {
             return Err(Error::invalid("sum of the weights", sum, "100"));
@@ -177,10 +170,7 @@ impl Split {
     /// `share` to one environment and the rest to another. Naming the same one twice gives it everything.
     pub fn between(candidate: Environment, share: Percent, live: Environment) -> Self {
         let mut shares = BTreeMap::from([(live, share.rest())]);
-        shares
-            .entry(candidate)
-            .and_modify(|rest| *rest = Percent::FULL)
-            .or_insert(share);
+        shares.entry(candidate).and_modify(|rest| *rest = Percent::FULL).or_insert(share);
         shares.retain(|_, share| *share != Percent::ZERO);
         Self(shares)
     }
@@ -192,17 +182,12 @@ impl Split {
 
     /// The environments with a share above 0.
     pub fn iter(&self) -> impl Iterator<Item = (&Environment, Percent)> {
-        self.0
-            .iter()
-            .map(|(environment, share)| (environment, *share))
+        self.0.iter().map(|(environment, share)| (environment, *share))
     }
 
     /// The environment that gets everything, if one does.
     pub fn only(&self) -> Option<&Environment> {
-        self.0
-            .iter()
-            .find(|(_, share)| **share == Percent::FULL)
-            .map(|(name, _)| name)
+        self.0.iter().find(|(_, share)| **share == Percent::FULL).map(|(name, _)| name)
     }
 }
 

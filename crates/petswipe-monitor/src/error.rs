@@ -71,18 +71,12 @@ impl Error {
 
     /// An [`Error::Backend`].
     pub fn backend(operation: impl Into<String>, source: impl Into<Cause>) -> Self {
-        Self::Backend {
-            operation: operation.into(),
-            source: source.into(),
-        }
+        Self::Backend { operation: operation.into(), source: source.into() }
     }
 
     /// Whether trying the same again later can help.
     pub fn is_retryable(&self) -> bool {
-        matches!(
-            self,
-            Self::Throttled { .. } | Self::TimedOut { .. } | Self::Backend { .. }
-        )
+        matches!(self, Self::Throttled { .. } | Self::TimedOut { .. } | Self::Backend { .. })
     }
 }
 

@@ -92,9 +92,7 @@ impl Histogram {
 
     /// The arithmetic mean.
     pub fn mean(&self) -> Option<Duration> {
-        self.sum_micros
-            .checked_div(self.count())
-            .map(Duration::from_micros)
+        self.sum_micros.checked_div(self.count()).map(Duration::from_micros)
     }
 
     /// The smallest bucket bound that at least a share `q` of the durations do not exceed (nearest rank), or the
@@ -112,9 +110,7 @@ impl Histogram {
         for (index, bucket) in &self.buckets {
             seen += bucket;
             if seen >= rank {
-                return Some(Duration::from_micros(
-                    upper_micros(*index).min(self.max_micros),
-                ));
+                return Some(Duration::from_micros(upper_micros(*index).min(self.max_micros)));
             }
         }
         self.max()
@@ -126,11 +122,7 @@ impl Histogram {
         if self.max_micros <= limit {
             return 0;
         }
-        let first = if limit == 0 {
-            i32::MIN
-        } else {
-            index(limit) + 1
-        };
+        let first = if limit == 0 { i32::MIN } else { index(limit) + 1 };
         self.buckets.range(first..).map(|(_, count)| count).sum()
     }
 

@@ -18,10 +18,7 @@ pub struct Subject {
 impl Subject {
     /// All revisions of an environment.
     pub fn environment(name: impl Into<String>) -> Self {
-        Self {
-            environment: name.into(),
-            revision: None,
-        }
+        Self { environment: name.into(), revision: None }
     }
 }
 

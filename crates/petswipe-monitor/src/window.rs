@@ -70,16 +70,9 @@ impl Window {
         let step = resolution.as_nanos().max(1) as i128;
         let published = now.as_nanosecond() - lag.as_nanos() as i128;
         let from = self.from.as_nanosecond().div_euclid(step) * step;
-        let from = if from < self.from.as_nanosecond() {
-            from + step
-        } else {
-            from
-        };
+        let from = if from < self.from.as_nanosecond() { from + step } else { from };
         let to = self.to.as_nanosecond().min(published).div_euclid(step) * step;
-        match (
-            Timestamp::from_nanosecond(from),
-            Timestamp::from_nanosecond(to),
-        ) {
+        match (Timestamp::from_nanosecond(from), Timestamp::from_nanosecond(to)) {
             (Ok(from), Ok(to)) if from < to => Window { from, to },
             (Ok(from), _) => Window::empty(from.min(self.to).max(self.from)),
             _ => Window::empty(self.from),

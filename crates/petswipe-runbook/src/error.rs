@@ -101,6 +101,12 @@ pub enum Error {
         /// What it waits for.
         why: String,
     },
+    /// The runbook can do no more until a person has mended something. Then resume it.
+    #[error("{why}")]
+    Suspended {
+        /// What has to be mended, and what state the system is in meanwhile.
+        why: String,
+    },
     /// This implementation can't do that.
     #[error("{what} is not supported: {why}")]
     Unsupported {
@@ -128,24 +134,13 @@ impl Error {
         allowed: impl Into<String>,
     ) -> Self {
         let value = value.to_string();
-        let value = if value.is_empty() {
-            "empty".to_owned()
-        } else {
-            value
-        };
-        Self::InvalidPlan {
-            field: field.into(),
-            value,
-            allowed: allowed.into(),
-        }
+        let value = if value.is_empty() { "empty".to_owned() } else { value };
+        Self::InvalidPlan { field: field.into(), value, allowed: allowed.into() }
     }
 
     /// An [`Error::Backend`].
     pub fn backend(operation: impl Into<String>, source: impl Into<Cause>) -> Self {
-        Self::Backend {
-            operation: operation.into(),
-            source: source.into(),
-        }
+        Self::Backend { operation: operation.into(), source: source.into() }
     }
 
     /// Whether trying the same again later can help.
@@ -155,9 +150,6 @@ impl Error {
 
     /// Whether nothing was changed because somebody else holds the operation or its lease.
     pub fn is_held(&self) -> bool {
-        matches!(
-            self,
-            Self::Held { .. } | Self::Conflict { .. } | Self::LeaseLost { .. }
-        )
+        matches!(self, Self::Held { .. } | Self::Conflict { .. } | Self::LeaseLost { .. })
     }
 }

@@ -36,11 +36,7 @@ impl Journal for MemoryJournal {
     }
 
     async fn read(&self) -> Result<Vec<Record>, Error> {
-        Ok(self
-            .records
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone())
+        Ok(self.records.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
     fn location(&self) -> String {

@@ -92,26 +92,17 @@ pub(crate) fn check_append(
     expected: u64,
     records: &[Record],
 ) -> Result<(), Error> {
-    if let Some((index, record)) = records
-        .iter()
-        .enumerate()
-        .find(|(index, record)| record.seq != expected + *index as u64)
+    if let Some((index, record)) =
+        records.iter().enumerate().find(|(index, record)| record.seq != expected + *index as u64)
     {
         return Err(Error::invalid(
             format!("seq of record {index} of the batch"),
             record.seq,
-            format!(
-                "{} (numbered upwards from {expected})",
-                expected + index as u64
-            ),
+            format!("{} (numbered upwards from {expected})", expected + index as u64),
         ));
     }
     if expected != held {
-        return Err(Error::Conflict {
-            journal: location.to_owned(),
-            expected,
-            found: held,
-        });
+        return Err(Error::Conflict { journal: location.to_owned(), expected, found: held });
     }
     let mut newest = last_fence;
     for record in records {
@@ -119,10 +110,7 @@ pub(crate) fn check_append(
             return Err(Error::LeaseLost {
                 key: location.to_owned(),
                 fence: record.fence,
-                why: format!(
-                    "the journal was written with fence {}",
-                    newest.unwrap_or_default()
-                ),
+                why: format!("the journal was written with fence {}", newest.unwrap_or_default()),
             });
         }
         newest = Some(record.fence);

@@ -148,11 +148,7 @@ impl LeaseSlot {
 
     /// Frees the key if `lease` is still the current one.
     pub fn release(&mut self, lease: &Lease) {
-        if self
-            .lease
-            .as_ref()
-            .is_some_and(|held| held.fence == lease.fence)
-        {
+        if self.lease.as_ref().is_some_and(|held| held.fence == lease.fence) {
             self.lease = None;
         }
     }

@@ -1,0 +1,380 @@
+//! The plan of a rollout: plain data, checked once, and enough to resume from.
+
+use std::time::Duration;
+
+use jiff::fmt::serde::unsigned_duration::friendly::compact::required as span;
+use petswipe_runbook::Retry;
+use serde::{Deserialize, Serialize};
+
+use crate::hooks::HookPlan;
+use crate::{Environment, Error, Image, Percent, RevisionId};
+
+/// What a rollout does, from the first look to the last scale-down.
+///
+/// Start from [`Plan::canary`], [`Plan::blue_green`] or [`Plan::rolling`], which carry the guide's defaults, and change
+/// what differs; [`Plan::validate`] is called before anything is touched.
+///
+/// ```
+/// use petswipe_deploy::{Environment, Image, Percent, Plan, Stage, Target};
+/// use std::time::Duration;
+/// let pair = [Environment::new("shop-blue")?, Environment::new("shop-green")?];
+/// let mut plan = Plan::canary("shop", pair, Target::Image(Image::new("shop:v2")?));
+/// assert_eq!(plan.stages.len(), 5);
+/// plan.stages = Stage::list(&[50, 10], Duration::from_secs(60))?;
+/// assert_eq!(
+///     plan.validate().unwrap_err().to_string(),
+///     "stage 2 is 10 %; allowed: more than 50 %, the stage before",
+/// );
+/// # Ok::<(), petswipe_deploy::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// How the new version gets its traffic.
+    pub strategy: Strategy,
+    /// The service, for messages and for the lease: one operation per service.
+    pub service: String,
+    /// The two sides. Which one is live is read from the router; the other one is the candidate.
+    pub environments: [Environment; 2],
+    /// A third environment in which the live revision is started anew, as old and as large as the canary, so that
+    /// like is compared with like. Canary only.
+    pub baseline: Option<Environment>,
+    /// What is deployed.
+    pub target: Target,
+    /// The shares of traffic on the way, rising, the last one 100 %. Not for rolling updates.
+    pub stages: Vec<Stage>,
+    /// Time between two looks at health and metrics.
+    #[serde(with = "span")]
+    pub check_interval: Duration,
+    /// How long a stage may go on without a conclusive verdict after its own duration before the rollout goes back.
+    #[serde(with = "span")]
+    pub patience: Duration,
+    /// How tasks are waited for.
+    pub capacity: CapacityPlan,
+    /// Requests to the new side through the test route before production traffic. Not for rolling updates.
+    pub smoke: Option<SmokePlan>,
+    /// When a person is asked.
+    pub approval: Option<ApprovalPlan>,
+    /// How long the new version is judged at 100 % before the old one may go.
+    #[serde(with = "span")]
+    pub bake: Duration,
+    /// How long the old side is kept at full size after the bake. It is watched on; going back is one call.
+    #[serde(with = "span")]
+    pub scale_down_delay: Duration,
+    /// How long after the end [`Plan::undo`] may go straight back without stages.
+    #[serde(with = "span")]
+    pub rollback_window: Duration,
+    /// Calls to the outside at fixed points.
+    pub hooks: Vec<HookPlan>,
+    /// How an effect that failed is tried again.
+    pub retry: Retry,
+    /// How long one call to the cloud may take.
+    #[serde(with = "span")]
+    pub call_timeout: Duration,
+}
+
+/// How the new version gets its traffic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Strategy {
+    /// In stages, each judged.
+    Canary,
+    /// All at once after a test on the idle side.
+    BlueGreen,
+    /// By the platform, task by task, on the live side.
+    Rolling {
+        /// While replacing, at least this share of the tasks stays healthy, in percent, 0 to 100.
+        minimum_healthy_percent: u32,
+        /// While replacing, at most this share of the tasks runs, in percent, 101 to 200.
+        maximum_percent: u32,
+    },
+}
+
+impl Strategy {
+    /// `canary`, `blue-green` or `rolling`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Canary => "canary",
+            Self::BlueGreen => "blue-green",
+            Self::Rolling { .. } => "rolling",
+        }
+    }
+}
+
+/// What is deployed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// A new revision is registered: the live one with this image.
+    Image(Image),
+    /// A revision that exists.
+    Revision(RevisionId),
+}
+
+/// A share of traffic and how long it is held at least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stage {
+    /// The new version's share.
+    pub weight: Percent,
+    /// How long it is judged at least.
+    #[serde(with = "span")]
+    pub duration: Duration,
+}
+
+impl Stage {
+    /// Stages of the same duration.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPlan`] for a weight above 100.
+    pub fn list(weights: &[u8], duration: Duration) -> Result<Vec<Self>, Error> {
+        let stage = |weight: &u8| Ok(Self { weight: Percent::new(*weight)?, duration });
+        weights.iter().map(stage).collect()
+    }
+}
+
+/// How tasks are waited for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CapacityPlan {
+    /// How long tasks may take to become healthy.
+    #[serde(with = "span")]
+    pub deadline: Duration,
+    /// Time between two looks.
+    #[serde(with = "span")]
+    pub poll: Duration,
+    /// The new side never has fewer tasks than this while it takes part, at least 1.
+    pub minimum_tasks: u32,
+    /// With more failed tasks of the new version than this, the rollout goes back.
+    pub tolerated_failures: u32,
+}
+
+/// The smoke test.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SmokePlan {
+    /// How long it goes on.
+    #[serde(with = "span")]
+    pub duration: Duration,
+    /// Time between two rounds of requests.
+    #[serde(with = "span")]
+    pub interval: Duration,
+    /// The most failed requests over the whole test, in percent of all.
+    pub tolerated_percent: Percent,
+}
+
+/// When a person is asked, and for how long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalPlan {
+    /// Before which step.
+    pub before: ApprovalPoint,
+    /// Without an answer by then the rollout goes back.
+    #[serde(with = "span")]
+    pub within: Duration,
+}
+
+/// The step before which a person is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApprovalPoint {
+    /// Before the new version takes its first production traffic (for rolling: before the first task is replaced).
+    FirstTraffic,
+    /// Before it takes all of it.
+    AllTraffic,
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+impl Plan {
+    /// A canary with the guide's defaults: 5, 10, 25, 50 and 100 % for 300 s each, a check every 30 s.
+    pub fn canary(service: &str, environments: [Environment; 2], target: Target) -> Self {
+        let stage = |weight| Stage { weight, duration: 300 * SECOND };
+        let weights = [5, 10, 25, 50, 100].into_iter().filter_map(|weight| Percent::new(weight).ok());
+        Self {
+            strategy: Strategy::Canary,
+            service: service.to_owned(),
+            environments,
+            baseline: None,
+            target,
+            stages: weights.map(stage).collect(),
+            check_interval: 30 * SECOND,
+            patience: 600 * SECOND,
+            capacity: CapacityPlan {
+                deadline: 600 * SECOND,
+                poll: 10 * SECOND,
+                minimum_tasks: 1,
+                tolerated_failures: 2,
+            },
+            smoke: None,
+            approval: None,
+            bake: 300 * SECOND,
+            scale_down_delay: 60 * SECOND,
+            rollback_window: 3600 * SECOND,
+            hooks: Vec::new(),
+            retry: Retry::default(),
+            call_timeout: 30 * SECOND,
+        }
+    }
+
+    /// A blue-green deployment with the guide's defaults: healthy within 300 s, polled every 10 s; a smoke test of 60 s;
+    /// a question before the switch; 60 s watched after it.
+    pub fn blue_green(service: &str, environments: [Environment; 2], target: Target) -> Self {
+        let mut plan = Self::canary(service, environments, target);
+        plan.strategy = Strategy::BlueGreen;
+        plan.stages = vec![Stage { weight: Percent::FULL, duration: 60 * SECOND }];
+        plan.check_interval = 10 * SECOND;
+        plan.capacity.deadline = 300 * SECOND;
+        plan.smoke = Some(SmokePlan {
+            duration: 60 * SECOND,
+            interval: 2 * SECOND,
+            tolerated_percent: Percent::new(5).unwrap_or_default(),
+        });
+        plan.approval =
+            Some(ApprovalPlan { before: ApprovalPoint::FirstTraffic, within: 3600 * SECOND });
+        plan.bake = 60 * SECOND;
+        plan
+    }
+
+    /// A rolling update with ECS's defaults: never fewer than all tasks healthy, at most twice as many running.
+    pub fn rolling(service: &str, environments: [Environment; 2], target: Target) -> Self {
+        let mut plan = Self::canary(service, environments, target);
+        plan.strategy = Strategy::Rolling { minimum_healthy_percent: 100, maximum_percent: 200 };
+        plan.stages = Vec::new();
+        plan.check_interval = 10 * SECOND;
+        plan.bake = 60 * SECOND;
+        plan.scale_down_delay = Duration::ZERO;
+        plan
+    }
+
+    /// The way back from a rollout that was promoted: straight to the revision that was live before, in one step,
+    /// while the window for it is open.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPlan`] when the rollout was not promoted or its rollback window has passed.
+    pub fn undo(&self, ended: &super::Outcome, at: jiff::Timestamp, now: jiff::Timestamp) -> Result<Self, Error> {
+        let super::Outcome::Promoted { before, .. } = ended else {
+            return Err(Error::invalid("outcome", ended.word(), "promoted: there is nothing to undo"));
+        };
+        let until = at.saturating_add(self.rollback_window).unwrap_or(jiff::Timestamp::MAX);
+        if now > until {
+            let allowed = format!("until {until}, the end of its rollback window");
+            return Err(Error::invalid("time of the undo", now, allowed));
+        }
+        let mut plan = self.clone();
+        plan.target = Target::Revision(before.clone());
+        if !matches!(self.strategy, Strategy::Rolling { .. }) {
+            plan.strategy = Strategy::BlueGreen;
+            let duration = self.check_interval;
+            plan.stages = vec![Stage { weight: Percent::FULL, duration }];
+        }
+        plan.baseline = None;
+        plan.smoke = None;
+        plan.approval = None;
+        plan.hooks = Vec::new();
+        Ok(plan)
+    }
+
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPlan`] with the field, its value and what is allowed.
+    pub fn validate(&self) -> Result<(), Error> {
+        let [a, b] = &self.environments;
+        if self.service.trim().is_empty() {
+            return Err(Error::invalid("service", "", "a name"));
+        }
+        if a == b {
+            return Err(Error::invalid("environments", format!("{a} twice"), "two different ones"));
+        }
+        self.validate_stages()?;
+        self.validate_baseline()?;
+        let positive = [
+            ("check interval", self.check_interval),
+            ("patience", self.patience),
+            ("capacity deadline", self.capacity.deadline),
+            ("capacity poll interval", self.capacity.poll),
+            ("call timeout", self.call_timeout),
+        ];
+        for (field, value) in positive {
+            if value.is_zero() {
+                return Err(Error::invalid(field, "0", "a positive time"));
+            }
+        }
+        if self.capacity.minimum_tasks == 0 {
+            return Err(Error::invalid("minimum tasks", 0, "at least 1"));
+        }
+        if self.retry.attempts == 0 {
+            return Err(Error::invalid("retry attempts", 0, "at least 1"));
+        }
+        if let Some(smoke) = &self.smoke
+            && (smoke.duration.is_zero() || smoke.interval.is_zero())
+        {
+            return Err(Error::invalid("smoke test", "0 seconds", "a positive duration and interval"));
+        }
+        if let Some(approval) = &self.approval
+            && approval.within.is_zero()
+        {
+            return Err(Error::invalid("approval deadline", "0", "a positive time"));
+        }
+        for hook in &self.hooks {
+            hook.validate()?;
+        }
+        Ok(())
+    }
+
+    fn validate_stages(&self) -> Result<(), Error> {
+        if let Strategy::Rolling { minimum_healthy_percent: low, maximum_percent: high } =
+            self.strategy
+        {
+            if low > 100 {
+                return Err(Error::invalid("minimum healthy percent", low, "0 to 100"));
+            }
+            if !(101..=200).contains(&high) && low == 100 || !(100..=200).contains(&high) {
+                let allowed = "101 to 200, or 100 where fewer than all may stay healthy";
+                return Err(Error::invalid("maximum percent", high, allowed));
+            }
+            if !self.stages.is_empty() {
+                let found = format!("{} stages", self.stages.len());
+                return Err(Error::invalid("stages", found, "none for a rolling update"));
+            }
+            if self.smoke.is_some() {
+                return Err(Error::invalid("smoke test", "set", "none for a rolling update"));
+            }
+            return Ok(());
+        }
+        let mut before = Percent::ZERO;
+        for (index, stage) in self.stages.iter().enumerate() {
+            let number = index + 1;
+            if stage.weight <= before {
+                let allowed = if index == 0 {
+                    "1 to 100 %".to_owned()
+                } else {
+                    format!("more than {before}, the stage before")
+                };
+                return Err(Error::invalid(format!("stage {number}"), stage.weight, allowed));
+            }
+            if stage.duration.is_zero() {
+                let field = format!("duration of stage {number}");
+                return Err(Error::invalid(field, "0", "a positive time"));
+            }
+            before = stage.weight;
+        }
+        if before != Percent::FULL {
+            let found = if self.stages.is_empty() { String::new() } else { before.to_string() };
+            return Err(Error::invalid("last stage", found, "100 %"));
+        }
+        Ok(())
+    }
+
+    fn validate_baseline(&self) -> Result<(), Error> {
+        let Some(baseline) = &self.baseline else { return Ok(()) };
+        if self.strategy != Strategy::Canary {
+            return Err(Error::invalid("baseline", baseline, "none, except for a canary"));
+        }
+        if self.environments.contains(baseline) {
+            return Err(Error::invalid("baseline", baseline, "an environment other than the pair"));
+        }
+        Ok(())
+    }
+
+    /// The key of the lease that protects the service.
+    pub fn lease_key(&self) -> String {
+        format!("service/{}", self.service)
+    }
+}

@@ -1,0 +1,227 @@
+//! The absolute policy: limits on what the new version does, with minimum samples.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Carried, Comparison, Finding, FindingResult, Gate, Judgement, Step, covered, verdict};
+use crate::{Error, Observation, Window};
+
+/// What a metric without data, or with too little, means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoData {
+    /// It can't be said: inconclusive. The rollout waits, up to its deadline, and then goes back.
+    #[default]
+    Hold,
+    /// It is a fail.
+    Fail,
+    /// It does not matter. At least one other metric must hold, or the verdict is inconclusive all the same.
+    Ignore,
+}
+
+/// The most that a share of the requests may take.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LatencyLimit {
+    /// Which share, above 0 and at most 1: 0.99 for the p99.
+    pub quantile: f64,
+    /// The most it may take.
+    pub limit: Duration,
+}
+
+/// Limits on error rate, latency quantiles, saturation and unhealthy targets.
+///
+/// It looks at the last [`lookback`](Self::lookback) of the step, never further back than the step's start. The defaults
+/// are the guide's: 5 % errors and 1000 ms; they judge latency by its p99 and count 5xx of the load balancer as well
+/// as of the application.
+///
+/// ```
+/// use petswipe_monitor::{AbsolutePolicy, Gate};
+/// let policy = AbsolutePolicy { error_rate: 0.01, ..AbsolutePolicy::default() }.validated()?;
+/// assert_eq!(policy.name(), "absolute");
+/// let wrong = AbsolutePolicy { error_rate: 1.5, ..AbsolutePolicy::default() }.validated().unwrap_err();
+/// assert_eq!(wrong.to_string(), "error rate is 1.5; allowed: a share from 0 to 1");
+/// # Ok::<(), petswipe_monitor::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AbsolutePolicy {
+    /// The most failed requests (5xx of application and load balancer), as a share of all, 0 to 1.
+    pub error_rate: f64,
+    /// The most requests answered 4xx, as a share of all; `None` for no limit.
+    pub client_error_rate: Option<f64>,
+    /// The most time that shares of the requests may take.
+    pub latency: Vec<LatencyLimit>,
+    /// The most CPU use, as a share; `None` for no limit.
+    pub cpu: Option<f64>,
+    /// The most memory use, as a share; `None` for no limit.
+    pub memory: Option<f64>,
+    /// The most unhealthy targets; `None` for no limit.
+    pub unhealthy_targets: Option<u32>,
+    /// With fewer requests than this, error rate and latency have too little data, at least 1.
+    pub minimum_requests: u64,
+    /// What missing or too little data means.
+    pub no_data: NoData,
+    /// How far back to look within the step.
+    pub lookback: Duration,
+}
+
+impl Default for AbsolutePolicy {
+    fn default() -> Self {
+        Self {
+            error_rate: 0.05,
+            client_error_rate: Some(0.25),
+            latency: vec![LatencyLimit { quantile: 0.99, limit: Duration::from_millis(1000) }],
+            cpu: None,
+            memory: None,
+            unhealthy_targets: None,
+            minimum_requests: 50,
+            no_data: NoData::Hold,
+            lookback: Duration::from_secs(60),
+        }
+    }
+}
+
+impl AbsolutePolicy {
+    /// Checks every limit.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPolicy`] with the field, its value and what is allowed.
+    pub fn validated(self) -> Result<Self, Error> {
+        let share = |field: &str, value: f64| {
+            if (0.0..=1.0).contains(&value) {
+                return Ok(());
+            }
+            Err(Error::invalid(field, value, "a share from 0 to 1"))
+        };
+        share("error rate", self.error_rate)?;
+        share("client error rate", self.client_error_rate.unwrap_or(0.0))?;
+        for (field, limit) in [("cpu limit", self.cpu), ("memory limit", self.memory)] {
+            if let Some(limit) = limit
+                && !(limit.is_finite() && limit > 0.0)
+            {
+                return Err(Error::invalid(field, limit, "a positive share, 0.85 for 85 %"));
+            }
+        }
+        for LatencyLimit { quantile, limit } in &self.latency {
+            if !(*quantile > 0.0 && *quantile <= 1.0) {
+                return Err(Error::invalid("latency quantile", quantile, "above 0 and at most 1"));
+            }
+            if limit.is_zero() {
+                return Err(Error::invalid("latency limit", "0", "a positive time"));
+            }
+        }
+        if self.minimum_requests == 0 {
+            return Err(Error::invalid("minimum requests", 0, "at least 1"));
+        }
+        if self.lookback.is_zero() {
+            return Err(Error::invalid("lookback", "0", "a positive time"));
+        }
+        Ok(self)
+    }
+
+    fn finding(
+        &self,
+        (metric, unit, scale): (&str, &str, f64),
+        value: Option<f64>,
+        limit: f64,
+        samples: u64,
+        enough: bool,
+    ) -> Finding {
+        // A value that is no number is no data; it never holds.
+        let value = value.filter(|value| value.is_finite());
+        let result = match value {
+            Some(value) if enough && value > limit => FindingResult::Broken,
+            Some(_) if enough => FindingResult::Holds,
+            _ => match self.no_data {
+                NoData::Hold => FindingResult::Missing,
+                NoData::Fail => FindingResult::Broken,
+                NoData::Ignore => FindingResult::Ignored,
+            },
+        };
+        Finding {
+            metric: metric.to_owned(),
+            value: value.map(|value| value * scale),
+            limit: limit * scale,
+            unit: unit.to_owned(),
+            samples,
+            result,
+        }
+    }
+
+    fn findings(&self, seen: &Observation) -> Vec<Finding> {
+        let requests = seen.requests.unwrap_or(0);
+        let enough = requests >= self.minimum_requests;
+        const SHARE: f64 = 100.0;
+        let mut findings = vec![self.finding(
+            ("error rate", "%", SHARE),
+            seen.error_rate(),
+            self.error_rate,
+            requests,
+            enough,
+        )];
+        if let Some(limit) = self.client_error_rate {
+            let metric = ("client error rate", "%", SHARE);
+            findings.push(self.finding(metric, seen.client_error_rate(), limit, requests, enough));
+        }
+        for LatencyLimit { quantile, limit } in &self.latency {
+            let histogram = seen.latency.as_ref();
+            let samples = histogram.map_or(0, crate::Histogram::count);
+            let value = histogram.and_then(|histogram| histogram.quantile(*quantile));
+            findings.push(self.finding(
+                (&format!("p{} latency", quantile * 100.0), "ms", 1000.0),
+                value.map(|value| value.as_secs_f64()),
+                limit.as_secs_f64(),
+                samples,
+                samples >= self.minimum_requests,
+            ));
+        }
+        let saturation = [
+            ("cpu use", seen.saturation.cpu, self.cpu),
+            ("memory use", seen.saturation.memory, self.memory),
+        ];
+        for (metric, value, limit) in saturation {
+            if let Some(limit) = limit {
+                findings.push(self.finding((metric, "%", SHARE), value, limit, 1, true));
+            }
+        }
+        if let Some(limit) = self.unhealthy_targets {
+            let all = seen.targets.map_or(0, |targets| targets.healthy + targets.unhealthy);
+            let unhealthy = seen.targets.map(|targets| f64::from(targets.unhealthy));
+            let metric = ("unhealthy targets", "targets", 1.0);
+            findings.push(self.finding(
+                metric,
+                unhealthy,
+                f64::from(limit),
+                u64::from(all),
+                all > 0,
+            ));
+        }
+        findings
+    }
+}
+
+impl Gate for AbsolutePolicy {
+    fn name(&self) -> String {
+        "absolute".to_owned()
+    }
+
+    fn windows(&self, step: &Step) -> Vec<Window> {
+        vec![recent(step, self.lookback)]
+    }
+
+    fn judge(&self, step: &Step, seen: &[Comparison], carried: &Carried) -> Judgement {
+        let findings = seen.first().map(|seen| self.findings(&seen.candidate));
+        Judgement {
+            verdict: verdict(findings.unwrap_or_default()),
+            carried: carried.clone(),
+            covered: covered(step, seen),
+        }
+    }
+}
+
+/// The last `lookback` of a step.
+pub(super) fn recent(step: &Step, lookback: Duration) -> Window {
+    let from = step.now.saturating_sub(lookback).unwrap_or(Timestamp::MIN).max(step.started);
+    Window { from, to: step.now.max(from) }
+}

@@ -1,0 +1,244 @@
+//! The driver: the only code that waits. It makes no decisions.
+//!
+//! Its loop: ask the core; write down what it is about to do, durably; do it; write down what came of it; again. So
+//! whenever the process dies, the journal says what may be under way, and [`Driver::resume`] goes on from there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::abort::AbortHandle;
+use crate::approval::{Approver, NobodyApproves};
+use crate::clock::{Clock, SystemClock};
+use crate::journal::Journal;
+use crate::lease::LeaseStore;
+use crate::log::{EventLog, History, Journaled, Opening};
+use crate::observer::Observer;
+use crate::runbook::{Failure, Runbook};
+use crate::{EffectId, Error, Fence, OperationId};
+
+mod run;
+mod tasks;
+
+use run::Run;
+
+/// Does what the core decides: the shell around the real world.
+#[async_trait]
+pub trait Performer<R: Runbook>: Send + Sync {
+    /// Performs one effect. It may be performed again after a crash, so it must be idempotent; it may be dropped at
+    /// its deadline.
+    ///
+    /// # Errors
+    /// A [`Failure`] is recorded as an event, and the core decides what follows.
+    async fn perform(
+        &self,
+        context: &EffectContext,
+        effect: &R::Effect,
+    ) -> Result<R::Output, Failure>;
+}
+
+/// Whose effect it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EffectContext {
+    /// The operation.
+    pub operation: OperationId,
+    /// The number of the effect within it.
+    pub id: EffectId,
+    /// The driver's fence, to be passed on to whatever can check it.
+    pub fence: Fence,
+    /// When the driver stops waiting.
+    pub deadline: Timestamp,
+}
+
+/// Which lease a driver needs while it runs.
+#[derive(Clone)]
+pub struct LeaseTerms {
+    /// Where leases are kept.
+    pub store: Arc<dyn LeaseStore>,
+    /// What is protected, such as `service/petswipe-production`.
+    pub key: String,
+    /// How long the lease lasts without renewal; it is renewed after each third of that.
+    pub ttl: Duration,
+}
+
+/// Drives operations of one kind.
+pub struct Driver<R: Runbook> {
+    log: Arc<dyn EventLog<R>>,
+    performer: Arc<dyn Performer<R>>,
+    clock: Arc<dyn Clock>,
+    approver: Arc<dyn Approver>,
+    observers: Vec<Arc<dyn Observer<R>>>,
+    lease: Option<LeaseTerms>,
+    abort: AbortHandle,
+    holder: String,
+}
+
+/// An operation that came to its end.
+#[derive(Clone, Debug)]
+pub struct Completed<R: Runbook> {
+    /// Which.
+    pub operation: OperationId,
+    /// Its plan.
+    pub plan: R,
+    /// How it ended.
+    pub outcome: R::Outcome,
+    /// The state it left.
+    pub state: R::State,
+    /// Whether it had ended before this driver came: then nothing was done now.
+    pub already: bool,
+}
+
+/// An operation that stopped half-way. It can be resumed when the cause is gone.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", self.describe())]
+pub struct Halted<R: Runbook> {
+    /// Why.
+    #[source]
+    pub error: Error,
+    /// Which, if it got as far as having a name.
+    pub operation: Option<OperationId>,
+    /// The plan and the state it left, if it got as far as having one.
+    pub left: Option<Box<(R, R::State)>>,
+    /// Whether any effect was begun, now or by an earlier driver. If not, the system is untouched.
+    pub touched: bool,
+}
+
+impl<R: Runbook> Halted<R> {
+    fn early(error: Error) -> Self {
+        Self { error, operation: None, left: None, touched: false }
+    }
+
+    fn describe(&self) -> String {
+        match (&self.operation, self.touched) {
+            (Some(operation), true) => format!("operation {operation} stopped half-way"),
+            (Some(operation), false) => {
+                format!("operation {operation} stopped before it touched anything")
+            }
+            (None, _) => "the operation did not start".to_owned(),
+        }
+    }
+}
+
+impl<R: Runbook> Driver<R> {
+    /// A driver that keeps its history in `journal` and acts through `performer`. Nobody approves, nobody looks on,
+    /// no lease is needed, time is the system's, until the methods below say otherwise.
+    pub fn new(journal: Arc<dyn Journal>, performer: Arc<dyn Performer<R>>) -> Self {
+        Self::with_clock(Arc::new(Journaled(journal)), performer, Arc::new(SystemClock::new()))
+    }
+
+    /// A driver with a log and a clock of one's own; it needs no tokio runtime if they do not.
+    pub fn with_clock(
+        log: Arc<dyn EventLog<R>>,
+        performer: Arc<dyn Performer<R>>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            log,
+            performer,
+            clock,
+            approver: Arc::new(NobodyApproves),
+            observers: Vec::new(),
+            lease: None,
+            abort: AbortHandle::new(),
+            holder: format!("process {}", std::process::id()),
+        }
+    }
+
+    /// Who is asked.
+    #[must_use]
+    pub fn approver(mut self, approver: Arc<dyn Approver>) -> Self {
+        self.approver = approver;
+        self
+    }
+
+    /// Somebody else who looks on.
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn Observer<R>>) -> Self {
+        self.observers.push(observer);
+        self
+    }
+
+    /// The lease without which nothing is done.
+    #[must_use]
+    pub fn lease(mut self, terms: LeaseTerms) -> Self {
+        self.lease = Some(terms);
+        self
+    }
+
+    /// The handle that ends the operation early.
+    #[must_use]
+    pub fn abort(mut self, handle: AbortHandle) -> Self {
+        self.abort = handle;
+        self
+    }
+
+    /// Who drives, for the message to those who are refused.
+    #[must_use]
+    pub fn holder(mut self, holder: impl Into<String>) -> Self {
+        self.holder = holder.into();
+        self
+    }
+
+    /// Starts a new operation and drives it to its end.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPlan`], [`Error::Held`] and [`Error::AlreadyExists`] before anything is touched; later
+    /// whatever stopped it half-way. The [`Halted`] says which.
+    pub async fn start(&self, operation: OperationId, plan: R) -> Result<Completed<R>, Halted<R>> {
+        plan.validate().map_err(Halted::early)?;
+        if let Some(history) = self.log.load().await.map_err(Halted::early)? {
+            return Err(Halted::early(Error::AlreadyExists {
+                journal: self.log.location(),
+                operation: history.opening.operation,
+            }));
+        }
+        let mut run = Run::acquire(self, &operation, Fence(1)).await.map_err(Halted::early)?;
+        let opening = Opening {
+            operation: operation.clone(),
+            plan: plan.clone(),
+            holder: self.holder.clone(),
+            at: run.now(),
+            fence: run.fence(),
+        };
+        if let Err(error) = self.log.open(&opening).await {
+            run.release().await;
+            return Err(Halted::early(error));
+        }
+        run.enter(History { opening, records: Vec::new() });
+        run.drive().await
+    }
+
+    /// Goes on with the operation in the journal, from where it stopped. One that has ended is left alone and its
+    /// outcome given again.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an empty journal, [`Error::Mismatch`], [`Error::Corrupt`] and [`Error::Held`] before
+    /// anything is touched; later whatever stopped it again.
+    pub async fn resume(&self) -> Result<Completed<R>, Halted<R>> {
+        let Some(history) = self.log.load().await.map_err(Halted::early)? else {
+            return Err(Halted::early(Error::NotFound {
+                what: format!("an operation in journal {}", self.log.location()),
+            }));
+        };
+        if let Some(outcome) = history.outcome().cloned() {
+            let state = history.state();
+            let Opening { operation, plan, .. } = history.opening;
+            return Ok(Completed { operation, plan, outcome, state, already: true });
+        }
+        let operation = history.opening.operation.clone();
+        let fence = Fence(history.fence().0 + 1);
+        let mut run = Run::acquire(self, &operation, fence).await.map_err(Halted::early)?;
+        run.enter(history);
+        run.resume().await
+    }
+
+    /// The operation in the journal as it was left, without touching anything.
+    ///
+    /// # Errors
+    /// As [`EventLog::load`].
+    pub async fn history(&self) -> Result<Option<History<R>>, Error> {
+        self.log.load().await
+    }
+}
