@@ -69,8 +69,9 @@ fn configured() -> Result<(u16, App), Error> {
     let port = variable("PORT").unwrap_or_else(|| "8080".to_owned());
     let port = port.parse().map_err(|_| Error::invalid("PORT", &port, "0 to 65535"))?;
     let version = variable(VERSION_VARIABLE).unwrap_or_else(|| "dev".to_owned());
-    let version = HeaderValue::from_str(&version)
-        .map_err(|_| Error::invalid(VERSION_VARIABLE, &version, "text that can stand in a header"))?;
+    let version = HeaderValue::from_str(&version).map_err(|_| {
+        Error::invalid(VERSION_VARIABLE, &version, "text that can stand in a header")
+    })?;
     let fault = variable(FAULT_VARIABLE).map_or(Ok(Fault::None), |text| text.parse())?;
     Ok((port, App { version, fault, first_request: OnceLock::new() }))
 }

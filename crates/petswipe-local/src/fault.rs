@@ -141,9 +141,23 @@ mod tests {
     #[test]
     fn an_unknown_fault_is_refused_with_its_value_and_what_is_allowed() {
         let bad = [
-            "", "fire", "none=1", "error-rate", "error-rate=1.1", "error-rate=-0.1", "error-rate=nan", "latency=5",
-            "latency=-5s", "latency=1e3s", "latency=ms", "latency=5h", "latency=99999m", "crash-after", "unhealthy=1",
-            "slow-start=inf", "slow-start=.s",
+            "",
+            "fire",
+            "none=1",
+            "error-rate",
+            "error-rate=1.1",
+            "error-rate=-0.1",
+            "error-rate=nan",
+            "latency=5",
+            "latency=-5s",
+            "latency=1e3s",
+            "latency=ms",
+            "latency=5h",
+            "latency=99999m",
+            "crash-after",
+            "unhealthy=1",
+            "slow-start=inf",
+            "slow-start=.s",
         ];
         for text in bad {
             let message = text.parse::<Fault>().expect_err(text).to_string();

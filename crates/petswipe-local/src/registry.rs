@@ -153,7 +153,11 @@ impl Registry {
 fn check_variables(variables: &BTreeMap<String, String>) -> Result<(), Error> {
     for (name, value) in variables {
         if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
-            return Err(Error::invalid("variable", name, "a name without = and a value without NUL"));
+            return Err(Error::invalid(
+                "variable",
+                name,
+                "a name without = and a value without NUL",
+            ));
         }
         if name.starts_with("PETSWIPE_LOCAL_") || name == "PORT" {
             return Err(Error::invalid("variable", name, "any name the cloud does not set itself"));
@@ -209,7 +213,8 @@ mod tests {
     fn an_overlay_adds_variables() {
         let mut registry = Registry::new("petswipe");
         let first = registry.create(&image("petswipe:v1"), BTreeMap::new()).unwrap();
-        let overlay = |value: &str| BTreeMap::from([("PETSWIPE_FAULT".to_owned(), value.to_owned())]);
+        let overlay =
+            |value: &str| BTreeMap::from([("PETSWIPE_FAULT".to_owned(), value.to_owned())]);
         let register = |registry: &mut Registry, value| {
             registry.register(&operation("a"), &first.id, &image("petswipe:v2"), &overlay(value))
         };

@@ -42,7 +42,9 @@ mod tests {
 
     #[test]
     fn the_breaker_opens_after_half_of_the_tasks_within_3_and_200() {
-        for (desired, failures) in [(0, 3), (1, 3), (4, 3), (6, 3), (7, 4), (25, 13), (400, 200), (800, 200)] {
+        for (desired, failures) in
+            [(0, 3), (1, 3), (4, 3), (6, 3), (7, 4), (25, 13), (400, 200), (800, 200)]
+        {
             assert_eq!(threshold(desired), failures, "{desired}");
         }
     }

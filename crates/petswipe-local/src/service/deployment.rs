@@ -107,10 +107,7 @@ mod tests {
     }
 
     fn record(circuit_breaker: bool) -> Record {
-        let command = Deployment {
-            circuit_breaker,
-            ..Deployment::new(revision(2).id.clone(), 4)
-        };
+        let command = Deployment { circuit_breaker, ..Deployment::new(revision(2).id.clone(), 4) };
         Record::new(None, revision(2), command)
     }
 

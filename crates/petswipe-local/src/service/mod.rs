@@ -28,7 +28,7 @@ use deployment::Record;
 #[derive(Debug)]
 pub(crate) struct Platform {
     pub(crate) launcher: Launcher,
-    pub(crate) balancer: Arc<Balancer>,
+    pub(crate) balancer: Balancer,
     pub(crate) stop_timeout: Duration,
     pub(crate) backoff: Backoff,
 }
@@ -195,7 +195,9 @@ impl Service {
         let record = state.record.as_ref();
         let running = |record: &Record| {
             let runs = |task: &&Task| {
-                task.process.is_some() && !task.is_stopping() && task.revision.id == record.revision.id
+                task.process.is_some()
+                    && !task.is_stopping()
+                    && task.revision.id == record.revision.id
             };
             state.tasks.values().filter(runs).count()
         };
@@ -213,7 +215,8 @@ impl Service {
             desired: state.desired,
             running: record.map_or(0, |record| running(record) as u32),
             deployment,
-            failures: record.map_or_else(Vec::new, |record| record.failures.iter().cloned().collect()),
+            failures: record
+                .map_or_else(Vec::new, |record| record.failures.iter().cloned().collect()),
             observed_at: Timestamp::now(),
         }
     }
@@ -285,6 +288,9 @@ impl State {
         let healthy = |task: &Task| !task.is_stopping() && task.healthy_since.is_some();
         let live = self.tasks.values().filter(|task| !task.is_stopping()).count();
         live == self.desired as usize
-            && self.tasks.values().all(|task| current(task) && (task.is_stopping() || healthy(task)))
+            && self
+                .tasks
+                .values()
+                .all(|task| current(task) && (task.is_stopping() || healthy(task)))
     }
 }

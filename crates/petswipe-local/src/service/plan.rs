@@ -172,7 +172,10 @@ mod tests {
     fn never_more_tasks_than_the_maximum_through_a_start() {
         every_case(|desired, limits, tasks, step| {
             let after = count(tasks.iter()) - count(step.stop.iter()) + step.start;
-            assert!(step.start == 0 || after <= limits.maximum, "{desired} {limits:?} {tasks:?} {step:?}");
+            assert!(
+                step.start == 0 || after <= limits.maximum,
+                "{desired} {limits:?} {tasks:?} {step:?}"
+            );
         });
     }
 
@@ -196,7 +199,8 @@ mod tests {
             let mut tasks = tasks.to_vec();
             for _ in 0..20 {
                 let step = plan(desired, limits, &tasks);
-                if step == Step::default() && tasks.iter().all(|task| task.phase == Phase::Healthy) {
+                if step == Step::default() && tasks.iter().all(|task| task.phase == Phase::Healthy)
+                {
                     break;
                 }
                 tasks.retain(|task| !step.stop.contains(&task.id));
@@ -232,7 +236,8 @@ mod tests {
         let limits = Limits::of(2, 100, 200);
         let old = [task(0, false, Phase::Healthy), task(1, false, Phase::Healthy)];
         assert_eq!(plan(2, limits, &old), Step { start: 2, stop: vec![] });
-        let starting = [old[0], old[1], task(2, true, Phase::Starting), task(3, true, Phase::Healthy)];
+        let starting =
+            [old[0], old[1], task(2, true, Phase::Starting), task(3, true, Phase::Healthy)];
         assert_eq!(plan(2, limits, &starting), Step { start: 0, stop: vec![0] });
     }
 

@@ -30,15 +30,19 @@ impl Service {
 
     /// Stops all tasks without draining and starts no more. Returns when all have ended.
     pub(crate) async fn close(&self) {
-        {
-            let mut state = self.state();
-            state.closing = true;
-            state.tasks.values_mut().for_each(|task| drop(task.stop.take()));
-        }
-        self.changed.notify_one();
+        self.abandon();
         while !self.state().tasks.is_empty() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    /// The same without waiting.
+    pub(crate) fn abandon(&self) {
+        let mut state = self.state();
+        state.closing = true;
+        state.tasks.values_mut().for_each(|task| drop(task.stop.take()));
+        drop(state);
+        self.changed.notify_one();
     }
 
     fn step(self: &Arc<Self>) {

@@ -83,7 +83,7 @@ pub(crate) struct Launcher {
 }
 
 impl Launcher {
-    /// Starts the watchdog. The handle ends when it has, after the last launcher and process are dropped.
+    /// Starts the watchdog. The handle ends when it has.
     pub(crate) async fn start(program: Option<PathBuf>) -> io::Result<(Self, JoinHandle<()>)> {
         let program = Program::new(program)?;
         let (watchdog, ended) = Watchdog::start(program.clone()).await?;

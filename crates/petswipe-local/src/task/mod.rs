@@ -12,6 +12,6 @@ mod role;
 mod watchdog;
 
 pub(crate) use launch::{Launcher, Spec};
-pub(crate) use process::{Exit, Process};
+pub(crate) use process::Process;
 pub use role::run_task_if_asked;
 pub(crate) use role::{ROLE_VARIABLE, asked_role};

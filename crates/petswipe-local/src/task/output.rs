@@ -36,7 +36,11 @@ impl Tail {
     }
 
     /// Reads `stream` to its end and keeps the lines that `keep` says.
-    pub(crate) async fn follow(self, mut stream: impl AsyncRead + Unpin, mut keep: impl FnMut(&str) -> bool) {
+    pub(crate) async fn follow(
+        self,
+        mut stream: impl AsyncRead + Unpin,
+        mut keep: impl FnMut(&str) -> bool,
+    ) {
         let mut chunk = [0; 2048];
         let mut line = Vec::with_capacity(WIDTH);
         loop {
@@ -71,10 +75,12 @@ mod tests {
         let mut text: String = (0..100).map(|i| format!("line {i}\n")).collect();
         text.push_str(&"x".repeat(5000));
         let mut seen = 0;
-        tail.clone().follow(text.as_bytes(), |_| {
-            seen += 1;
-            true
-        }).await;
+        tail.clone()
+            .follow(text.as_bytes(), |_| {
+                seen += 1;
+                true
+            })
+            .await;
         assert_eq!(seen, 100);
         assert_eq!(tail.last().unwrap().len(), WIDTH);
         let lines = tail.lines.lock().unwrap();

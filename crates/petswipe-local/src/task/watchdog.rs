@@ -17,7 +17,7 @@ use super::role::{HELLO, WATCHDOG, kill_group};
 /// How long a role may take to say its first line. It is generous because a busy machine is no error.
 pub(super) const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// Speaks to the watchdog. Clones speak to the same one; it ends when the last is dropped.
+/// Speaks to the watchdog. Clones speak to the same one.
 #[derive(Clone, Debug)]
 pub(crate) struct Watchdog {
     groups: Arc<Mutex<BTreeSet<i32>>>,
@@ -28,6 +28,7 @@ pub(crate) struct Watchdog {
 enum Word {
     Guard(i32, oneshot::Sender<()>),
     Release(i32),
+    End,
 }
 
 impl Watchdog {
@@ -55,6 +56,11 @@ impl Watchdog {
     pub(super) fn release(&self, group: i32) {
         self.groups().remove(&group);
         let _ = self.words.send(Word::Release(group));
+    }
+
+    /// Ends it; it kills what is still there. Nothing can be guarded any more.
+    pub(crate) fn end(&self) {
+        let _ = self.words.send(Word::End);
     }
 
     /// Kills everything that is still there, now.
@@ -86,7 +92,7 @@ async fn speak(
         let (line, confirm) = match word {
             Some(Word::Guard(group, confirm)) => (format!("+{group}\n"), Some(confirm)),
             Some(Word::Release(group)) => (format!("-{group}\n"), None),
-            None => break,
+            Some(Word::End) | None => break,
         };
         if dog.tell(&line).await.is_err() {
             // The new one is told all groups there are, the one of this word among them.
