@@ -3,4 +3,5 @@
 #![allow(clippy::disallowed_methods)]
 
 pub mod balancer;
+pub mod load;
 pub mod metrics;
