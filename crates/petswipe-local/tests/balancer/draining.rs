@@ -38,9 +38,8 @@ async fn a_draining_target_finishes_its_request_and_takes_no_new_one() {
     group_of(&balancer, "group", &[slow.target("slow")]).await;
     let asked = spawn_fetch(&balancer);
     until("the request at the target", || slow.count() == 1).await;
-    group_of(&balancer, "group", &[other.target("other")])
-        .await_both(&balancer)
-        .await;
+    balancer.register("group", other.target("other")).unwrap();
+    healthy(&balancer, "group", 2).await;
     let leaving = tokio::spawn({
         let balancer = balancer.clone();
         async move { balancer.deregister("group", "slow").await }
@@ -65,31 +64,13 @@ async fn a_draining_target_finishes_its_request_and_takes_no_new_one() {
     .await;
 }
 
-trait AwaitBoth {
-    async fn await_both(self, balancer: &Balancer);
-}
-
-impl<F: Future<Output = ()>> AwaitBoth for F {
-    /// `group_of` waits for as many healthy targets as it adds; here two are registered in the end.
-    async fn await_both(self, balancer: &Balancer) {
-        let both = balancer.wait_until("group", |targets| {
-            let healthy = targets.iter().filter(|t| t.state == TargetState::Healthy);
-            healthy.count() == 2
-        });
-        tokio::select! {
-            () = self => {}
-            both = soon("two healthy targets", both) => { both.unwrap(); }
-        }
-    }
-}
-
 #[tokio::test]
 async fn the_deregistration_delay_cuts_what_is_stuck() {
     let (stuck, _gate) = gated().await;
     let balancer = balancer().await;
     let config = TargetGroupConfig {
         deregistration_delay: Duration::from_millis(100),
-        ..quick()
+        ..calm()
     };
     balancer.create_target_group("group", config).unwrap();
     balancer.register("group", stuck.target("stuck")).unwrap();

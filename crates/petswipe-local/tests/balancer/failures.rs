@@ -194,6 +194,23 @@ async fn a_client_that_stops_sending_its_body_is_408_and_no_fault_of_the_balance
 }
 
 #[tokio::test]
+async fn a_target_that_stops_reading_a_body_is_504() {
+    let address = raw_target(|stream, _| async move {
+        // Long after the balancer gave up; closing the connection earlier would be a 502.
+        tokio::time::sleep(DEADLINE).await;
+        drop(stream);
+    })
+    .await;
+    let balancer = start(|config| config.idle_timeout = Duration::from_millis(200)).await;
+    group_of(&balancer, "raw", &[target("raw", address)]).await;
+    let mut client = Client::connect(balancer.address()).await;
+    let body = vec![b'x'; 10 << 20];
+    let answer = client.begin(request("POST", "/", &[], body)).await;
+    assert_eq!(answer.status(), 504);
+    assert_eq!(balancer_errors(&balancer, "raw"), 1);
+}
+
+#[tokio::test]
 async fn while_a_client_sends_its_body_slowly_nobody_gives_up() {
     let service = Service::start(|request| async move {
         let body = http_body_util::BodyExt::collect(request.into_body()).await;
@@ -221,12 +238,8 @@ async fn while_a_client_sends_its_body_slowly_nobody_gives_up() {
 async fn if_no_target_is_healthy_all_get_requests() {
     let services = [Service::named("a").await, Service::named("b").await];
     let balancer = balancer().await;
-    group_of(
-        &balancer,
-        "group",
-        &[services[0].target("a"), services[1].target("b")],
-    )
-    .await;
+    let targets = [services[0].target("a"), services[1].target("b")];
+    group_with(&balancer, "group", quick(), &targets).await;
     services[0].health.store(500, Ordering::SeqCst);
     healthy(&balancer, "group", 1).await;
     for _ in 0..10 {
@@ -317,7 +330,7 @@ async fn a_restarted_target_on_the_same_address_is_found_again() {
     let address = listener.local_addr().unwrap();
     let answer = |text: &'static str| move |_| async move { Response::new(full(text)) };
     let first = Service::serve(listener, answer("first"));
-    group_of(&balancer, "group", &[first.target("a")]).await;
+    group_with(&balancer, "group", quick(), &[first.target("a")]).await;
     assert_eq!(fetch(&balancer, "/").await.text, "first");
     drop(first);
     let down = balancer.wait_until("group", |targets| {

@@ -182,7 +182,7 @@ async fn health_is_kept_apart_by_group_and_a_matcher_decides() {
 async fn since_is_the_time_of_the_change_and_not_of_the_last_check() {
     let service = Service::named("a").await;
     let balancer = balancer().await;
-    group_of(&balancer, "group", &[service.target("a")]).await;
+    group_with(&balancer, "group", quick(), &[service.target("a")]).await;
     balancer.set_default(Forward::to("group")).unwrap();
     let before = balancer.targets("group").unwrap()[0].since;
     let checks = service.connections.load(Ordering::SeqCst);

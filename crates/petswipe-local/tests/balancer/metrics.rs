@@ -197,7 +197,7 @@ async fn only_the_retention_is_remembered_but_totals_stay() {
 async fn health_is_that_at_the_end_of_the_window() {
     let service = Service::named("a").await;
     let balancer = balancer().await;
-    group_of(&balancer, "group", &[service.target("a")]).await;
+    group_with(&balancer, "group", quick(), &[service.target("a")]).await;
     next_second().await;
     let well = Timestamp::now();
     let until_well = next_second().await;
