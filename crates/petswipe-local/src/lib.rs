@@ -11,6 +11,7 @@ mod client;
 mod cloud;
 mod config;
 mod fault;
+pub mod load;
 pub mod metrics;
 mod registry;
 mod service;

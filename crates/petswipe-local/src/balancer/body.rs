@@ -22,7 +22,7 @@ pub(crate) type BodyError = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) struct Upload {
     start: Instant,
     last_millis: AtomicU64,
-    done: AtomicBool,
+    waiting: AtomicBool,
     broken: AtomicBool,
 }
 
@@ -31,7 +31,7 @@ impl Upload {
         Arc::new(Self {
             start: Instant::now(),
             last_millis: AtomicU64::new(0),
-            done: AtomicBool::new(false),
+            waiting: AtomicBool::new(false),
             broken: AtomicBool::new(false),
         })
     }
@@ -41,8 +41,9 @@ impl Upload {
         self.start + Duration::from_millis(self.last_millis.load(Ordering::Relaxed))
     }
 
-    pub(crate) fn is_done(&self) -> bool {
-        self.done.load(Ordering::Relaxed)
+    /// Whether it is the client that is waited for: more was wanted, and has not come.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// Whether the client's part failed: it left, or sent what is no body.
@@ -82,12 +83,11 @@ impl Body for RequestBody {
             return Poll::Ready(None);
         };
         let polled = Pin::new(&mut *body).poll_frame(cx);
+        upload.waiting.store(polled.is_pending(), Ordering::Relaxed);
         if let Poll::Ready(frame) = &polled {
             upload.moved();
             if matches!(frame, Some(Err(_))) {
                 upload.broken.store(true, Ordering::Relaxed);
-            } else if frame.is_none() || body.is_end_stream() {
-                upload.done.store(true, Ordering::Relaxed);
             }
         }
         polled

@@ -136,3 +136,51 @@ async fn request(
     };
     Ok(answer.status().as_u16())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The states after each result: `+` passes, `-` fails.
+    fn states(results: &str) -> String {
+        let check = HealthCheck {
+            healthy_threshold: 3,
+            unhealthy_threshold: 2,
+            ..HealthCheck::default()
+        };
+        let mut judge = Judge::default();
+        let mut state = TargetState::Initial;
+        let mut letters = String::new();
+        for result in results.chars() {
+            let result = match result {
+                '+' => Ok(()),
+                _ => Err(Failure::Mismatch(500)),
+            };
+            state = judge.judge(&check, &state, &result);
+            letters.push(match state {
+                TargetState::Initial => 'i',
+                TargetState::Healthy => 'h',
+                TargetState::Unhealthy { .. } => 'u',
+                TargetState::Draining => 'd',
+            });
+        }
+        letters
+    }
+
+    #[test]
+    fn thresholds_count_results_in_a_row() {
+        for (results, expected) in [
+            ("+", "h"),
+            ("-+", "ih"),
+            ("--", "iu"),
+            ("+-+-+", "hhhhh"),
+            ("+--", "hhu"),
+            // Once unhealthy, one pass is not enough any more, even for a target that never was healthy.
+            ("--+", "iuu"),
+            ("--++-+++", "iuuuuuuh"),
+            ("--+++--+++", "iuuuhhuuuh"),
+        ] {
+            assert_eq!(states(results), expected, "{results}");
+        }
+    }
+}

@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::stall::StallGuard;
 use super::{Shared, proxy};
 
 /// The most an Application Load Balancer takes for all headers of a request together.
@@ -66,6 +67,7 @@ async fn attend(
     // The requests of a connection come one after another, so each simply takes the next number: no lock is needed,
     // and the same requests on the same connection are divided the same way.
     let seed = std::cell::Cell::new(rng.get_seed());
+    let stream = StallGuard::new(stream, shared.config.idle_timeout);
     let service = service_fn(move |request| {
         let mut next = Rng::with_seed(seed.get());
         let rng = next.fork();

@@ -46,6 +46,7 @@ mod pool;
 mod proxy;
 mod routes;
 mod rule;
+mod stall;
 mod sticky;
 mod target;
 

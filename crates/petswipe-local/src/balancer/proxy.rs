@@ -191,7 +191,7 @@ async fn send(
             Ok(result) => break result,
             Err(_) => match upload {
                 Some(upload) if upload.last() > moved => {}
-                Some(upload) if !upload.is_done() => {
+                Some(upload) if upload.is_waiting() => {
                     return Err(Failed::Other(Reason::ClientTimeout));
                 }
                 _ => return Err(Failed::Other(Reason::IdleTimeout)),

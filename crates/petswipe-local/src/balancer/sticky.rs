@@ -1,11 +1,15 @@
 //! The cookie that keeps a client with a target group.
 //!
-//! An Application Load Balancer generates a cookie `AWSALBTG` that "encodes information about the selected target
-//! group", encrypted, and renews it with every answer. Here its value is the group's name and the time it was chosen
-//! until, in hexadecimal with a checksum: opaque enough that nobody reads it by accident, and no secret.
+//! An Application Load Balancer generates a cookie `AWSALBTG` when it first routes a request to a weighted target
+//! group, encrypts it, follows it "to the target group specified in the cookie", and renews its expiry after every
+//! request. Here its value is the group's name and the time it holds until, in hexadecimal with a checksum: opaque
+//! enough that nobody reads it by accident, and no secret. The second cookie for cross-origin requests is left out.
 //!
-//! Source: AWS, *Sticky sessions for your Application Load Balancer*; *Action types for listener rules*, "Sticky
-//! sessions and weighted target groups".
+//! AWS does not say what becomes of a cookie whose group has a weight of 0 or is not in the rule any more. Here it is
+//! ignored and replaced, so that a rollback always takes every client along.
+//!
+//! Source: AWS, *Sticky sessions for your Application Load Balancer*; *Action types for listener rules*,
+//! "Forward actions".
 
 use std::fmt::Write;
 use std::time::Duration;

@@ -213,13 +213,22 @@ pub(crate) async fn nobody() -> SocketAddr {
     listener.local_addr().unwrap()
 }
 
-/// Checks every 20 ms, on `/health`.
+/// Checks ten times a second, on `/health`: for tests in which health changes.
 pub(crate) fn quick() -> TargetGroupConfig {
+    checked(Duration::from_millis(100))
+}
+
+/// Checks a target when it is registered and then not before the test is over.
+pub(crate) fn calm() -> TargetGroupConfig {
+    checked(Duration::from_secs(3600))
+}
+
+fn checked(interval: Duration) -> TargetGroupConfig {
     TargetGroupConfig {
         health_check: HealthCheck {
             path: "/health".to_owned(),
-            interval: Duration::from_millis(20),
-            timeout: Duration::from_millis(20),
+            interval,
+            timeout: interval,
             healthy_threshold: 3,
             unhealthy_threshold: 2,
             ..HealthCheck::default()
@@ -243,7 +252,17 @@ pub(crate) async fn start(change: impl FnOnce(&mut BalancerConfig)) -> Balancer 
 
 /// A group with these targets, all of them healthy, as the default action.
 pub(crate) async fn group_of(balancer: &Balancer, group: &str, targets: &[Target]) {
-    balancer.create_target_group(group, quick()).unwrap();
+    group_with(balancer, group, calm(), targets).await;
+}
+
+/// The same with a configuration.
+pub(crate) async fn group_with(
+    balancer: &Balancer,
+    group: &str,
+    config: TargetGroupConfig,
+    targets: &[Target],
+) {
+    balancer.create_target_group(group, config).unwrap();
     for target in targets {
         balancer.register(group, target.clone()).unwrap();
     }
