@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use petswipe_deploy::{Deployment, Environment, Error};
+use petswipe_deploy::{Deployment, DeploymentState, Environment, Error};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinHandle};
 
@@ -125,15 +125,13 @@ impl Cloud {
 
     async fn wait_until_live(&self, config: &CloudConfig) -> Result<(), Error> {
         let Some(live) = self.core.services.first() else { return Ok(()) };
-        let group = live.group.as_str();
-        let wanted = config.tasks as usize;
-        let healthy = self.core.balancer.wait_until(group, |targets| {
-            let healthy = |target: &&crate::balancer::TargetStatus| {
-                target.state == crate::balancer::TargetState::Healthy
-            };
-            targets.iter().filter(healthy).count() >= wanted
-        });
-        if tokio::time::timeout(config.start_timeout, healthy).await.is_ok() {
+        let wanted = config.tasks;
+        let complete = async {
+            while live.status().deployment != DeploymentState::Completed {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        if tokio::time::timeout(config.start_timeout, complete).await.is_ok() {
             return Ok(());
         }
         let status = live.status();

@@ -142,16 +142,20 @@ impl Service {
         command: Deployment,
     ) {
         let mut state = self.state();
+        let steady = state.record.as_ref().is_some_and(|r| r.failed.is_none() && state.is_steady(r));
         state.desired = command.desired;
+        let state = &mut *state;
         match &mut state.record {
             Some(record) if record.is_repeated_by(operation, &command) => record.command = command,
-            _ => {
+            before => {
+                if let Some(complete) = before.take_if(|_| steady) {
+                    state.last_completed = Some(complete.revision);
+                }
                 state.record = Some(Record::new(operation, revision, command));
                 state.row = 0;
                 state.next_start = None;
             }
         }
-        drop(state);
         self.changed.notify_one();
     }
 

@@ -16,9 +16,11 @@ const SCALING: Duration = Duration::from_secs(1);
 impl Service {
     /// Keeps the service as it shall be until [`close`](Self::close).
     pub(crate) async fn supervise(self: Arc<Self>) {
+        let mut targets = self.platform.balancer.changes();
         loop {
             tokio::select! {
                 () = self.changed.notified() => {}
+                Ok(()) = targets.changed() => {}
                 () = tokio::time::sleep(TICK) => {}
             }
             if self.state().closing {

@@ -19,6 +19,8 @@ use super::role::{COMMAND_VARIABLE, HELLO, ROLE_VARIABLE, TASK};
 use super::watchdog::{HANDSHAKE, Watchdog};
 use crate::app::{LISTENING, VERSION_VARIABLE};
 
+/// The running executable.
+const ITSELF: &str = "/proc/self/exe";
 /// How long the built-in application may take to listen.
 const BOOT: Duration = Duration::from_secs(15);
 /// How long any other command may take to listen.
@@ -43,7 +45,7 @@ impl Program {
         match path {
             Some(path) => Ok(Self(path)),
             // Unlike its path, this still exists when the file was replaced by a newer build.
-            None if cfg!(target_os = "linux") => Ok(Self("/proc/self/exe".into())),
+            None if cfg!(target_os = "linux") => Ok(Self(ITSELF.into())),
             None => std::env::current_exe().map(Self),
         }
     }
@@ -64,7 +66,7 @@ impl Program {
 
     pub(super) fn does_not_answer(&self) -> io::Error {
         let name = match std::env::current_exe() {
-            Ok(path) if self.0 == PathBuf::from("/proc/self/exe") => path,
+            Ok(path) if self.0.as_os_str() == ITSELF => path,
             _ => self.0.clone(),
         };
         io::Error::other(format!(

@@ -29,10 +29,12 @@ pub(crate) fn asked_role() -> Option<String> {
 /// [`Cloud::start`](crate::Cloud::start) calls this first, before it reads arguments, opens files or starts threads:
 ///
 /// ```no_run
-/// fn main() {
-///     petswipe_local::run_task_if_asked();
-///     // the program's own work
-/// }
+/// # async fn main_body() -> Result<(), petswipe_deploy::Error> {
+/// petswipe_local::run_task_if_asked();
+/// // From here on it is the program itself.
+/// let cloud = petswipe_local::Cloud::start(Default::default()).await?;
+/// # cloud.shutdown().await;
+/// # Ok(()) }
 /// ```
 ///
 /// In a program that does not, starting a cloud is an error that says so; nothing is started over and over. Programs

@@ -1,15 +1,14 @@
 //! The whole way once: start, register, deploy, split, test route, metrics, shutdown.
 
-mod common;
-
 use std::time::Duration;
 
-use common::{by, cloud, eventually, get, image, side, version};
 use jiff::Timestamp;
 use petswipe_deploy::{
     Compute, Deployment, DeploymentState, Percent, SmokeTest, Split, TrafficRouter,
 };
 use petswipe_monitor::{MetricSource, Subject, Window};
+
+use super::support::*;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_version_goes_from_image_to_traffic() {
@@ -77,5 +76,5 @@ async fn a_new_version_goes_from_image_to_traffic() {
     let pids: Vec<_> = client.tasks().await.unwrap().iter().filter_map(|task| task.pid).collect();
     assert_eq!(pids.len(), 4);
     cloud.shutdown().await;
-    assert!(pids.into_iter().all(|pid| !common::alive(pid)));
+    assert!(pids.into_iter().all(|pid| !alive(pid)));
 }

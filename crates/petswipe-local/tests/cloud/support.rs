@@ -1,5 +1,4 @@
-//! What the tests of the cloud share.
-#![allow(dead_code, reason = "each test program uses a part of it")]
+//! What the tests share.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -10,15 +9,17 @@ use hyper::{Request, Response};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use petswipe_deploy::{Authority, Deployment, Environment, Image, RevisionId};
-use petswipe_local::{Cloud, CloudConfig};
+use petswipe_deploy::{
+    Authority, Compute, Deployment, DeploymentState, Environment, Image, RevisionId, ServiceStatus,
+};
+use petswipe_local::{Cloud, CloudConfig, LocalClient};
 use petswipe_runbook::{Fence, OperationId};
 
 /// How long a condition may take to come true on a busy machine.
-pub const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A small cloud that checks health often.
-pub fn config() -> CloudConfig {
+pub(crate) fn config() -> CloudConfig {
     let mut config = CloudConfig {
         program: Some(env!("CARGO_BIN_EXE_petswipe-local-task").into()),
         tasks: 2,
@@ -29,28 +30,28 @@ pub fn config() -> CloudConfig {
     config
 }
 
-pub async fn cloud() -> Cloud {
+pub(crate) async fn cloud() -> Cloud {
     Cloud::start(config()).await.unwrap()
 }
 
-pub fn side(cloud: &Cloud, short: &str) -> Environment {
+pub(crate) fn side(cloud: &Cloud, short: &str) -> Environment {
     cloud.environment(short).unwrap()
 }
 
-pub fn image(name: &str) -> Image {
+pub(crate) fn image(name: &str) -> Image {
     Image::new(name).unwrap()
 }
 
-pub fn by(operation: &str, fence: u64) -> Authority {
+pub(crate) fn by(operation: &str, fence: u64) -> Authority {
     Authority { operation: OperationId::new(operation).unwrap(), fence: Fence(fence) }
 }
 
-pub fn breaking(revision: &RevisionId, desired: u32) -> Deployment {
+pub(crate) fn breaking(revision: &RevisionId, desired: u32) -> Deployment {
     Deployment { circuit_breaker: true, ..Deployment::new(revision.clone(), desired) }
 }
 
 /// Asks again and again until the answer is one.
-pub async fn eventually<T, F>(what: &str, mut ask: impl FnMut() -> F) -> T
+pub(crate) async fn eventually<T, F>(what: &str, mut ask: impl FnMut() -> F) -> T
 where
     F: Future<Output = Option<T>>,
 {
@@ -65,7 +66,7 @@ where
 }
 
 /// Whether a process exists and is not just waiting to be reaped.
-pub fn alive(pid: i32) -> bool {
+pub(crate) fn alive(pid: i32) -> bool {
     match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
         Ok(stat) => {
             !stat.rsplit(')').next().unwrap_or_default().trim_start().starts_with(['Z', 'X'])
@@ -74,11 +75,15 @@ pub fn alive(pid: i32) -> bool {
     }
 }
 
-pub fn http() -> Client<HttpConnector, Full<Bytes>> {
+pub(crate) fn http() -> Client<HttpConnector, Full<Bytes>> {
     Client::builder(TokioExecutor::new()).build_http()
 }
 
-pub async fn get(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Response<String> {
+pub(crate) async fn get(
+    address: SocketAddr,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> Response<String> {
     let mut request = Request::get(format!("http://{address}{path}"));
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -89,6 +94,21 @@ pub async fn get(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> R
     Response::from_parts(parts, String::from_utf8(body.to_vec()).unwrap())
 }
 
-pub fn version<B>(response: &Response<B>) -> &str {
+pub(crate) fn version<B>(response: &Response<B>) -> &str {
     response.headers().get("x-app-version").map_or("", |value| value.to_str().unwrap())
+}
+
+/// Waits until the newest deployment is complete.
+pub(crate) async fn completed(client: &LocalClient, environment: &Environment) -> ServiceStatus {
+    eventually("the deployment completes", async || {
+        let status = client.service(environment).await.unwrap();
+        (status.deployment == DeploymentState::Completed).then_some(status)
+    })
+    .await
+}
+
+/// Waits until that many tasks run.
+pub(crate) async fn client_runs(client: &LocalClient, environment: &Environment, tasks: u32) {
+    let status = completed(client, environment).await;
+    assert_eq!(status.running, tasks, "{status:?}");
 }
