@@ -55,10 +55,7 @@ pub(crate) const COMMANDS: &[Command] = &[
         details: "Runs `cargo test --workspace` with all features and again with default features, then the tidy\n\
                   checks, and ends with the totals as `N passed, M failed`. A test that is ignored is an error, and\n\
                   so is a run in which no test ran at all.",
-        options: &[(
-            "--quick",
-            "only the pass with all features, then the tidy checks",
-        )],
+        options: &[("--quick", "only the pass with all features, then the tidy checks")],
         takes_extra: true,
         run: |arguments| test::run(arguments.has("--quick"), &arguments.extra),
     },
@@ -83,10 +80,8 @@ enum Request {
 }
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args_os()
-        .skip(1)
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
+    let words: Vec<String> =
+        std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     match read(&words) {
         Request::Show(text) => {
             println!("{text}");
@@ -144,10 +139,7 @@ fn overview() -> String {
 }
 
 fn help(command: &Command) -> String {
-    let mut text = format!(
-        "Usage: cargo xtask {}\n\n{}",
-        command.usage, command.details
-    );
+    let mut text = format!("Usage: cargo xtask {}\n\n{}", command.usage, command.details);
     if !command.options.is_empty() {
         text += "\n\nOptions:";
     }
@@ -162,12 +154,7 @@ mod tests {
     use super::*;
 
     fn ask(line: &str) -> Request {
-        read(
-            &line
-                .split_whitespace()
-                .map(str::to_owned)
-                .collect::<Vec<_>>(),
-        )
+        read(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
     }
 
     #[test]
@@ -195,10 +182,7 @@ mod tests {
     #[test]
     fn what_is_not_in_the_table_is_refused() {
         for line in ["", "deploy", "test --fast", "tidy -- more"] {
-            assert!(
-                matches!(ask(line), Request::Refuse(_)),
-                "`{line}` must be refused"
-            );
+            assert!(matches!(ask(line), Request::Refuse(_)), "`{line}` must be refused");
         }
     }
 }

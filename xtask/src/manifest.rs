@@ -43,8 +43,7 @@ impl Package {
             let from_root = || find(root, &["workspace", "package", field]).and_then(Value::text);
             let inherits =
                 find(&leaves, &["package", field, "workspace"]) == Some(&Value::Bool(true));
-            own.or_else(|| inherits.then(from_root).flatten())
-                .map(str::to_owned)
+            own.or_else(|| inherits.then(from_root).flatten()).map(str::to_owned)
         };
         let mut dependencies: Vec<Dependency> = Vec::new();
         for leaf in &leaves {
@@ -54,10 +53,9 @@ impl Package {
             let inherits = rest == ["workspace"] && leaf.value == Value::Bool(true);
             match dependencies.iter_mut().find(|known| known.name == name) {
                 Some(known) => known.inherited |= inherits,
-                None => dependencies.push(Dependency {
-                    name: name.to_owned(),
-                    inherited: inherits,
-                }),
+                None => {
+                    dependencies.push(Dependency { name: name.to_owned(), inherited: inherits })
+                }
             }
         }
         Ok(Package {
@@ -71,10 +69,7 @@ impl Package {
                     let [name] = leaf.below(&["features"])? else {
                         return None;
                     };
-                    Some(Named {
-                        name: name.clone(),
-                        line: leaf.line,
-                    })
+                    Some(Named { name: name.clone(), line: leaf.line })
                 })
                 .collect(),
             examples: leaves
@@ -105,10 +100,7 @@ impl Package {
 
 /// The value at a path.
 pub(crate) fn find<'a>(leaves: &'a [Leaf], path: &[&str]) -> Option<&'a Value> {
-    leaves
-        .iter()
-        .find(|leaf| leaf.is(path))
-        .map(|leaf| &leaf.value)
+    leaves.iter().find(|leaf| leaf.is(path)).map(|leaf| &leaf.value)
 }
 
 /// Splits the path of a dependency into its name and what follows: `dependencies.serde.workspace`, and the same
@@ -148,11 +140,8 @@ mod tests {
         assert!(package.inherits_lints && package.is_library());
         assert!(package.has_feature("mock") && !package.has_feature("aws"));
         assert_eq!(package.features[1].line, 7);
-        let dependencies: Vec<_> = package
-            .dependencies
-            .iter()
-            .map(|d| (d.name.as_str(), d.inherited))
-            .collect();
+        let dependencies: Vec<_> =
+            package.dependencies.iter().map(|d| (d.name.as_str(), d.inherited)).collect();
         assert_eq!(dependencies, [("serde", true), ("libc", false)]);
     }
 

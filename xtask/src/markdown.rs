@@ -30,13 +30,7 @@ pub(crate) fn fences(text: &str) -> Vec<Fence<'_>> {
                         .split(|c: char| c == ',' || c.is_whitespace())
                         .next()
                         .unwrap_or_default();
-                    open = Some((
-                        marker,
-                        Fence {
-                            language,
-                            lines: Vec::new(),
-                        },
-                    ));
+                    open = Some((marker, Fence { language, lines: Vec::new() }));
                 }
             }
             Some((marker, fence)) => {
@@ -61,10 +55,8 @@ fn fence_marker(line: &str) -> Option<&str> {
 
 /// The tables outside fenced blocks; the first row of each is its header, the dashes below it are left out.
 pub(crate) fn tables(text: &str) -> Vec<Vec<Row<'_>>> {
-    let fenced: Vec<usize> = fences(text)
-        .iter()
-        .flat_map(|fence| fence.lines.iter().map(|(line, _)| *line))
-        .collect();
+    let fenced: Vec<usize> =
+        fences(text).iter().flat_map(|fence| fence.lines.iter().map(|(line, _)| *line)).collect();
     let mut tables: Vec<Vec<Row<'_>>> = Vec::new();
     let mut last = 0;
     for (index, line) in text.lines().enumerate() {
@@ -76,24 +68,16 @@ pub(crate) fn tables(text: &str) -> Vec<Vec<Row<'_>>> {
         if fenced.contains(&number) {
             continue;
         }
-        let cells: Vec<&str> = inner
-            .strip_suffix('|')
-            .unwrap_or(inner)
-            .split('|')
-            .map(str::trim)
-            .collect();
+        let cells: Vec<&str> =
+            inner.strip_suffix('|').unwrap_or(inner).split('|').map(str::trim).collect();
         if last == 0 || last + 1 != number {
             tables.push(Vec::new());
         }
         last = number;
-        let dashes = cells
-            .iter()
-            .all(|cell| !cell.is_empty() && cell.chars().all(|c| "-: ".contains(c)));
+        let dashes =
+            cells.iter().all(|cell| !cell.is_empty() && cell.chars().all(|c| "-: ".contains(c)));
         if let Some(table) = tables.last_mut().filter(|_| !dashes) {
-            table.push(Row {
-                line: number,
-                cells,
-            });
+            table.push(Row { line: number, cells });
         }
     }
     tables

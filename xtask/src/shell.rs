@@ -23,10 +23,8 @@ pub(crate) fn commands(language: &str, lines: &[(usize, &str)]) -> Vec<(usize, V
             }
         }
         for words in split(&whole) {
-            let start = words
-                .iter()
-                .take_while(|word| is_assignment(word) || *word == "env")
-                .count();
+            let start =
+                words.iter().take_while(|word| is_assignment(word) || *word == "env").count();
             if start < words.len() {
                 found.push((*number, words[start..].to_vec()));
             }
@@ -38,9 +36,7 @@ pub(crate) fn commands(language: &str, lines: &[(usize, &str)]) -> Vec<(usize, V
 fn is_assignment(word: &str) -> bool {
     word.split_once('=').is_some_and(|(name, _)| {
         !name.is_empty()
-            && name
-                .chars()
-                .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+            && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
     })
 }
 
@@ -108,10 +104,7 @@ mod tests {
     #[test]
     fn joined_and_continued_commands_are_told_apart() {
         assert_eq!(
-            read(
-                "sh",
-                "cd x && cargo test \\\n  --quick | tee log; ls > out.json"
-            ),
+            read("sh", "cd x && cargo test \\\n  --quick | tee log; ls > out.json"),
             ["0 cd|x", "0 cargo|test|--quick", "0 tee|log", "0 ls"]
         );
     }

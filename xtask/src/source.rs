@@ -23,19 +23,15 @@ impl Source {
     /// Masks a file.
     pub(crate) fn read(text: &str) -> Source {
         let chars: Vec<char> = text.chars().collect();
-        let mut source = Source {
-            code: String::with_capacity(text.len()),
-            comments: String::new(),
-        };
+        let mut source =
+            Source { code: String::with_capacity(text.len()), comments: String::new() };
         let mut at = 0;
         while at < chars.len() {
             let (kind, end) = token(&chars, at);
             for &c in &chars[at..end] {
                 let blank = if c == '\n' { '\n' } else { ' ' };
                 source.code.push(if kind == Kind::Code { c } else { blank });
-                source
-                    .comments
-                    .push(if kind == Kind::Comment { c } else { blank });
+                source.comments.push(if kind == Kind::Comment { c } else { blank });
             }
             at = end;
         }
@@ -72,10 +68,7 @@ impl Source {
                 .collect()
         };
         let outside = modules(&kept);
-        modules(&self.code)
-            .into_iter()
-            .filter(|name| !outside.contains(name))
-            .collect()
+        modules(&self.code).into_iter().filter(|name| !outside.contains(name)).collect()
     }
 }
 
@@ -83,13 +76,7 @@ fn blank(chars: &[char], from: usize, to: usize) -> String {
     chars
         .iter()
         .enumerate()
-        .map(|(index, c)| {
-            if (from..to).contains(&index) && *c != '\n' {
-                ' '
-            } else {
-                *c
-            }
-        })
+        .map(|(index, c)| if (from..to).contains(&index) && *c != '\n' { ' ' } else { *c })
         .collect()
 }
 
@@ -126,13 +113,8 @@ fn token(chars: &[char], at: usize) -> (Kind, usize) {
         'r' if !inside_word => raw_string(chars, at + 1),
         'b' | 'c' if !inside_word && peek(1) == Some('r') => raw_string(chars, at + 2),
         '\'' if peek(1) == Some('\\') => {
-            let close = chars[(at + 3).min(chars.len())..]
-                .iter()
-                .position(|c| *c == '\'');
-            (
-                Kind::Text,
-                close.map_or(chars.len(), |offset| at + 4 + offset),
-            )
+            let close = chars[(at + 3).min(chars.len())..].iter().position(|c| *c == '\'');
+            (Kind::Text, close.map_or(chars.len(), |offset| at + 4 + offset))
         }
         '\'' if peek(2) == Some('\'') => (Kind::Text, at + 3),
         _ => (Kind::Code, at + 1),
@@ -141,22 +123,14 @@ fn token(chars: &[char], at: usize) -> (Kind, usize) {
 
 /// The end of a raw string whose hashes or quote begin at `at`; anything else there is code.
 fn raw_string(chars: &[char], at: usize) -> (Kind, usize) {
-    let hashes = chars[at.min(chars.len())..]
-        .iter()
-        .take_while(|c| **c == '#')
-        .count();
+    let hashes = chars[at.min(chars.len())..].iter().take_while(|c| **c == '#').count();
     if chars.get(at + hashes) != Some(&'"') {
         return (Kind::Code, at);
     }
     let mut end = at + hashes + 1;
     while end < chars.len() {
         let closes = chars[end] == '"'
-            && chars[end + 1..]
-                .iter()
-                .take(hashes)
-                .filter(|c| **c == '#')
-                .count()
-                == hashes;
+            && chars[end + 1..].iter().take(hashes).filter(|c| **c == '#').count() == hashes;
         end += 1;
         if closes {
             return (Kind::Text, end + hashes);
@@ -226,11 +200,7 @@ mod tests {
         assert_eq!(squeeze(&source.code), "let a = ; let b = ; let c = b ;");
         assert_eq!(squeeze(&source.comments), "// note \"z\" /* a /* b */ c */");
         assert_eq!(source.code.lines().count(), text.lines().count());
-        assert_eq!(
-            source.code.chars().count(),
-            text.chars().count(),
-            "columns stay"
-        );
+        assert_eq!(source.code.chars().count(), text.chars().count(), "columns stay");
     }
 
     #[test]
@@ -250,12 +220,7 @@ mod tests {
         assert!(code.contains("kept()") && code.contains("also_kept()"));
         assert!(!code.contains("gone"));
         assert_eq!(source.test_modules(), ["sim"]);
-        assert_eq!(
-            Source::read("#![cfg(test)]\nfn gone() {}")
-                .code_without_tests()
-                .trim(),
-            ""
-        );
+        assert_eq!(Source::read("#![cfg(test)]\nfn gone() {}").code_without_tests().trim(), "");
     }
 
     #[test]

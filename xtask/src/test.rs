@@ -9,10 +9,8 @@ use std::process::Stdio;
 use crate::{tidy, workspace};
 
 /// The passes of a full run: what is tested, and the arguments that say so. The first is the quick one.
-const PASSES: &[(&str, &[&str])] = &[
-    ("all features", &["--all-features"]),
-    ("default features", &[]),
-];
+const PASSES: &[(&str, &[&str])] =
+    &[("all features", &["--all-features"]), ("default features", &[])];
 
 /// What one pass counted.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -73,14 +71,8 @@ fn pass(name: &'static str, arguments: &[&str], extra: &[String]) -> Result<Pass
     let output = child.stdout.take().ok_or("cargo test has no output")?;
     let tally = tally(BufReader::new(output), io::stdout().lock())
         .map_err(|error| format!("reading the output of cargo test: {error}"))?;
-    let status = child
-        .wait()
-        .map_err(|error| format!("waiting for cargo test: {error}"))?;
-    Ok(Pass {
-        name,
-        tally,
-        success: status.success(),
-    })
+    let status = child.wait().map_err(|error| format!("waiting for cargo test: {error}"))?;
+    Ok(Pass { name, tally, success: status.success() })
 }
 
 /// Copies `input` to `output` line by line, and adds up the summaries on the way.
@@ -118,10 +110,7 @@ fn count(counts: &str, word: &str) -> io::Result<u64> {
         }
         before = part;
     }
-    Err(io::Error::other(format!(
-        "a summary does not say how many {word}: {}",
-        counts.trim()
-    )))
+    Err(io::Error::other(format!("a summary does not say how many {word}: {}", counts.trim())))
 }
 
 /// The text without the escape sequences that colour it.
@@ -138,12 +127,7 @@ fn without_colours(text: &str) -> String {
 /// Everything that makes the run a failure.
 fn problems(passes: &[Pass], tidy: bool) -> Vec<String> {
     let mut problems = Vec::new();
-    for Pass {
-        name,
-        tally,
-        success,
-    } in passes
-    {
+    for Pass { name, tally, success } in passes {
         if tally.failed > 0 {
             problems.push(format!("{} tests failed with {name}", tally.failed));
         } else if !success {
@@ -171,10 +155,8 @@ fn problems(passes: &[Pass], tidy: bool) -> Vec<String> {
 /// The last line: `N passed, M failed` over all passes. A pass that failed without a failed test counts as one.
 fn totals(passes: &[Pass]) -> String {
     let passed: u64 = passes.iter().map(|pass| pass.tally.passed).sum();
-    let failed: u64 = passes
-        .iter()
-        .map(|pass| pass.tally.failed.max(u64::from(!pass.success)))
-        .sum();
+    let failed: u64 =
+        passes.iter().map(|pass| pass.tally.failed.max(u64::from(!pass.success))).sum();
     format!("{passed} passed, {failed} failed")
 }
 
@@ -187,18 +169,11 @@ mod tests {
         \u{1b}[1mtest result: \u{1b}[32mok\u{1b}[m. 12 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\nno end of line";
 
     fn pass(tally: Tally, success: bool) -> Pass {
-        Pass {
-            name: "all features",
-            tally,
-            success,
-        }
+        Pass { name: "all features", tally, success }
     }
 
     fn passed(passed: u64) -> Tally {
-        Tally {
-            passed,
-            ..Tally::default()
-        }
+        Tally { passed, ..Tally::default() }
     }
 
     #[test]
@@ -227,11 +202,7 @@ mod tests {
 
     #[test]
     fn ignored_tests_dead_programs_empty_runs_and_tidy_are_problems() {
-        let ignored = Tally {
-            ignored: 1,
-            ignored_names: vec!["slow".to_owned()],
-            ..passed(1)
-        };
+        let ignored = Tally { ignored: 1, ignored_names: vec!["slow".to_owned()], ..passed(1) };
         assert!(
             problems(&[pass(ignored, true)], true)[0].contains("ignored with all features: slow")
         );

@@ -60,11 +60,7 @@ impl Leaf {
 
 /// Reads a document; the error says in which line it stopped making sense.
 pub(crate) fn parse(text: &str) -> Result<Vec<Leaf>, String> {
-    let mut reader = Reader {
-        chars: text.chars().collect(),
-        at: 0,
-        line: 1,
-    };
+    let mut reader = Reader { chars: text.chars().collect(), at: 0, line: 1 };
     let mut leaves = Vec::new();
     let mut table: Vec<String> = Vec::new();
     let mut items: Vec<(Vec<String>, usize)> = Vec::new();
@@ -132,11 +128,7 @@ impl Reader {
 
     fn expect(&mut self, wanted: char) -> Result<(), String> {
         self.skip_blank(false);
-        if self.eat(wanted) {
-            Ok(())
-        } else {
-            Err(self.wrong(&format!("`{wanted}`")))
-        }
+        if self.eat(wanted) { Ok(()) } else { Err(self.wrong(&format!("`{wanted}`"))) }
     }
 
     fn wrong(&self, wanted: &str) -> String {
@@ -241,10 +233,7 @@ impl Reader {
                 self.items('}', |reader| reader.pair(&[], &mut Vec::new()))?;
                 Ok(Value::Other(self.chars[start..self.at].iter().collect()))
             }
-            _ => match self
-                .bare(|c| c.is_alphanumeric() || "+-_.:".contains(c))
-                .as_str()
-            {
+            _ => match self.bare(|c| c.is_alphanumeric() || "+-_.:".contains(c)).as_str() {
                 "true" => Ok(Value::Bool(true)),
                 "false" => Ok(Value::Bool(false)),
                 "" => Err(self.wrong("a value")),
@@ -320,10 +309,7 @@ mod tests {
         let text = "# a comment\n[features]\nall = [\n  \"a\", # one\n  'b',\n]\nnone = []\n";
         assert_eq!(
             flat(text),
-            [
-                r#"3:features.all List([Text("a"), Text("b")])"#,
-                "7:features.none List([])"
-            ]
+            [r#"3:features.all List([Text("a"), Text("b")])"#, "7:features.none List([])"]
         );
     }
 
@@ -355,14 +341,8 @@ mod tests {
 
     #[test]
     fn nonsense_is_an_error_with_its_line() {
-        assert_eq!(
-            parse("a = 1\nb = \"x"),
-            Err("line 2: expected the end of a string".to_owned())
-        );
+        assert_eq!(parse("a = 1\nb = \"x"), Err("line 2: expected the end of a string".to_owned()));
         assert_eq!(parse("a"), Err("line 1: expected `=`".to_owned()));
-        assert_eq!(
-            parse("a = 1 b = 2"),
-            Err("line 1: expected the end of the line".to_owned())
-        );
+        assert_eq!(parse("a = 1 b = 2"), Err("line 1: expected the end of the line".to_owned()));
     }
 }

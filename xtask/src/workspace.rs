@@ -64,20 +64,14 @@ impl Workspace {
                 packages.push(package);
             }
         }
-        Ok(Workspace {
-            files,
-            root,
-            packages,
-        })
+        Ok(Workspace { files, root, packages })
     }
 
     /// A workspace made of strings.
     #[cfg(test)]
     pub(crate) fn of(files: &[(&str, &str)]) -> Workspace {
-        let files = files
-            .iter()
-            .map(|(path, text)| ((*path).to_owned(), (*text).to_owned()))
-            .collect();
+        let files =
+            files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
         Workspace::new(files).expect("the manifests of a fixture are valid")
     }
 
@@ -93,15 +87,12 @@ impl Workspace {
 
     /// The member whose examples people run.
     pub(crate) fn examples(&self) -> Option<&Package> {
-        self.packages
-            .iter()
-            .find(|package| package.dir == "examples")
+        self.packages.iter().find(|package| package.dir == "examples")
     }
 
     /// The documents that describe the present: all but the changelog.
     pub(crate) fn documents(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.all_files()
-            .filter(|(path, _)| path.ends_with(".md") && *path != "CHANGELOG.md")
+        self.all_files().filter(|(path, _)| path.ends_with(".md") && *path != "CHANGELOG.md")
     }
 
     /// Every Rust file.
@@ -112,17 +103,12 @@ impl Workspace {
     /// The Rust files of the libraries themselves, without their test and bench targets.
     pub(crate) fn library_sources(&self) -> impl Iterator<Item = (&str, &str)> {
         self.sources().filter(|(path, _)| {
-            matches!(
-                path.split('/').collect::<Vec<_>>()[..],
-                ["crates", _, "src", ..]
-            )
+            matches!(path.split('/').collect::<Vec<_>>()[..], ["crates", _, "src", ..])
         })
     }
 
     fn all_files(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.files
-            .iter()
-            .map(|(path, text)| (path.as_str(), text.as_str()))
+        self.files.iter().map(|(path, text)| (path.as_str(), text.as_str()))
     }
 
     /// Library files that are compiled for tests only because the module that declares them says so.
@@ -165,9 +151,7 @@ pub(crate) fn cargo() -> Command {
 
 fn is_member(member: &str, dir: &str) -> bool {
     match member.strip_suffix("/*") {
-        Some(parent) => dir
-            .rsplit_once('/')
-            .is_some_and(|(above, _)| above == parent),
+        Some(parent) => dir.rsplit_once('/').is_some_and(|(above, _)| above == parent),
         None => member == dir,
     }
 }
@@ -179,19 +163,12 @@ fn walk(root: &Path, dir: &Path, files: &mut BTreeMap<String, String>) -> Result
     let failed = |error: std::io::Error| format!("reading {}: {error}", dir.display());
     for entry in fs::read_dir(dir).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if path.is_dir() {
             if name != "target" && !name.starts_with('.') {
                 walk(root, &path, files)?;
             }
-        } else if [".rs", ".toml", ".md"]
-            .iter()
-            .any(|ending| name.ends_with(ending))
-        {
+        } else if [".rs", ".toml", ".md"].iter().any(|ending| name.ends_with(ending)) {
             read_text(root, &path, files);
         }
     }
@@ -212,10 +189,7 @@ mod tests {
     #[test]
     fn members_are_found_by_the_globs_of_the_root() {
         let workspace = Workspace::of(&[
-            (
-                "Cargo.toml",
-                "[workspace]\nmembers = [\"crates/*\", \"xtask\"]",
-            ),
+            ("Cargo.toml", "[workspace]\nmembers = [\"crates/*\", \"xtask\"]"),
             ("crates/a/Cargo.toml", "[package]\nname = \"a\""),
             ("crates/a/fuzz/Cargo.toml", "[package]\nname = \"fuzz\""),
             ("xtask/Cargo.toml", "[package]\nname = \"xtask\""),
@@ -229,10 +203,7 @@ mod tests {
     #[test]
     fn files_of_test_modules_are_known() {
         let workspace = Workspace::of(&[
-            (
-                "crates/a/src/lib.rs",
-                "mod shift;\n#[cfg(test)]\nmod world;\n",
-            ),
+            ("crates/a/src/lib.rs", "mod shift;\n#[cfg(test)]\nmod world;\n"),
             ("crates/a/src/world.rs", ""),
             ("crates/a/src/world/time.rs", ""),
             ("crates/a/src/shift.rs", "#[cfg(test)]\nmod tests;"),
@@ -242,11 +213,7 @@ mod tests {
         let found: Vec<_> = workspace.test_only_files().into_iter().collect();
         assert_eq!(
             found,
-            [
-                "crates/a/src/shift/tests.rs",
-                "crates/a/src/world.rs",
-                "crates/a/src/world/time.rs"
-            ]
+            ["crates/a/src/shift/tests.rs", "crates/a/src/world.rs", "crates/a/src/world/time.rs"]
         );
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use petswipe_runbook::Fence;
 
 /// A boxed cause.
-pub type Cause = Box<dyn std::error::Error + Send + Sync + 'static>;
+pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
 
 /// What can go wrong when a plan is made or a cloud is spoken to.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +82,7 @@ pub enum Error {
         operation: String,
         /// Why it failed.
         #[source]
-        source: Cause,
+        source: BoxError,
     },
 }
 
@@ -99,7 +99,7 @@ impl Error {
     }
 
     /// An [`Error::Backend`].
-    pub fn backend(operation: impl Into<String>, source: impl Into<Cause>) -> Self {
+    pub fn backend(operation: impl Into<String>, source: impl Into<BoxError>) -> Self {
         Self::Backend { operation: operation.into(), source: source.into() }
     }
 

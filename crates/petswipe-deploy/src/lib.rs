@@ -1,12 +1,24 @@
 //! petswipe-deploy
 mod backend;
 mod error;
+mod hooks;
+pub mod memory;
+mod performer;
+mod rollout;
+pub mod sim;
 mod types;
 
 pub use backend::{AutoScaling, Compute, SmokeResult, SmokeTest, TrafficRouter};
 #[cfg(feature = "mock")]
 pub use backend::{MockAutoScaling, MockCompute, MockSmokeTest, MockTrafficRouter};
-pub use error::{Cause, Error};
+pub use error::{BoxError, Error};
+pub use hooks::{HookAnswer, HookCall, HookPlan, HookPoint, Hooks, NoHooks, TimeoutAction};
+pub use performer::RolloutPerformer;
+pub use rollout::{
+    ApprovalPlan, ApprovalPoint, Before, CapacityPlan, Cause, CauseKind, Direction, Effect, Hold,
+    JudgeRequest, Look, Move, Outcome, Output, Plan, Purpose, Seen, SeenSide, SmokePlan, Stage,
+    StageRecord, State, Strategy, Survey, SurveyedSide, Target, Which,
+};
 pub use types::{
     Authority, Deployment, DeploymentState, Environment, Image, Percent, RevisionId, Route,
     ScalingState, ServiceStatus, Split, TargetHealth, TaskFailure,

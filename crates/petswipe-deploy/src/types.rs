@@ -331,4 +331,19 @@ impl Deployment {
             circuit_breaker: false,
         }
     }
+
+    /// Checks the percentages.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPlan`] with the field, its value and what is allowed.
+    pub fn validate(&self) -> Result<(), Error> {
+        let (low, high) = (self.minimum_healthy_percent, self.maximum_percent);
+        if low > 100 {
+            return Err(Error::invalid("minimum healthy percent", low, "0 to 100"));
+        }
+        if !(100..=200).contains(&high) {
+            return Err(Error::invalid("maximum percent", high, "100 to 200"));
+        }
+        Ok(())
+    }
 }

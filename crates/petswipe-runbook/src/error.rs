@@ -73,6 +73,14 @@ pub enum Error {
         /// The sequence number that would be next.
         found: u64,
     },
+    /// Another process has the journal open for writing. Wait until it is done, or end it.
+    #[error("journal {journal} is in use by another process: {why}")]
+    Busy {
+        /// Where the journal is.
+        journal: String,
+        /// What was found, and what to do.
+        why: String,
+    },
     /// Another operation holds the lease. Wait for it, or resume it.
     #[error("{key} is held by operation {operation} ({holder}) until {expires_at}")]
     Held {
@@ -145,11 +153,14 @@ impl Error {
 
     /// Whether trying the same again later can help.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Held { .. } | Self::Backend { .. })
+        matches!(self, Self::Held { .. } | Self::Busy { .. } | Self::Backend { .. })
     }
 
-    /// Whether nothing was changed because somebody else holds the operation or its lease.
+    /// Whether nothing was changed because somebody else holds the operation, its journal or its lease.
     pub fn is_held(&self) -> bool {
-        matches!(self, Self::Held { .. } | Self::Conflict { .. } | Self::LeaseLost { .. })
+        matches!(
+            self,
+            Self::Held { .. } | Self::Busy { .. } | Self::Conflict { .. } | Self::LeaseLost { .. }
+        )
     }
 }

@@ -13,7 +13,7 @@
 //! It resizes a service and gives up after three failures. The plan is the type itself:
 //!
 //! ```
-//! use petswipe_runbook::{Decision, Error, Event, EventOf, InFlight, Runbook, Step};
+//! use petswipe_runbook::{Decision, Error, Event, EventOf, InFlight, Runbook, Step, Underway};
 //! use serde::{Deserialize, Serialize};
 //! use std::time::Duration;
 //! use jiff::Timestamp;
@@ -63,8 +63,8 @@
 //!     }
 //!
 //!     fn evolve(&self, state: &mut State, event: &EventOf<Self>, at: Timestamp) {
-//!         if let Some(settled) = state.in_flight.observe(event, at) {
-//!             match (settled.effect, settled.result) {
+//!         if let Some((settled, result)) = state.in_flight.observe(event, at) {
+//!             match (settled.effect, result) {
 //!                 (Effect::Read, Ok(count)) => state.from = Some(*count),
 //!                 (Effect::Set(_), Ok(_)) => state.done = true,
 //!                 (_, Err(failure)) => {
@@ -143,12 +143,17 @@
 mod abort;
 mod approval;
 mod clock;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+mod disk;
 mod driver;
 mod error;
 mod id;
 pub mod journal;
 pub mod lease;
 mod log;
+#[cfg(feature = "object-store")]
+mod object;
 mod observer;
 mod retry;
 mod runbook;
@@ -167,5 +172,5 @@ pub use log::{EventLog, History, Journaled, Opening};
 pub use observer::{EventStream, Observer};
 pub use retry::Retry;
 pub use runbook::{
-    Decision, Event, EventOf, Failure, FailureKind, InFlight, Recorded, Runbook, Settled, Step,
+    Decision, Event, EventOf, Failure, FailureKind, InFlight, Recorded, Runbook, Step, Underway,
 };

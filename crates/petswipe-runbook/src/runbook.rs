@@ -224,15 +224,26 @@ pub struct Recorded<E> {
 /// let at = jiff::Timestamp::UNIX_EPOCH;
 /// let event: Event<&str, u32, ()> = Event::Intended { id: EffectId(0), effect: "count", deadline: at };
 /// assert_eq!(in_flight.observe(&event, at), None);
-/// assert!(in_flight.any(|effect, _began| *effect == "count"));
+/// assert!(in_flight.any(|underway| underway.effect == "count"));
 /// let event: Event<&str, u32, ()> = Event::Succeeded { id: EffectId(0), output: 3 };
-/// let settled = in_flight.observe(&event, at).unwrap();
-/// assert_eq!((settled.effect, settled.result), ("count", Ok(&3)));
+/// let (settled, result) = in_flight.observe(&event, at).unwrap();
+/// assert_eq!((settled.effect, result), ("count", Ok(&3)));
 /// assert!(in_flight.is_empty());
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct InFlight<E> {
-    effects: Vec<(EffectId, Timestamp, E)>,
+    effects: Vec<Underway<E>>,
+}
+
+/// An effect that is under way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Underway<E> {
+    /// Its number.
+    pub id: EffectId,
+    /// When its intent was recorded: whatever it observes is no older, unless the observation is a stale one.
+    pub began: Timestamp,
+    /// What.
+    pub effect: E,
 }
 
 impl<E> Default for InFlight<E> {
@@ -241,27 +252,16 @@ impl<E> Default for InFlight<E> {
     }
 }
 
-/// An effect that came to its end.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Settled<'a, E, T> {
-    /// Which.
-    pub effect: E,
-    /// When its intent was recorded: whatever it observed is no older, unless the observation was a stale one.
-    pub began: Timestamp,
-    /// How it ended.
-    pub result: Result<&'a T, &'a Failure>,
-}
-
 impl<E: Clone> InFlight<E> {
     /// Takes an event in; when it settles an effect, gives that effect back with how it ended.
     pub fn observe<'a, T, O>(
         &mut self,
         event: &'a Event<E, T, O>,
         at: Timestamp,
-    ) -> Option<Settled<'a, E, T>> {
+    ) -> Option<(Underway<E>, Result<&'a T, &'a Failure>)> {
         let (id, result) = match event {
             Event::Intended { id, effect, .. } => {
-                self.effects.push((*id, at, effect.clone()));
+                self.effects.push(Underway { id: *id, began: at, effect: effect.clone() });
                 return None;
             }
             Event::Resumed { .. } => {
@@ -272,9 +272,8 @@ impl<E: Clone> InFlight<E> {
             Event::Failed { id, failure } => (id, Err(failure)),
             _ => return None,
         };
-        let index = self.effects.iter().position(|(held, ..)| held == id)?;
-        let (_, began, effect) = self.effects.swap_remove(index);
-        Some(Settled { effect, began, result })
+        let index = self.effects.iter().position(|underway| underway.id == *id)?;
+        Some((self.effects.swap_remove(index), result))
     }
 
     /// Whether nothing is under way.
@@ -282,8 +281,8 @@ impl<E: Clone> InFlight<E> {
         self.effects.is_empty()
     }
 
-    /// Whether something is under way for which `test` holds; it gets the effect and when it began.
-    pub fn any(&self, test: impl Fn(&E, Timestamp) -> bool) -> bool {
-        self.effects.iter().any(|(_, began, effect)| test(effect, *began))
+    /// Whether something is under way for which `test` holds.
+    pub fn any(&self, test: impl Fn(&Underway<E>) -> bool) -> bool {
+        self.effects.iter().any(test)
     }
 }

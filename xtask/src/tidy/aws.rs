@@ -5,14 +5,8 @@ use crate::source::Source;
 use crate::workspace::Workspace;
 
 /// What the names of SDK crates begin with in code.
-const SDK: &[&str] = &[
-    "aws_sdk_",
-    "aws_config",
-    "aws_smithy",
-    "aws_types",
-    "aws_credential_types",
-    "aws_runtime",
-];
+const SDK: &[&str] =
+    &["aws_sdk_", "aws_config", "aws_smithy", "aws_types", "aws_credential_types", "aws_runtime"];
 
 /// Outside a module named `aws` the SDK is not mentioned at all, which keeps it out of public signatures and of
 /// `impl From` however it is imported; inside, no public error is built `From` an SDK error.
@@ -69,10 +63,7 @@ fn is_aws(path: &str) -> bool {
 
 fn begins_word(line: &str, name: &str) -> bool {
     line.match_indices(name).any(|(start, _)| {
-        !line[..start]
-            .chars()
-            .next_back()
-            .is_some_and(|c| c.is_alphanumeric() || c == '_')
+        !line[..start].chars().next_back().is_some_and(|c| c.is_alphanumeric() || c == '_')
     })
 }
 

@@ -94,11 +94,7 @@ fn add(workspace: &Workspace, words: &[&str]) -> Wrong {
 
 /// Any other cargo command, in this repository.
 fn cargo(workspace: &Workspace, words: &[&str]) -> Wrong {
-    let own: Vec<&str> = words
-        .iter()
-        .copied()
-        .take_while(|word| *word != "--")
-        .collect();
+    let own: Vec<&str> = words.iter().copied().take_while(|word| *word != "--").collect();
     let mut wrong = Vec::new();
     let examples: Vec<&str> = options(&own, &["--example"]).collect();
     for name in &examples {
@@ -155,10 +151,7 @@ fn wrong_feature(
 
 fn no_package(workspace: &Workspace, name: &str) -> (String, String) {
     let known: Vec<&str> = workspace.packages.iter().map(|p| p.name.as_str()).collect();
-    (
-        format!("there is no package `{name}`"),
-        format!("name one of: {}", known.join(", ")),
-    )
+    (format!("there is no package `{name}`"), format!("name one of: {}", known.join(", ")))
 }
 
 fn no_feature(package: &Package, feature: &str) -> (String, String) {
@@ -196,10 +189,7 @@ mod tests {
         let readme =
             format!("# petswipe\n```bash\n{commands}\n```\n```text\ncargo nonsense -p x\n```\n");
         check(&Workspace::of(&[
-            (
-                "Cargo.toml",
-                "[workspace]\nmembers = [\"crates/*\", \"examples\"]",
-            ),
+            ("Cargo.toml", "[workspace]\nmembers = [\"crates/*\", \"examples\"]"),
             (
                 "crates/petswipe-deploy/Cargo.toml",
                 "[package]\nname = \"petswipe-deploy\"\n[features]\naws = []\nmock = []",
@@ -231,42 +221,24 @@ mod tests {
     #[test]
     fn each_name_that_is_not_there_is_a_violation() {
         let cases = [
-            (
-                "cargo run --example rolling",
-                "there is no example `rolling`",
-            ),
+            ("cargo run --example rolling", "there is no example `rolling`"),
             (
                 "cargo run --example canary --features mock",
                 "package `petswipe-examples` has no feature `mock`",
             ),
-            (
-                "cargo xtask deploy",
-                "`cargo xtask` has no command `deploy`",
-            ),
-            (
-                "cargo xtask tidy --quick",
-                "`cargo xtask tidy` does not take `--quick`",
-            ),
-            (
-                "cargo test --package=petswipe-dr",
-                "there is no package `petswipe-dr`",
-            ),
+            ("cargo xtask deploy", "`cargo xtask` has no command `deploy`"),
+            ("cargo xtask tidy --quick", "`cargo xtask tidy` does not take `--quick`"),
+            ("cargo test --package=petswipe-dr", "there is no package `petswipe-dr`"),
             ("cargo doc --features gcp", "no member has a feature `gcp`"),
             (
                 "cargo test --features petswipe-deploy/gcp",
                 "package `petswipe-deploy` has no feature `gcp`",
             ),
-            (
-                "cargo add petswipe-deploy -F gcp",
-                "package `petswipe-deploy` has no feature `gcp`",
-            ),
+            ("cargo add petswipe-deploy -F gcp", "package `petswipe-deploy` has no feature `gcp`"),
             ("cargo add petswipe-dr", "there is no package `petswipe-dr`"),
         ];
         for (command, wanted) in cases {
-            assert_eq!(
-                found(&repository(command)),
-                [format!("README.md:3: {wanted}")]
-            );
+            assert_eq!(found(&repository(command)), [format!("README.md:3: {wanted}")]);
         }
     }
 }

@@ -28,10 +28,7 @@ fn compare(workspace: &Workspace, excused: &[(&str, &str)]) -> Report {
     let mut report = Report::new("contracts", "sentences and conformance tests");
     let test_only = workspace.test_only_files();
     let mut unused: Vec<&str> = excused.iter().map(|(name, _)| *name).collect();
-    let all_code: String = workspace
-        .sources()
-        .map(|(_, text)| Source::read(text).code)
-        .collect();
+    let all_code: String = workspace.sources().map(|(_, text)| Source::read(text).code).collect();
     for package in workspace.libraries() {
         let mut sentences: BTreeMap<String, Vec<Place<'_>>> = BTreeMap::new();
         let mut tests: BTreeMap<String, Vec<Place<'_>>> = BTreeMap::new();
@@ -113,14 +110,11 @@ fn read_contract(
 
 fn is_test_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
 fn is_conformance(path: &str) -> bool {
-    path.split('/')
-        .any(|part| part == "conformance" || part == "conformance.rs")
+    path.split('/').any(|part| part == "conformance" || part == "conformance.rs")
 }
 
 /// Each sentence has its test, each test its sentence, and each test is run by somebody.
@@ -158,9 +152,8 @@ fn pair(
                 );
             }
         }
-        if let Some((path, line)) = tested
-            .first()
-            .filter(|_| count_word(all_code, name) <= tested.len())
+        if let Some((path, line)) =
+            tested.first().filter(|_| count_word(all_code, name) <= tested.len())
         {
             report.violation(
                 path,
@@ -234,11 +227,7 @@ mod tests {
     #[test]
     fn a_test_that_nobody_runs_is_found() {
         assert_eq!(
-            found(&check(&repository(
-                CONTRACT,
-                SUITE,
-                "suite!(what_is_put_is_found);"
-            ))),
+            found(&check(&repository(CONTRACT, SUITE, "suite!(what_is_put_is_found);"))),
             [
                 "crates/a/src/conformance/store.rs:3: nobody runs the conformance test `nothing_is_found_before`"
             ]
@@ -268,10 +257,7 @@ mod tests {
         let workspace = repository(&library, SUITE, RUNS);
         assert_passes(&compare(&workspace, &[("a::Bare", "a test")]));
         assert_eq!(
-            found(&compare(
-                &workspace,
-                &[("a::Bare", "a test"), ("a::Gone", "a test")]
-            )),
+            found(&compare(&workspace, &[("a::Bare", "a test"), ("a::Gone", "a test")])),
             [
                 "xtask/src/tidy/contracts.rs: `a::Gone` is excused from a contract and does not exist"
             ]

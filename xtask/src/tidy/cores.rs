@@ -26,10 +26,7 @@ const IMPURE: &[(&str, &str)] = &[
     ("thread::sleep", "return a decision to wait until a time"),
     ("std::net", "return an effect, and let a performer do it"),
     ("std::fs", "return an effect, and let a performer do it"),
-    (
-        "std::process",
-        "return an effect, and let a performer do it",
-    ),
+    ("std::process", "return an effect, and let a performer do it"),
 ];
 
 /// Checks every file of every core, except its tests.
@@ -77,9 +74,7 @@ fn leads_into(pattern: &[&str], path: &[&str]) -> bool {
         ([], _) => true,
         (["**", rest @ ..], _) => {
             leads_into(rest, path)
-                || path
-                    .split_first()
-                    .is_some_and(|(_, below)| leads_into(pattern, below))
+                || path.split_first().is_some_and(|(_, below)| leads_into(pattern, below))
         }
         ([last], [name]) => name.strip_suffix(".rs") == Some(last),
         ([wanted, rest @ ..], [name, below @ ..]) if *wanted == "*" || wanted == name => {
@@ -121,10 +116,7 @@ mod tests {
     fn impure_words_are_found() {
         let core = "fn f() { Timestamp::now() }\nasync fn g() {\n    h().await\n}\nuse std::time::SystemTime;\n";
         assert_eq!(
-            found(&check(&Workspace::of(&[(
-                "crates/a/src/plan/core.rs",
-                core
-            )]))),
+            found(&check(&Workspace::of(&[("crates/a/src/plan/core.rs", core)]))),
             [
                 "crates/a/src/plan/core.rs:1: `Timestamp::now` in a decision core",
                 "crates/a/src/plan/core.rs:2: `async` in a decision core",

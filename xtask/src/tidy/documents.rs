@@ -6,22 +6,13 @@ use crate::workspace::Workspace;
 /// Files at the root, and why they are wanted.
 const WANTED: &[(&str, &str)] = &[
     ("README.md", "the first page: what it is, how to try it"),
-    (
-        "ARCHITECTURE.md",
-        "the crates, which way they look, and the invariants",
-    ),
+    ("ARCHITECTURE.md", "the crates, which way they look, and the invariants"),
     ("CONTRIBUTING.md", "how to build, test and add to it"),
     ("CHANGELOG.md", "what changed, for those who upgrade"),
     ("LICENSE-MIT", "the first of the two licences"),
     ("LICENSE-APACHE", "the second of the two licences"),
-    (
-        "deny.toml",
-        "what `cargo deny` accepts as licence and source",
-    ),
-    (
-        "Cargo.lock",
-        "the versions that were tested; CI builds with --locked",
-    ),
+    ("deny.toml", "what `cargo deny` accepts as licence and source"),
+    ("Cargo.lock", "the versions that were tested; CI builds with --locked"),
 ];
 
 /// Every wanted document is there, and every crate has its page.
@@ -29,17 +20,8 @@ pub(super) fn present(workspace: &Workspace) -> Report {
     let mut report = Report::new("documents", "wanted documents");
     for (path, why) in WANTED {
         report.saw();
-        if workspace
-            .files
-            .get(*path)
-            .is_none_or(|text| text.trim().is_empty())
-        {
-            report.violation(
-                path,
-                0,
-                format!("{path} is missing"),
-                format!("write it: {why}"),
-            );
+        if workspace.files.get(*path).is_none_or(|text| text.trim().is_empty()) {
+            report.violation(path, 0, format!("{path} is missing"), format!("write it: {why}"));
         }
     }
     for package in workspace.libraries() {
@@ -47,12 +29,9 @@ pub(super) fn present(workspace: &Workspace) -> Report {
         let path = format!("{}/README.md", package.dir);
         let title = format!("# {}", package.name);
         match workspace.files.get(&path) {
-            None => report.violation(
-                &path,
-                0,
-                format!("{path} is missing"),
-                "write the crate's page",
-            ),
+            None => {
+                report.violation(&path, 0, format!("{path} is missing"), "write the crate's page")
+            }
             Some(text) if text.lines().next() != Some(title.as_str()) => report.violation(
                 &path,
                 1,
@@ -109,9 +88,7 @@ pub(super) fn changelog(workspace: &Workspace) -> Report {
 
 /// `[1.2.3] - 2026-01-31`
 fn is_release(heading: &str) -> bool {
-    let Some((version, date)) = heading
-        .strip_prefix('[')
-        .and_then(|rest| rest.split_once("] - "))
+    let Some((version, date)) = heading.strip_prefix('[').and_then(|rest| rest.split_once("] - "))
     else {
         return false;
     };
@@ -133,19 +110,13 @@ mod tests {
     use super::*;
 
     const ROOT: (&str, &str) = ("Cargo.toml", "[workspace]\nmembers = [\"crates/*\"]");
-    const MEMBER: (&str, &str) = (
-        "crates/petswipe-monitor/Cargo.toml",
-        "[package]\nname = \"petswipe-monitor\"",
-    );
+    const MEMBER: (&str, &str) =
+        ("crates/petswipe-monitor/Cargo.toml", "[package]\nname = \"petswipe-monitor\"");
 
     #[test]
     fn missing_documents_are_named() {
         let mut files: Vec<(&str, &str)> = WANTED.iter().map(|(path, _)| (*path, "x")).collect();
-        files.extend([
-            ROOT,
-            MEMBER,
-            ("crates/petswipe-monitor/README.md", "# petswipe-monitor\n"),
-        ]);
+        files.extend([ROOT, MEMBER, ("crates/petswipe-monitor/README.md", "# petswipe-monitor\n")]);
         assert_passes(&present(&Workspace::of(&files)));
 
         files.retain(|(path, _)| *path != "README.md");
@@ -164,11 +135,7 @@ mod tests {
     fn a_changelog_has_dated_releases_and_names_what_exists() {
         let good =
             "# Changelog\n## [Unreleased]\n- `petswipe-monitor`: gates\n## [0.1.0] - 2026-02-28\n";
-        assert_passes(&changelog(&Workspace::of(&[
-            ROOT,
-            MEMBER,
-            ("CHANGELOG.md", good),
-        ])));
+        assert_passes(&changelog(&Workspace::of(&[ROOT, MEMBER, ("CHANGELOG.md", good)])));
 
         let bad = "## 0.1.0\n- `petswipe-cost`: a report\n";
         let report = changelog(&Workspace::of(&[ROOT, MEMBER, ("CHANGELOG.md", bad)]));

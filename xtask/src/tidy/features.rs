@@ -6,10 +6,7 @@ use crate::{manifest::Package, markdown};
 
 /// Compares the page of every library with its manifest.
 pub(super) fn check(workspace: &Workspace) -> Report {
-    let mut report = Report::new(
-        "features tables",
-        "features of libraries and rows about them",
-    );
+    let mut report = Report::new("features tables", "features of libraries and rows about them");
     for package in workspace.libraries() {
         let path = format!("{}/README.md", package.dir);
         let text = workspace.files.get(&path).map_or("", String::as_str);
@@ -23,19 +20,13 @@ fn compare(report: &mut Report, package: &Package, path: &str, text: &str) {
         .into_iter()
         .filter(|rows| {
             rows.first().is_some_and(|header| {
-                header
-                    .cells
-                    .first()
-                    .is_some_and(|cell| cell.to_lowercase().starts_with("feature"))
+                header.cells.first().is_some_and(|cell| cell.to_lowercase().starts_with("feature"))
             })
         })
         .collect();
     let rows: Vec<_> = tables.iter().flat_map(|rows| &rows[1..]).collect();
-    let wanted: Vec<_> = package
-        .features
-        .iter()
-        .filter(|feature| feature.name != "default")
-        .collect();
+    let wanted: Vec<_> =
+        package.features.iter().filter(|feature| feature.name != "default").collect();
     if tables.is_empty() && !wanted.is_empty() {
         report.violation(
             path,
@@ -47,11 +38,7 @@ fn compare(report: &mut Report, package: &Package, path: &str, text: &str) {
     let mut named = Vec::new();
     for row in rows {
         report.saw();
-        let Some(name) = row
-            .cells
-            .first()
-            .and_then(|cell| markdown::leading_code(cell))
-        else {
+        let Some(name) = row.cells.first().and_then(|cell| markdown::leading_code(cell)) else {
             report.violation(
                 path,
                 row.line,
@@ -65,19 +52,11 @@ fn compare(report: &mut Report, package: &Package, path: &str, text: &str) {
                 path,
                 row.line,
                 format!("there is no feature `{name}`"),
-                format!(
-                    "remove the row, or add the feature to {}",
-                    package.manifest()
-                ),
+                format!("remove the row, or add the feature to {}", package.manifest()),
             );
         }
         if named.contains(&name) {
-            report.violation(
-                path,
-                row.line,
-                format!("feature `{name}` has two rows"),
-                "keep one",
-            );
+            report.violation(path, row.line, format!("feature `{name}` has two rows"), "keep one");
         }
         named.push(name);
     }
@@ -131,9 +110,6 @@ mod tests {
                 "crates/a/Cargo.toml:6: feature `mock` is not in the table of crates/a/README.md",
             ]
         );
-        assert_eq!(
-            found(&repository("# a\n")),
-            ["crates/a/README.md: has no features table"]
-        );
+        assert_eq!(found(&repository("# a\n")), ["crates/a/README.md: has no features table"]);
     }
 }

@@ -49,19 +49,12 @@ const HEAVY: &[(&str, &str)] = &[
 /// Which library has which heavy package after all, and why.
 const ALLOWED: &[(&str, &str, &str)] = &[
     ("petswipe-local", "hyper", "it serves HTTP: that is its job"),
-    (
-        "petswipe-local",
-        "hyper-util",
-        "it serves HTTP: that is its job",
-    ),
+    ("petswipe-local", "hyper-util", "it serves HTTP: that is its job"),
 ];
 
 /// No library depends on one that the architecture keeps from it.
 pub(super) fn edges(workspace: &Workspace, tree: Tree<'_>) -> Report {
-    let mut report = Report::new(
-        "architecture edges",
-        "libraries and their direct dependencies",
-    );
+    let mut report = Report::new("architecture edges", "libraries and their direct dependencies");
     for package in workspace.libraries() {
         report.saw();
         let manifest = package.manifest();
@@ -162,9 +155,7 @@ fn is_like(pattern: &str, name: &str) -> bool {
 }
 
 fn is_allowed(package: &str, name: &str) -> bool {
-    ALLOWED
-        .iter()
-        .any(|(owner, allowed, _)| *owner == package && *allowed == name)
+    ALLOWED.iter().any(|(owner, allowed, _)| *owner == package && *allowed == name)
 }
 
 /// The package names in the answer of `cargo tree`, one line each as `name v1.2.3 (…)`.
@@ -194,26 +185,11 @@ mod tests {
 
     fn repository() -> Workspace {
         Workspace::of(&[
-            (
-                "Cargo.toml",
-                "[workspace]\nmembers = [\"crates/*\", \"examples\"]",
-            ),
-            (
-                "crates/petswipe-deploy/Cargo.toml",
-                "[package]\nname = \"petswipe-deploy\"",
-            ),
-            (
-                "crates/petswipe-local/Cargo.toml",
-                "[package]\nname = \"petswipe-local\"",
-            ),
-            (
-                "crates/petswipe-dr/Cargo.toml",
-                "[package]\nname = \"petswipe-dr\"",
-            ),
-            (
-                "examples/Cargo.toml",
-                "[package]\nname = \"petswipe-examples\"",
-            ),
+            ("Cargo.toml", "[workspace]\nmembers = [\"crates/*\", \"examples\"]"),
+            ("crates/petswipe-deploy/Cargo.toml", "[package]\nname = \"petswipe-deploy\""),
+            ("crates/petswipe-local/Cargo.toml", "[package]\nname = \"petswipe-local\""),
+            ("crates/petswipe-dr/Cargo.toml", "[package]\nname = \"petswipe-dr\""),
+            ("examples/Cargo.toml", "[package]\nname = \"petswipe-examples\""),
         ])
     }
 
@@ -261,10 +237,7 @@ mod tests {
     fn a_library_without_a_place_is_found() {
         let workspace = Workspace::of(&[
             ("Cargo.toml", "[workspace]\nmembers = [\"crates/*\"]"),
-            (
-                "crates/new/Cargo.toml",
-                "[package]\nname = \"petswipe-new\"",
-            ),
+            ("crates/new/Cargo.toml", "[package]\nname = \"petswipe-new\""),
         ]);
         assert_eq!(
             found(&edges(&workspace, &answers(&[]))),

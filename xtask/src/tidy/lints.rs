@@ -6,10 +6,8 @@ use crate::toml::Value;
 use crate::workspace::Workspace;
 
 /// Lints of the workspace that are not to be weakened.
-const WANTED: &[(&str, &str, &str)] = &[
-    ("rust", "unsafe_code", "forbid"),
-    ("clippy", "disallowed_methods", "deny"),
-];
+const WANTED: &[(&str, &str, &str)] =
+    &[("rust", "unsafe_code", "forbid"), ("clippy", "disallowed_methods", "deny")];
 
 /// Checks the root manifest and every member.
 pub(super) fn check(workspace: &Workspace) -> Report {
@@ -55,10 +53,7 @@ mod tests {
     fn inherited_lints_pass() {
         assert_passes(&check(&Workspace::of(&[
             ("Cargo.toml", ROOT),
-            (
-                "crates/a/Cargo.toml",
-                "[package]\nname = \"a\"\n[lints]\nworkspace = true",
-            ),
+            ("crates/a/Cargo.toml", "[package]\nname = \"a\"\n[lints]\nworkspace = true"),
         ])));
     }
 

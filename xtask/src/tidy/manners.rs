@@ -12,10 +12,7 @@ const NOT_IN_CODE: &[(&str, &str)] = &[
     ("todo!", "write it, or leave it out"),
     ("unimplemented!", "write it, or return `Error::Unsupported`"),
     ("dbg!", "remove it"),
-    (
-        "#[ignore",
-        "make the test run, or remove it: a test that does not run proves nothing",
-    ),
+    ("#[ignore", "make the test run, or remove it: a test that does not run proves nothing"),
 ];
 
 /// What must not stand in a comment.
@@ -141,13 +138,9 @@ mod tests {
         let attributes =
             "#![cfg_attr(docsrs, feature(doc_cfg))]\n#![allow(\n    x,\n)]\n\n//! Things.\n";
         assert_passes(&headers(&repository(attributes)));
-        for text in [
-            "fn f() {}\n",
-            "//!\n",
-            "",
-            "// Things.\n",
-            "#![allow(x)]\nfn f() {}\n//! Late.\n",
-        ] {
+        for text in
+            ["fn f() {}\n", "//!\n", "", "// Things.\n", "#![allow(x)]\nfn f() {}\n//! Late.\n"]
+        {
             assert_eq!(
                 found(&headers(&repository(text))),
                 ["crates/a/src/lib.rs:1: does not begin with a `//!` header"]

@@ -51,13 +51,7 @@ pub(crate) struct Report {
 
 impl Report {
     fn new(name: &'static str, noun: &'static str) -> Report {
-        Report {
-            name,
-            noun,
-            checked: 0,
-            violations: Vec::new(),
-            notes: Vec::new(),
-        }
+        Report { name, noun, checked: 0, violations: Vec::new(), notes: Vec::new() }
     }
 
     /// Counts one more thing looked at.
@@ -127,11 +121,8 @@ pub(crate) fn run() -> Result<bool, String> {
     for report in &reports {
         report.print();
     }
-    let failed: Vec<&str> = reports
-        .iter()
-        .filter(|report| !report.passed())
-        .map(|report| report.name)
-        .collect();
+    let failed: Vec<&str> =
+        reports.iter().filter(|report| !report.passed()).map(|report| report.name).collect();
     let violations: usize = reports.iter().map(Report::count).sum();
     if failed.is_empty() {
         println!("tidy: {} checks, all ok", reports.len());

@@ -13,11 +13,7 @@ pub(super) fn dependencies(workspace: &Workspace) -> Report {
             let Some((first, _)) = fence.lines.first().filter(|_| fence.language == "toml") else {
                 continue;
             };
-            let block: String = fence
-                .lines
-                .iter()
-                .map(|(_, line)| format!("{line}\n"))
-                .collect();
+            let block: String = fence.lines.iter().map(|(_, line)| format!("{line}\n")).collect();
             match toml::parse(&block) {
                 Err(error) => report.violation(
                     path,
@@ -106,10 +102,7 @@ fn version_matches(
 /// Every `Rust 1.xx` is the version the manifests ask for, and the README says it.
 pub(super) fn rust_version(workspace: &Workspace) -> Report {
     let mut report = Report::new("rust version", "mentions of `Rust 1.…` in documents");
-    let Some(wanted) = workspace
-        .libraries()
-        .map(|package| package.rust_version.as_str())
-        .next()
+    let Some(wanted) = workspace.libraries().map(|package| package.rust_version.as_str()).next()
     else {
         return report;
     };
@@ -118,10 +111,7 @@ pub(super) fn rust_version(workspace: &Workspace) -> Report {
             report.violation(
                 &package.manifest(),
                 0,
-                format!(
-                    "rust-version is `{}`, elsewhere it is {wanted}",
-                    package.rust_version
-                ),
+                format!("rust-version is `{}`, elsewhere it is {wanted}", package.rust_version),
                 "write `rust-version.workspace = true`",
             );
         }
@@ -205,9 +195,7 @@ mod tests {
     fn the_readme_says_the_rust_version_of_the_manifest() {
         assert_passes(&rust_version(&repository("It needs Rust 1.94.1.")));
         assert_eq!(
-            found(&rust_version(&repository(
-                "It needs Rust 1.94, or Rust 1.94.1."
-            ))),
+            found(&rust_version(&repository("It needs Rust 1.94, or Rust 1.94.1."))),
             ["README.md:1: says Rust 1.94, the manifests say 1.94.1"]
         );
         assert_eq!(

@@ -60,10 +60,7 @@ pub(super) fn versions(workspace: &Workspace) -> Report {
             report.violation(
                 &package.manifest(),
                 0,
-                format!(
-                    "has version `{}`, the workspace has `{version}`",
-                    package.version
-                ),
+                format!("has version `{}`, the workspace has `{version}`", package.version),
                 "write `version.workspace = true`",
             );
         }
@@ -100,10 +97,7 @@ mod tests {
         let member = format!(
             "[package]\nname = \"petswipe-deploy\"\nversion.workspace = true\n{dependencies}"
         );
-        Workspace::of(&[
-            ("Cargo.toml", &root),
-            ("crates/petswipe-deploy/Cargo.toml", &member),
-        ])
+        Workspace::of(&[("Cargo.toml", &root), ("crates/petswipe-deploy/Cargo.toml", &member)])
     }
 
     #[test]
@@ -117,10 +111,8 @@ mod tests {
 
     #[test]
     fn idle_entries_and_own_versions_are_found() {
-        let workspace = repository(
-            "serde = \"1\"\nclap = \"4\"\n",
-            "[dependencies]\nserde = \"1\"\n",
-        );
+        let workspace =
+            repository("serde = \"1\"\nclap = \"4\"\n", "[dependencies]\nserde = \"1\"\n");
         assert_eq!(
             found(&used(&workspace)),
             [

@@ -185,7 +185,8 @@ impl Plan {
     /// A canary with the guide's defaults: 5, 10, 25, 50 and 100 % for 300 s each, a check every 30 s.
     pub fn canary(service: &str, environments: [Environment; 2], target: Target) -> Self {
         let stage = |weight| Stage { weight, duration: 300 * SECOND };
-        let weights = [5, 10, 25, 50, 100].into_iter().filter_map(|weight| Percent::new(weight).ok());
+        let weights =
+            [5, 10, 25, 50, 100].into_iter().filter_map(|weight| Percent::new(weight).ok());
         Self {
             strategy: Strategy::Canary,
             service: service.to_owned(),
@@ -247,9 +248,18 @@ impl Plan {
     ///
     /// # Errors
     /// [`Error::InvalidPlan`] when the rollout was not promoted or its rollback window has passed.
-    pub fn undo(&self, ended: &super::Outcome, at: jiff::Timestamp, now: jiff::Timestamp) -> Result<Self, Error> {
+    pub fn undo(
+        &self,
+        ended: &super::Outcome,
+        at: jiff::Timestamp,
+        now: jiff::Timestamp,
+    ) -> Result<Self, Error> {
         let super::Outcome::Promoted { before, .. } = ended else {
-            return Err(Error::invalid("outcome", ended.word(), "promoted: there is nothing to undo"));
+            return Err(Error::invalid(
+                "outcome",
+                ended.word(),
+                "promoted: there is nothing to undo",
+            ));
         };
         let until = at.saturating_add(self.rollback_window).unwrap_or(jiff::Timestamp::MAX);
         if now > until {
@@ -305,7 +315,11 @@ impl Plan {
         if let Some(smoke) = &self.smoke
             && (smoke.duration.is_zero() || smoke.interval.is_zero())
         {
-            return Err(Error::invalid("smoke test", "0 seconds", "a positive duration and interval"));
+            return Err(Error::invalid(
+                "smoke test",
+                "0 seconds",
+                "a positive duration and interval",
+            ));
         }
         if let Some(approval) = &self.approval
             && approval.within.is_zero()

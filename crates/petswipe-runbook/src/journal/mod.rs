@@ -10,8 +10,16 @@ use serde_json::value::RawValue;
 
 use crate::{Error, Fence};
 
+mod appender;
+mod file;
+mod line;
 mod memory;
+#[cfg(feature = "object-store")]
+mod object;
+pub use file::FileJournal;
 pub use memory::MemoryJournal;
+#[cfg(feature = "object-store")]
+pub use object::ObjectJournal;
 
 /// One entry of a journal.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -51,12 +59,21 @@ pub enum Durability {
 /// - `an_empty_journal_reads_as_no_records`: reading before the first append gives an empty list, not an error.
 /// - `append_at_another_position_is_a_conflict`: when `expected` is not the number of records held, nothing is
 ///   written and the answer is [`Error::Conflict`] with the position found.
-/// - `of_two_racing_appends_one_wins`: two appends at the same position never both succeed.
-/// - `a_batch_is_all_or_nothing_for_readers`: a reader sees either none or all records of an append that returned.
+/// - `of_two_racing_appends_one_wins`: of several appends at the same position one succeeds and the others are
+///   [`Error::Conflict`], even when they bring the same records.
+/// - `a_batch_is_all_or_nothing_for_readers`: a reader sees either none or all records of a batch, also while it is
+///   being appended, and none of a batch that was refused. Only after its writer died in the middle may the first
+///   records of the last batch be there without the rest.
 /// - `records_must_be_numbered_from_expected`: a batch whose numbers do not run from `expected` upwards is refused
 ///   with [`Error::InvalidPlan`] and nothing is written.
+/// - `a_payload_of_several_lines_is_refused`: JSON with a line feed between its tokens is refused with
+///   [`Error::InvalidPlan`] and nothing is written, since journals in files keep one record per line. (Line feeds in
+///   its strings are escaped, and so allowed.)
+/// - `an_append_of_nothing_checks_the_position`: an empty batch writes nothing, but is a conflict at another position;
+///   if it is durable, so is all before it when it returns.
 /// - `a_lower_fence_is_refused`: a record with a lower fence than the last one written is refused with
 ///   [`Error::LeaseLost`].
+#[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait Journal: Send + Sync {
     /// Appends `records`, which must be numbered from `expected` upwards, where `expected` is how many the journal holds.
@@ -99,6 +116,14 @@ pub(crate) fn check_append(
             format!("seq of record {index} of the batch"),
             record.seq,
             format!("{} (numbered upwards from {expected})", expected + index as u64),
+        ));
+    }
+    // A line feed inside a JSON string is escaped, so a bare one can only stand between tokens.
+    if let Some(record) = records.iter().find(|record| record.payload.get().contains('\n')) {
+        return Err(Error::invalid(
+            format!("payload of record {}", record.seq),
+            "JSON on several lines",
+            "JSON on one line",
         ));
     }
     if expected != held {

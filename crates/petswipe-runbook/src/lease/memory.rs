@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{Lease, LeaseRequest, LeaseSlot, LeaseStore};
+use super::{Lease, LeaseRequest, LeaseSlot, LeaseStore, file_name};
 use crate::Error;
 
 /// Leases that live as long as the value does.
@@ -21,7 +21,12 @@ impl MemoryLeases {
         Self::default()
     }
 
-    fn with<T>(&self, key: &str, work: impl FnOnce(&mut LeaseSlot) -> T) -> T {
+    fn change<T>(
+        &self,
+        key: &str,
+        work: impl FnOnce(&mut LeaseSlot) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        file_name(key)?; // what other stores refuse is refused here too
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         work(slots.entry(key.to_owned()).or_default())
     }
@@ -30,19 +35,21 @@ impl MemoryLeases {
 #[async_trait]
 impl LeaseStore for MemoryLeases {
     async fn acquire(&self, request: &LeaseRequest, now: Timestamp) -> Result<Lease, Error> {
-        self.with(&request.key, |slot| slot.acquire(request, now))
+        self.change(&request.key, |slot| slot.acquire(request, now))
     }
 
     async fn renew(&self, lease: &Lease, now: Timestamp) -> Result<Lease, Error> {
-        self.with(&lease.key, |slot| slot.renew(lease, now))
+        self.change(&lease.key, |slot| slot.renew(lease, now))
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), Error> {
-        self.with(&lease.key, |slot| slot.release(lease));
-        Ok(())
+        self.change(&lease.key, |slot| {
+            slot.release(lease);
+            Ok(())
+        })
     }
 
     async fn current(&self, key: &str, now: Timestamp) -> Result<Option<Lease>, Error> {
-        Ok(self.with(key, |slot| slot.current(now).cloned()))
+        self.change(key, |slot| Ok(slot.current(now).cloned()))
     }
 }

@@ -8,8 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Fence, OperationId};
 
+mod file;
 mod memory;
+#[cfg(feature = "object-store")]
+mod object;
+pub use file::FileLeases;
 pub use memory::MemoryLeases;
+#[cfg(feature = "object-store")]
+pub use object::ObjectLeases;
 
 /// What a driver asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,17 +56,28 @@ pub struct Lease {
 /// - `an_expired_lease_is_granted_to_the_next`: from `expires_at` on anybody may have the key.
 /// - `the_same_operation_takes_over`: an operation that asks again gets the key with a higher fence, and its earlier
 ///   lease is lost: a resumed driver need not wait for the one that died.
+/// - `of_two_racing_requests_one_is_granted`: of several operations that ask for a free key at the same time one is
+///   granted it and the others are refused with [`Error::Held`]; several drivers of one operation get different fences.
 /// - `fences_rise_for_ever`: every grant's fence is higher than all before it on that key, also after a release.
-/// - `renew_extends_and_keeps_the_fence`: a renewal moves `expires_at` and leaves the fence.
-/// - `a_lost_lease_is_not_renewed`: renewing after somebody else was granted the key is [`Error::LeaseLost`].
+/// - `renew_extends_and_keeps_the_fence`: a renewal moves `expires_at` to `now + ttl` and leaves the fence, also after
+///   the lease expired, as long as nobody else was granted the key.
+/// - `a_lost_lease_is_not_renewed`: renewing after somebody else was granted the key, or after a release, is
+///   [`Error::LeaseLost`] and changes nothing.
 /// - `release_frees_the_key`: after a release the next request is granted; releasing a lost lease changes nothing
 ///   and is no error.
+/// - `the_holder_is_shown_while_it_holds`: `current` gives the last lease granted until it ends or is released, and
+///   changes nothing.
+/// - `keys_do_not_touch_each_other`: keys that differ in any byte are different keys.
+/// - `an_unusable_key_is_refused`: an empty key, or one of more than 200 bytes, where every byte other than
+///   `a-z 0-9 _ -` counts as three, is refused with [`Error::InvalidPlan`].
+#[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait LeaseStore: Send + Sync {
     /// Asks for a lease.
     ///
     /// # Errors
-    /// [`Error::Held`] while another operation has it, [`Error::Backend`] when the store fails.
+    /// [`Error::Held`] while another operation has it, [`Error::InvalidPlan`] when the key is empty or too long,
+    /// [`Error::Backend`] when the store fails.
     async fn acquire(&self, request: &LeaseRequest, now: Timestamp) -> Result<Lease, Error>;
 
     /// Extends a lease to `now + ttl`.
@@ -80,6 +97,28 @@ pub trait LeaseStore: Send + Sync {
     /// # Errors
     /// [`Error::Backend`] when the store fails.
     async fn current(&self, key: &str, now: Timestamp) -> Result<Option<Lease>, Error>;
+}
+
+/// The name of the file or object in which a store keeps `key`: different for different keys, also where upper and
+/// lower case are the same, and never with a dot or slash of the key's.
+pub(crate) fn file_name(key: &str) -> Result<String, Error> {
+    const LONGEST: usize = 200; // file systems allow 255 bytes
+    let mut name = String::with_capacity(key.len() + 16);
+    for byte in key.bytes() {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' => name.push(char::from(byte)),
+            _ => name.push_str(&format!("%{byte:02x}")),
+        }
+    }
+    if name.is_empty() || name.len() > LONGEST {
+        return Err(Error::invalid(
+            "lease key",
+            key,
+            format!("1 to {LONGEST} bytes, each other than a-z 0-9 _ - counting as three"),
+        ));
+    }
+    name.push_str(".json");
+    Ok(name)
 }
 
 /// What a store keeps for a key: the highest fence ever granted, and the lease while it is held.

@@ -58,6 +58,11 @@ impl<R: Runbook> SimLog<R> {
         state.crash = Some((state.appends + appends, how));
     }
 
+    /// No crash comes after all.
+    pub(super) fn disarm(&self) {
+        self.state().crash = None;
+    }
+
     pub(super) fn crashed(&self) -> bool {
         self.state().crashed
     }

@@ -108,6 +108,8 @@ impl fmt::Display for Violation {
 
 impl std::error::Error for Violation {}
 
+/// How many of the last records a violation tells.
+const STORY: usize = 24;
 /// An operation that is not at its end after so many drivers, records or that much time never will be.
 const MOST_DRIVERS: u32 = 100;
 const MOST_RECORDS: usize = 100_000;
@@ -351,6 +353,7 @@ impl<'a, R: Runbook, W: World<R>> Simulation<'a, R, W> {
         story: std::pin::Pin<&mut impl Future<Output = Result<Completed<R>, Halted<R>>>>,
     ) -> Result<(), Box<Violation>> {
         self.performer.frozen.store(false, Ordering::Relaxed);
+        self.log.disarm();
         let before = self.log.len();
         match self.clock.poll_while(story, || true) {
             Some(Err(Halted {
@@ -410,7 +413,7 @@ impl<'a, R: Runbook, W: World<R>> Simulation<'a, R, W> {
             let records = history.map_or(&[][..], |history| &history.records);
             records
                 .iter()
-                .skip(records.len().saturating_sub(40))
+                .skip(records.len().saturating_sub(STORY))
                 .map(|recorded| format!("{:>4} {} {:?}", recorded.seq, recorded.at, recorded.event))
                 .collect()
         });

@@ -16,17 +16,11 @@ pub(super) struct Trait {
 impl Trait {
     /// The bullets of its `# Contract` section, if it has one.
     pub(super) fn contract(&self) -> Option<Vec<(usize, String)>> {
-        let mut lines = self
-            .docs
-            .iter()
-            .skip_while(|(_, line)| line.trim_end() != "# Contract");
+        let mut lines = self.docs.iter().skip_while(|(_, line)| line.trim_end() != "# Contract");
         lines.next()?;
-        let bullets = lines
-            .take_while(|(_, line)| !line.starts_with("# "))
-            .filter_map(|(number, line)| {
-                let bullet = line
-                    .strip_prefix("- ")
-                    .or_else(|| line.strip_prefix("* "))?;
+        let bullets =
+            lines.take_while(|(_, line)| !line.starts_with("# ")).filter_map(|(number, line)| {
+                let bullet = line.strip_prefix("- ").or_else(|| line.strip_prefix("* "))?;
                 Some((*number, bullet.to_owned()))
             });
         Some(bullets.collect())
@@ -68,9 +62,8 @@ pub(super) fn public_traits(source: &Source) -> Vec<Trait> {
                 _ => continue,
             }
         }
-        let rest = item
-            .strip_prefix("pub trait ")
-            .or_else(|| item.strip_prefix("pub unsafe trait "));
+        let rest =
+            item.strip_prefix("pub trait ").or_else(|| item.strip_prefix("pub unsafe trait "));
         if let Some(rest) = rest {
             traits.push(Trait {
                 name: leading_word(rest),
@@ -106,13 +99,8 @@ pub(super) fn public_functions(source: &Source) -> Vec<Function> {
                 if open.iter().all(|is_module| *is_module)
                     && let Some(name) = function_name(item)
                 {
-                    let below = head
-                        .rfind("fn ")
-                        .map_or(0, |at| head[at..].matches('\n').count());
-                    functions.push(Function {
-                        name,
-                        line: line - below,
-                    });
+                    let below = head.rfind("fn ").map_or(0, |at| head[at..].matches('\n').count());
+                    functions.push(Function { name, line: line - below });
                 }
                 match c {
                     '{' => open.push(item.contains("mod ") && !item.contains('(')),
@@ -162,10 +150,7 @@ fn function_name(item: &str) -> Option<String> {
 }
 
 fn leading_word(text: &str) -> String {
-    text.trim()
-        .chars()
-        .take_while(|c| c.is_alphanumeric() || *c == '_')
-        .collect()
+    text.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
 }
 
 #[cfg(test)]
@@ -187,11 +172,7 @@ mod tests {
         assert_eq!(found.len(), 2);
         assert_eq!((found[0].name.as_str(), found[0].line), ("T", 13));
         assert!(found[0].is_async_trait && found[1].is_async_trait);
-        let docs: Vec<_> = found[0]
-            .docs
-            .iter()
-            .map(|(_, line)| line.as_str())
-            .collect();
+        let docs: Vec<_> = found[0].docs.iter().map(|(_, line)| line.as_str()).collect();
         assert_eq!(docs, ["One.", "Two."]);
         assert_eq!(found[1].name, "U");
         assert!(found[1].docs.is_empty());

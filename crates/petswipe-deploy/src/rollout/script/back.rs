@@ -18,6 +18,10 @@ pub(in crate::rollout) fn back(plan: &Plan, state: &State, before: &Before) -> V
     if touched.test_route {
         script.push(Move::TestRoute(before.survey.route.test.clone()));
     }
+    if !touched.tasks.is_empty() && !touched.split {
+        // Before tasks are taken away: does nobody lead traffic to them meanwhile?
+        script.push(Move::ReadBack(before.survey.route.split.clone()));
+    }
     let rolling = matches!(plan.strategy, Strategy::Rolling { .. });
     if rolling && touched.tasks.contains(&before.live) {
         let desired = before.side(&before.live).service.desired;
@@ -45,28 +49,19 @@ fn traffic_back(state: &State, before: &Before, script: &mut Vec<Move>) {
     let home = before.survey.route.split.clone();
     let need = before.full_capacity();
     let have = state.healthy(&before.live);
-    if have < need || state.touched.tasks.contains(&before.live) {
-        let fits = u8::try_from(u64::from(have) * 100 / u64::from(need.max(1))).unwrap_or(100);
-        let fits = Percent::new(fits.min(100)).unwrap_or_default();
+    if have < need {
+        let fits = u8::try_from(u64::from(have) * 100 / u64::from(need)).unwrap_or_default();
+        let fits = Percent::new(fits).unwrap_or_default();
         let held = state.splits.iter().map(|split| split.share(&before.live)).min();
-        if fits > held.unwrap_or_default() && fits < Percent::FULL {
+        if fits > held.unwrap_or_default() {
             let part = Split::between(before.live.clone(), fits, before.candidate.clone());
             script.push(Move::Shift(part.clone()));
             script.push(Move::ReadBack(part));
         }
-        if fits < Percent::FULL || state.touched.tasks.contains(&before.live) {
-            let desired = before.side(&before.live).service.desired;
-            let environment = before.live.clone();
-            if fits == Percent::FULL {
-                script.push(Move::Shift(home.clone()));
-                script.push(Move::ReadBack(home.clone()));
-            }
-            script.push(Move::Scale { environment: environment.clone(), desired });
-            script.push(Move::AwaitCapacity { environment, enough: need, revision: None });
-            if fits == Percent::FULL {
-                return;
-            }
-        }
+        let desired = before.side(&before.live).service.desired;
+        let environment = before.live.clone();
+        script.push(Move::Scale { environment: environment.clone(), desired });
+        script.push(Move::AwaitCapacity { environment, enough: need, revision: None });
     }
     script.push(Move::Shift(home.clone()));
     script.push(Move::ReadBack(home));

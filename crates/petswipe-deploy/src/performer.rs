@@ -1,0 +1,188 @@
+//! The shell around the real world: performs the effects of a rollout through the backend traits. No decisions here.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::future::{join, join_all, try_join_all};
+use petswipe_monitor::{
+    Gate, Judgement, MetricSource, Step as JudgedStep, Subject, explain, observe_and_judge,
+};
+use petswipe_runbook::{EffectContext, Failure, FailureKind, Performer};
+
+use crate::rollout::{
+    Effect, JudgeRequest, Look, Output, Plan, Seen, SeenSide, Survey, SurveyedSide,
+};
+use crate::{
+    Authority, AutoScaling, Compute, Environment, Error, HookCall, Hooks, Image, NoHooks,
+    SmokeTest, TrafficRouter,
+};
+
+/// Everything a rollout acts through.
+#[derive(Clone)]
+pub struct RolloutPerformer {
+    /// Runs revisions.
+    pub compute: Arc<dyn Compute>,
+    /// Divides traffic.
+    pub router: Arc<dyn TrafficRouter>,
+    /// Scales; suspended while the rollout moves.
+    pub scaling: Arc<dyn AutoScaling>,
+    /// Knows what the versions did.
+    pub metrics: Arc<dyn MetricSource>,
+    /// Judges it.
+    pub gate: Arc<dyn Gate>,
+    /// Sends requests through the test route.
+    pub smoke: Arc<dyn SmokeTest>,
+    /// Is called at the points of the plan.
+    pub hooks: Arc<dyn Hooks>,
+}
+
+impl RolloutPerformer {
+    /// A performer for a cloud that is all backends in one, judged by `gate`, without hooks.
+    pub fn new<C>(cloud: Arc<C>, gate: Arc<dyn Gate>) -> Self
+    where
+        C: Compute + TrafficRouter + AutoScaling + MetricSource + SmokeTest + 'static,
+    {
+        Self {
+            compute: cloud.clone(),
+            router: cloud.clone(),
+            scaling: cloud.clone(),
+            metrics: cloud.clone(),
+            gate,
+            smoke: cloud,
+            hooks: Arc::new(NoHooks),
+        }
+    }
+
+    /// With somebody who is called at the points of the plan.
+    #[must_use]
+    pub fn hooks(mut self, hooks: Arc<dyn Hooks>) -> Self {
+        self.hooks = hooks;
+        self
+    }
+
+    async fn survey(
+        &self,
+        environments: &[Environment],
+        image: Option<&Image>,
+    ) -> Result<Survey, Error> {
+        let image = match image {
+            Some(image) => Some(self.compute.resolve(image).await?),
+            None => None,
+        };
+        let sides = try_join_all(environments.iter().map(|environment| async move {
+            let side = SurveyedSide {
+                service: self.compute.service(environment).await?,
+                health: self.router.health(environment).await?,
+                scaling: self.scaling.scaling(environment).await?,
+            };
+            Ok::<_, Error>((environment.clone(), side))
+        }));
+        let (route, sides) = join(self.router.route(), sides).await;
+        Ok(Survey { route: route?, sides: BTreeMap::from_iter(sides?), image })
+    }
+
+    async fn look(&self, look: &Look) -> Seen {
+        let sides = join_all(look.environments.iter().map(|environment| async move {
+            let service = self.compute.service(environment);
+            join(service, self.router.health(environment)).await
+        }));
+        let judgement = async {
+            match &look.judge {
+                Some(request) => Some(self.judge(request).await),
+                None => None,
+            }
+        };
+        let ((route, sides), judgement) = join(join(self.router.route(), sides), judgement).await;
+        let mut seen = Seen { judgement, ..Seen::default() };
+        seen.route = noted(route, &mut seen.problems);
+        for (environment, (service, health)) in look.environments.iter().zip(sides) {
+            seen.sides.push(SeenSide {
+                environment: environment.clone(),
+                service: noted(service, &mut seen.problems),
+                health: noted(health, &mut seen.problems),
+            });
+        }
+        seen
+    }
+
+    async fn judge(&self, request: &JudgeRequest) -> Judgement {
+        let step = JudgedStep {
+            started: request.started,
+            judged_until: request.judged_until,
+            now: request.now,
+            weight: request.weight.get(),
+        };
+        let candidate = Subject {
+            environment: request.candidate.to_string(),
+            revision: request.revision.as_ref().map(ToString::to_string),
+        };
+        let reference = request.reference.as_ref();
+        let reference = reference.map(|environment| Subject::environment(environment.as_str()));
+        let (source, gate) = (&*self.metrics, &*self.gate);
+        observe_and_judge(source, gate, &step, &candidate, reference.as_ref(), &request.carried)
+            .await
+    }
+}
+
+fn noted<T>(read: Result<T, Error>, problems: &mut Vec<String>) -> Option<T> {
+    read.map_err(|error| problems.push(explain(&error))).ok()
+}
+
+#[async_trait]
+impl Performer<Plan> for RolloutPerformer {
+    async fn perform(&self, context: &EffectContext, effect: &Effect) -> Result<Output, Failure> {
+        let authority = Authority { operation: context.operation.clone(), fence: context.fence };
+        let done = match effect {
+            Effect::Survey { environments, image } => {
+                let survey = self.survey(environments, image.as_ref()).await;
+                return survey.map(Output::Surveyed).map_err(failure);
+            }
+            Effect::Look(look) => return Ok(Output::Seen(self.look(look).await)),
+            Effect::SuspendScaling { environment } => {
+                self.scaling.suspend(&authority, environment).await
+            }
+            Effect::RestoreScaling { environment, state } => {
+                self.scaling.restore(&authority, environment, state).await
+            }
+            Effect::Register { from, image } => {
+                let registered = self.compute.register(&authority, from, image).await;
+                return registered.map(Output::Registered).map_err(failure);
+            }
+            Effect::Deploy { environment, deployment } => {
+                self.compute.deploy(&authority, environment, deployment).await
+            }
+            Effect::Scale { environment, desired } => {
+                self.compute.scale(&authority, environment, *desired).await
+            }
+            Effect::Shift { expected, to } => self.router.set_split(&authority, expected, to).await,
+            Effect::TestRoute { to } => self.router.set_test_route(&authority, to.as_ref()).await,
+            Effect::Probe { environment } => {
+                let probed = self.smoke.probe(environment).await;
+                return probed.map(Output::Probed).map_err(failure);
+            }
+            Effect::Hook { point, candidate, weight } => {
+                let call = HookCall {
+                    operation: context.operation.clone(),
+                    point: *point,
+                    candidate: candidate.clone(),
+                    weight: *weight,
+                };
+                return self.hooks.call(&call).await.map(Output::Hook).map_err(failure);
+            }
+        };
+        done.map(|()| Output::Done).map_err(failure)
+    }
+}
+
+/// An error as an event.
+fn failure(error: Error) -> Failure {
+    let kind = match &error {
+        Error::Conflict { .. } => FailureKind::Conflict,
+        Error::Fenced { .. } => FailureKind::Fenced,
+        Error::TimedOut { .. } => FailureKind::TimedOut,
+        error if error.is_retryable() => FailureKind::Transient,
+        _ => FailureKind::Refused,
+    };
+    Failure::new(kind, explain(&error))
+}

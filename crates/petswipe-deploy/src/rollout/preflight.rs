@@ -1,0 +1,71 @@
+//! The examination before the first change: is there exactly one live side, can it carry everything, is nothing else
+//! going on? Pure.
+
+use super::state::Before;
+use super::{Plan, Strategy, Survey, Target};
+use crate::{DeploymentState, Environment};
+
+/// The facts that everything else rests upon, or all reasons not to begin.
+pub(super) fn examine(plan: &Plan, survey: &Survey) -> Result<Before, Vec<String>> {
+    let mut reasons = Vec::new();
+    for environment in plan.all_environments() {
+        if !survey.sides.contains_key(&environment) {
+            reasons.push(format!("{environment} was not found"));
+        }
+    }
+    if !reasons.is_empty() {
+        return Err(reasons);
+    }
+    let split = &survey.route.split;
+    let live = match split.only() {
+        Some(live) if plan.environments.contains(live) => live.clone(),
+        found => {
+            let [a, b] = &plan.environments;
+            let what = match found {
+                Some(other) => format!("all traffic goes to {other}"),
+                None => format!("both sides are live: the weights are {split}"),
+            };
+            return Err(vec![format!("{what}; allowed: 100 % to either {a} or {b}")]);
+        }
+    };
+    let [a, b] = &plan.environments;
+    let candidate = if live == *a { b.clone() } else { a.clone() };
+    let side = &survey.sides[&live];
+    if side.service.desired == 0 {
+        reasons.push(format!("the live side {live} has a desired count of 0; allowed: at least 1"));
+    }
+    if side.health.healthy == 0 {
+        let unhealthy = side.health.unhealthy;
+        reasons.push(format!(
+            "the live side {live} has 0 healthy tasks ({unhealthy} unhealthy); allowed: at least 1"
+        ));
+    }
+    let rolling = matches!(plan.strategy, Strategy::Rolling { .. });
+    let taking_part = if rolling { vec![&live] } else { survey.sides.keys().collect() };
+    for environment in taking_part {
+        let service = &survey.sides[environment].service;
+        if service.deployment == DeploymentState::InProgress {
+            reasons.push(format!(
+                "another deployment is in progress on {environment}; wait until it is done"
+            ));
+        }
+    }
+    if let (Target::Revision(revision), Some(served)) = (&plan.target, &side.service.revision)
+        && revision == served
+    {
+        reasons.push(format!("{revision} already serves all traffic from {live}"));
+    }
+    let baseline_in_use = |baseline: &&Environment| survey.sides[*baseline].service.desired > 0;
+    if let Some(baseline) = plan.baseline.as_ref().filter(baseline_in_use) {
+        reasons.push(format!("the baseline {baseline} already runs tasks; scale it to 0 first"));
+    }
+    match &side.service.revision {
+        None => reasons.push(format!("the live side {live} runs no known revision")),
+        Some(revision) if reasons.is_empty() => {
+            let revision = revision.clone();
+            return Ok(Before { live, candidate, revision, survey: survey.clone() });
+        }
+        Some(_) => {}
+    }
+    Err(reasons)
+}

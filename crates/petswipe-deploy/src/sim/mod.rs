@@ -1,0 +1,227 @@
+//! Rollouts in the simulator: a world in memory with the ten promises checked after every effect and every record.
+//!
+//! ```
+//! use petswipe_deploy::sim::{Scenario, rollout};
+//! use petswipe_deploy::{Outcome, Strategy};
+//! use petswipe_runbook::sim::FaultPlan;
+//! let trace = rollout(7, Strategy::Canary, &Scenario::good(), &FaultPlan::none()).unwrap();
+//! assert!(matches!(trace.outcome, Outcome::Promoted { .. }));
+//! ```
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use petswipe_monitor::AbsolutePolicy;
+use petswipe_runbook::sim::{FaultPlan, SimClock, Trace, Violation, World, simulate_with};
+use petswipe_runbook::{
+    Answer, Approver, Clock, EffectContext, EventOf, Failure, Performer, Question, Recorded,
+};
+
+use crate::memory::{Configuration, MemoryCloud};
+use crate::rollout::{Effect, Look, Outcome, Output, Plan, State, Strategy, Target};
+use crate::{Environment, Error, Image, RolloutPerformer, ScalingState, Split};
+
+mod promises;
+mod scenario;
+
+use promises::Ledger;
+pub use scenario::Scenario;
+
+/// The world of one simulated rollout.
+pub struct RolloutWorld {
+    cloud: Arc<MemoryCloud>,
+    performer: RolloutPerformer,
+    clock: Arc<SimClock>,
+    scenario: Scenario,
+    plan: Plan,
+    initial: Configuration,
+    live: Environment,
+    candidate: Environment,
+    began: Timestamp,
+    ledger: Mutex<Ledger>,
+    seen: Mutex<BTreeMap<String, Output>>,
+}
+
+/// Runs one rollout of a strategy in a scenario, under faults. Everything follows from the seed.
+///
+/// # Errors
+/// The first broken promise.
+pub fn rollout(
+    seed: u64,
+    strategy: Strategy,
+    scenario: &Scenario,
+    faults: &FaultPlan,
+) -> Result<Trace<Plan>, Box<Violation>> {
+    let plan = scenario.plan(strategy);
+    let approver = Arc::new(Approves(scenario.approves));
+    simulate_with(seed, &plan, faults, approver, |clock| {
+        Arc::new(RolloutWorld::new(clock, scenario.clone(), &plan))
+    })
+}
+
+/// The sides of simulated rollouts; the first one is live.
+pub(crate) fn environments() -> [Environment; 3] {
+    // The names are made of allowed characters only.
+    ["shop-blue", "shop-green", "shop-baseline"]
+        .map(|name| Environment::new(name).unwrap_or_else(|_| unreachable!()))
+}
+
+fn image(name: &str) -> Image {
+    Image::new(name).unwrap_or_else(|_| unreachable!())
+}
+
+struct Approves(bool);
+
+#[async_trait]
+impl Approver for Approves {
+    async fn ask(&self, _question: &Question) -> Answer {
+        if self.0 { Answer::yes("simulation") } else { Answer::no("simulation", "not today") }
+    }
+}
+
+impl RolloutWorld {
+    /// A world in which `plan` is about to be carried out.
+    pub fn new(clock: Arc<SimClock>, scenario: Scenario, plan: &Plan) -> Self {
+        let all = environments();
+        let sides = if plan.baseline.is_some() { &all[..] } else { &all[..2] };
+        let old = image("shop:v1");
+        let cloud = MemoryCloud::new(clock.clone(), sides, old, scenario.tasks);
+        // There is at least one environment.
+        let cloud = Arc::new(cloud.unwrap_or_else(|_| unreachable!()));
+        cloud.add_image(image("shop:v2"), scenario.behaviour);
+        cloud.set_traffic(scenario.requests_per_second);
+        cloud.set_metrics(scenario.metrics);
+        if scenario.scaled {
+            let state = ScalingState { suspended: false, minimum: 1, maximum: 20 };
+            cloud.set_scaling(&all[0], Some(state.clone()));
+            cloud.set_scaling(&all[1], Some(ScalingState { suspended: true, ..state }));
+        }
+        let performer = RolloutPerformer::new(cloud.clone(), Arc::new(AbsolutePolicy::default()));
+        let [live, candidate, _] = all;
+        Self {
+            initial: cloud.configuration(),
+            began: clock.now(),
+            ledger: Mutex::new(Ledger::new(live.clone(), scenario.tasks)),
+            seen: Mutex::new(BTreeMap::new()),
+            cloud,
+            performer,
+            clock,
+            scenario,
+            plan: plan.clone(),
+            live,
+            candidate,
+        }
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What happens in the world by itself.
+    fn let_happen(&self) {
+        let due = |after: Option<Duration>| {
+            let at = after.and_then(|after| self.began.saturating_add(after).ok());
+            at.is_some_and(|at| at <= self.clock.now())
+        };
+        let mut ledger = self.ledger();
+        if due(self.scenario.meddle_after) && ledger.meddled.is_none() {
+            let half = crate::Percent::new(33).unwrap_or_default();
+            let foreign = Split::between(self.live.clone(), half, self.candidate.clone());
+            self.cloud.meddle(foreign.clone());
+            ledger.meddled = Some(foreign);
+        }
+        let lost = self.scenario.lose_live_after;
+        if due(lost) && !ledger.lost {
+            ledger.lost = true;
+            self.cloud.limit_tasks(&self.live, Some(self.scenario.tasks - 1));
+        }
+        if due(lost.map(|after| after + Duration::from_secs(1800))) {
+            self.cloud.limit_tasks(&self.live, None);
+        }
+    }
+}
+
+/// Which earlier answer an observation could repeat.
+fn kind(effect: &Effect) -> Option<String> {
+    match effect {
+        Effect::Look(Look { purpose, environments, .. }) => {
+            Some(format!("{purpose:?} {environments:?}"))
+        }
+        Effect::Survey { image, .. } => Some(format!("survey {image:?}")),
+        _ => None,
+    }
+}
+
+#[async_trait]
+impl Performer<Plan> for RolloutWorld {
+    async fn perform(&self, context: &EffectContext, effect: &Effect) -> Result<Output, Failure> {
+        self.let_happen();
+        let before = effect.is_change().then(|| self.cloud.configuration());
+        let answer = self.performer.perform(context, effect).await;
+        if let Some(before) = before {
+            self.changed(&before, effect);
+        } else if let Ok(output) = &answer {
+            self.told(output);
+            if let Some(kind) = kind(effect) {
+                let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+                seen.entry(kind).or_insert_with(|| output.clone());
+            }
+        }
+        answer
+    }
+}
+
+impl World<Plan> for RolloutWorld {
+    fn check(&self) -> Result<(), String> {
+        match &self.ledger().broken {
+            Some(broken) => Err(broken.clone()),
+            None => Ok(()),
+        }
+    }
+
+    fn check_record(
+        &self,
+        _plan: &Plan,
+        recorded: &Recorded<EventOf<Plan>>,
+        state: &State,
+    ) -> Result<(), String> {
+        self.recorded(&recorded.event, state);
+        self.check()
+    }
+
+    fn check_end(&self, _plan: &Plan, outcome: &Outcome) -> Result<(), String> {
+        self.ended(outcome)
+    }
+
+    fn stale(&self, effect: &Effect) -> Option<Output> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.get(&kind(effect)?).cloned()
+    }
+}
+
+impl Scenario {
+    /// The plan that is carried out in this scenario.
+    pub fn plan(&self, strategy: Strategy) -> Plan {
+        let [blue, green, baseline] = environments();
+        let (pair, target) = ([blue, green], Target::Image(image("shop:v2")));
+        let mut plan = match strategy {
+            Strategy::Canary => Plan::canary("shop", pair, target),
+            Strategy::BlueGreen => Plan::blue_green("shop", pair, target),
+            Strategy::Rolling { .. } => Plan::rolling("shop", pair, target),
+        };
+        plan.strategy = strategy;
+        if strategy == Strategy::Canary && self.baseline {
+            plan.baseline = Some(baseline);
+        }
+        plan
+    }
+}
+
+impl From<Violation> for Error {
+    fn from(violation: Violation) -> Self {
+        Self::backend("simulating a rollout", violation.to_string())
+    }
+}

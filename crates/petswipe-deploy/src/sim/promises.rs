@@ -1,0 +1,240 @@
+//! The promises, checked against the world itself and not against what the core believes of it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use petswipe_monitor::Verdict;
+use petswipe_runbook::{Clock, Event, EventOf};
+
+use super::RolloutWorld;
+use crate::memory::Configuration;
+use crate::rollout::{Direction, Effect, Outcome, Output, Plan, State, Strategy};
+use crate::{Environment, Percent, Split};
+
+/// What was seen so far of one rollout.
+pub(super) struct Ledger {
+    /// The first promise that was broken.
+    pub(super) broken: Option<String>,
+    /// The split that somebody else set.
+    pub(super) meddled: Option<Split>,
+    /// Whether the rollout was told of it.
+    meddling_told: bool,
+    /// Whether the live side has lost a task.
+    pub(super) lost: bool,
+    /// What the rollout was last told of healthy targets.
+    told: BTreeMap<Environment, u32>,
+    /// How many healthy tasks the live side had when the rollout first looked.
+    start: u32,
+    last_shift: Option<Timestamp>,
+    passed_since_shift: bool,
+    full_since: Option<Timestamp>,
+    was_forward: bool,
+    must_shift_home: bool,
+}
+
+impl Ledger {
+    pub(super) fn new(live: Environment, healthy: u32) -> Self {
+        Self {
+            broken: None,
+            meddled: None,
+            meddling_told: false,
+            lost: false,
+            told: BTreeMap::from([(live, healthy)]),
+            start: healthy,
+            last_shift: None,
+            passed_since_shift: false,
+            full_since: None,
+            was_forward: false,
+            must_shift_home: false,
+        }
+    }
+
+    fn breaks(&mut self, promise: u8, what: String) {
+        self.broken.get_or_insert(format!("promise {promise} is broken: {what}"));
+    }
+}
+
+impl RolloutWorld {
+    fn is_rolling(&self) -> bool {
+        matches!(self.plan.strategy, Strategy::Rolling { .. })
+    }
+
+    /// An observation was answered.
+    pub(super) fn told(&self, output: &Output) {
+        let mut ledger = self.ledger();
+        let route = match output {
+            Output::Seen(seen) => seen.route.as_ref(),
+            Output::Surveyed(survey) => Some(&survey.route),
+            _ => None,
+        };
+        if let Some(foreign) = &ledger.meddled
+            && route.is_some_and(|route| route.split == *foreign)
+        {
+            ledger.meddling_told = true;
+        }
+        let sides: Vec<_> = match output {
+            Output::Seen(seen) => {
+                seen.sides.iter().filter_map(|side| side.health.clone()).collect()
+            }
+            Output::Surveyed(survey) => {
+                survey.sides.values().map(|side| side.health.clone()).collect()
+            }
+            _ => return,
+        };
+        for health in sides {
+            ledger.told.insert(health.environment, health.healthy);
+        }
+    }
+
+    /// A command was carried out: is the world still as promised?
+    pub(super) fn changed(&self, before: &Configuration, effect: &Effect) {
+        let after = self.cloud.configuration();
+        let mut ledger = self.ledger();
+        if after.split != before.split {
+            self.split_changed(&mut ledger, before, &after);
+        }
+        if ledger.meddling_told
+            && after.sides.iter().any(|(environment, side)| side.1 < before.sides[environment].1)
+        {
+            ledger.breaks(2, format!("tasks are taken from foreign traffic: {effect}"));
+        }
+        let desired = |configuration: &Configuration| configuration.sides[&self.live].1;
+        let shrinks = desired(&after) < desired(before);
+        if shrinks && !self.is_rolling() {
+            let bake = self.plan.stages.last().map_or(Duration::ZERO, |stage| stage.duration)
+                + self.plan.bake;
+            let waited = ledger.full_since.and_then(|since| since.saturating_add(bake).ok());
+            if waited.is_none_or(|over| over > self.clock.now()) {
+                ledger.breaks(3, format!("the old side shrinks before the bake is over: {effect}"));
+            }
+        }
+    }
+
+    fn split_changed(&self, ledger: &mut Ledger, before: &Configuration, after: &Configuration) {
+        let (from, to) = (&before.split, &after.split);
+        if ledger.meddled.is_some() {
+            ledger.breaks(2, format!("a foreign split is overwritten with {to}"));
+        }
+        let share = |split: &Split| split.share(&self.candidate);
+        let forward = to.share(&self.live) < from.share(&self.live);
+        for (environment, part) in to.iter() {
+            let told = ledger.told.get(environment).copied().unwrap_or(0);
+            let healthy = self.cloud.healthy(environment).max(told);
+            let enough = part.of(ledger.start);
+            // On the way back what fits is moved, and the bad side keeps the rest meanwhile.
+            let fits = healthy * 100 / ledger.start.max(1) >= u32::from(part.get());
+            if healthy < enough && (forward || *environment == self.live && !fits) {
+                let what = format!("{healthy} of {enough} tasks of {environment} for {part}");
+                ledger.breaks(1, what);
+            }
+        }
+        if forward {
+            self.stage_begins(ledger, share(from), share(to));
+        }
+        ledger.last_shift = Some(self.clock.now());
+        ledger.passed_since_shift = false;
+        ledger.full_since = (share(to) == Percent::FULL).then(|| self.clock.now());
+    }
+
+    fn stage_begins(&self, ledger: &mut Ledger, from: Percent, to: Percent) {
+        let mut stages = self.plan.stages.iter().map(|stage| stage.weight);
+        let next = stages.find(|weight| *weight > from);
+        if next != Some(to) {
+            let what = format!("from {from} it goes to {to}, not to {next:?}");
+            ledger.breaks(10, what);
+        }
+        let home = self.cloud.healthy(&self.live).max(ledger.told[&self.live]);
+        if home < ledger.start {
+            ledger.breaks(4, format!("only {home} healthy tasks to go back to at {to}"));
+        }
+        if from > Percent::ZERO && !ledger.passed_since_shift {
+            ledger.breaks(6, format!("it goes on to {to} without a pass at {from}"));
+        }
+    }
+
+    /// A fact was recorded.
+    pub(super) fn recorded(&self, event: &EventOf<Plan>, state: &State) {
+        let mut ledger = self.ledger();
+        if let Some(before) = &state.before {
+            ledger.start = before.full_capacity();
+        }
+        if let Event::Succeeded { output: Output::Seen(seen), .. } = event
+            && let Some(judgement) = &seen.judgement
+            && matches!(judgement.verdict, Verdict::Pass { .. })
+            && !judgement.covered.is_empty()
+            && ledger.last_shift.is_some_and(|shift| judgement.covered.from >= shift)
+        {
+            ledger.passed_since_shift = true;
+        }
+        let goes_back = matches!(state.direction, Direction::Back(_));
+        if goes_back && ledger.was_forward {
+            // The live side can take everything at once: then nothing may come before that.
+            let exposed = self.cloud.split() != self.initial.split;
+            let able = self.cloud.healthy(&self.live) >= ledger.start
+                && ledger.told[&self.live] >= ledger.start
+                && self.cloud.configuration().sides[&self.live].1 >= ledger.start;
+            let calm = !ledger.lost && ledger.meddled.is_none() && !self.is_rolling();
+            ledger.must_shift_home = exposed && able && calm;
+        }
+        ledger.was_forward = state.direction == Direction::Forward;
+        if let Event::Intended { effect, .. } = event
+            && effect.is_change()
+            && goes_back
+            && ledger.must_shift_home
+        {
+            ledger.must_shift_home = false;
+            if !matches!(effect, Effect::Shift { to, .. } if *to == self.initial.split) {
+                ledger.breaks(4, format!("the way back begins with: {effect}"));
+            }
+        }
+    }
+
+    /// It has ended: is the world as the outcome says?
+    pub(super) fn ended(&self, outcome: &Outcome) -> Result<(), String> {
+        let now = self.cloud.configuration();
+        let ledger = self.ledger();
+        match outcome {
+            Outcome::Promoted { environment, revision, .. } => {
+                if !self.scenario.may_promote() {
+                    return Err(format!("promise 6 is broken: promoted in {:?}", self.scenario));
+                }
+                if ledger.meddled.is_none() && now.split != Split::all_to(environment.clone()) {
+                    return Err(format!("promoted, but the weights are {}", now.split));
+                }
+                if now.sides[environment].0 != *revision {
+                    return Err(format!("promoted, but {environment} does not run {revision}"));
+                }
+                if !self.is_rolling() && now.sides[&self.live].1 != 0 {
+                    return Err("promoted, but the old side still runs".to_owned());
+                }
+            }
+            Outcome::RolledBack { .. } | Outcome::Aborted { .. } | Outcome::Refused { .. } => {
+                let mut initial = self.initial.clone();
+                if let Some(foreign) = &ledger.meddled {
+                    // It was over before it could see the foreign split.
+                    initial.split = foreign.clone();
+                }
+                if now != initial {
+                    return Err(format!(
+                        "promise 5 is broken: it was {initial:?}, and now it is {now:?}"
+                    ));
+                }
+            }
+            Outcome::Stopped { .. } => match &ledger.meddled {
+                None => return Err("stopped though nobody else changed anything".to_owned()),
+                Some(foreign) if now.split != *foreign => {
+                    return Err(format!("promise 2 is broken: the weights are {}", now.split));
+                }
+                Some(_) => {}
+            },
+        }
+        let scaling = |configuration: &Configuration| -> Vec<_> {
+            configuration.sides.values().map(|side| side.2.clone()).collect()
+        };
+        if scaling(&now) != scaling(&self.initial) {
+            return Err("auto scaling is not as it was".to_owned());
+        }
+        Ok(())
+    }
+}

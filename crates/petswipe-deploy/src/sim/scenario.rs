@@ -1,0 +1,93 @@
+//! What kind of world a simulated rollout meets.
+
+use std::time::Duration;
+
+use crate::memory::{Behaviour, Metrics};
+
+/// The world of one simulated rollout: everything but the faults.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    /// How many tasks are live.
+    pub tasks: u32,
+    /// How the new version behaves.
+    pub behaviour: Behaviour,
+    /// How many requests a second there are.
+    pub requests_per_second: f64,
+    /// Whether metrics can be read.
+    pub metrics: Metrics,
+    /// Whether the sides have auto scaling.
+    pub scaled: bool,
+    /// Whether a canary has a baseline beside it.
+    pub baseline: bool,
+    /// Whether the person who is asked says yes.
+    pub approves: bool,
+    /// When somebody else changes the weights, if ever.
+    pub meddle_after: Option<Duration>,
+    /// When the live side loses a task for half an hour, if ever.
+    pub lose_live_after: Option<Duration>,
+}
+
+impl Scenario {
+    /// A good version in a calm world.
+    pub fn good() -> Self {
+        Self {
+            tasks: 4,
+            behaviour: Behaviour::default(),
+            requests_per_second: 100.0,
+            metrics: Metrics::Work,
+            scaled: true,
+            baseline: false,
+            approves: true,
+            meddle_after: None,
+            lose_live_after: None,
+        }
+    }
+
+    /// A world drawn from a seed: half of them calm with a good version, the others with something that must not be
+    /// promoted, or with somebody who interferes.
+    pub fn from_seed(seed: u64) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed ^ 0x0077_6f72_6c64);
+        let mut scenario = Self {
+            tasks: random.u32(1..9),
+            scaled: random.bool(),
+            baseline: random.u8(0..4) == 0,
+            ..Self::good()
+        };
+        scenario.behaviour.boot = Duration::from_secs(random.u64(0..90));
+        let behaviour = &mut scenario.behaviour;
+        match random.u8(0..16) {
+            0 => behaviour.error_rate = 0.2,
+            1 => behaviour.error_rate = 1.0,
+            2 => behaviour.latency = Duration::from_millis(1500),
+            3 => behaviour.healthy = false,
+            4 => behaviour.crash_after = Some(Duration::from_secs(random.u64(0..20))),
+            5 => scenario.metrics = Metrics::Missing,
+            6 => scenario.metrics = Metrics::Fail,
+            7 => scenario.requests_per_second = 0.0,
+            8 => scenario.approves = false,
+            9 => scenario.meddle_after = Some(Duration::from_secs(random.u64(1..2400))),
+            10 => scenario.lose_live_after = Some(Duration::from_secs(random.u64(1..2400))),
+            _ => {}
+        }
+        scenario
+    }
+
+    /// Whether the new version may be promoted in this world.
+    pub fn may_promote(&self) -> bool {
+        let Behaviour { healthy, crash_after, error_rate, latency, .. } = self.behaviour;
+        healthy
+            && crash_after.is_none()
+            && error_rate <= 0.05
+            && latency <= Duration::from_millis(1000)
+            && self.metrics == Metrics::Work
+            && self.requests_per_second > 0.0
+    }
+
+    /// Whether nothing stands in the way of promoting it.
+    pub fn must_promote(&self) -> bool {
+        self.may_promote()
+            && self.approves
+            && self.meddle_after.is_none()
+            && self.lose_live_after.is_none()
+    }
+}
