@@ -36,7 +36,7 @@ pub struct CloudConfig {
     /// Images with a command of their own, beside `petswipe:*`.
     pub images: Vec<ImageSource>,
     /// Auto scaling by short name: it keeps the desired count within its limits, looking once a second, unless it is
-    /// suspended.
+    /// suspended or the desired count is 0.
     pub scaling: BTreeMap<String, ScalingState>,
     /// The load balancer.
     pub balancer: BalancerConfig,

@@ -185,7 +185,7 @@ fn metrics(core: &Core, call: &Call) -> Answer {
 }
 
 fn lease(core: &Core, call: &Call) -> Answer {
-    ok(json!({ "lease": core.lease(call.query("key")?) }))
+    ok(json!({ "lease": core.lease(call.query("key")?)? }))
 }
 
 fn acquire(core: &Core, call: &Call) -> Answer {
@@ -200,8 +200,7 @@ fn renew(core: &Core, call: &Call) -> Answer {
 
 fn release(core: &Core, call: &Call) -> Answer {
     let lease: Lease = call.field("lease")?;
-    core.release(&lease);
-    accepted(())
+    accepted(core.release(&lease)?)
 }
 
 fn tasks(core: &Core, _: &Call) -> Answer {

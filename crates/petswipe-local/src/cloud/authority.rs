@@ -1,10 +1,11 @@
-//! Who may command: leases with the cloud's own clock, and the highest fences obeyed. Pure.
+//! Who may command: leases, and the highest fences obeyed. Time is a parameter.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use petswipe_deploy::{Authority, Error};
-use petswipe_runbook::lease::{Lease, LeaseRequest, LeaseSlot};
+use petswipe_runbook::lease::{Lease, LeaseRequest, LeaseStore, MemoryLeases};
 use petswipe_runbook::{Error as LeaseError, Fence, OperationId};
 
 /// Leases and fences.
@@ -14,7 +15,7 @@ use petswipe_runbook::{Error as LeaseError, Fence, OperationId};
 /// is compared with all others like it.
 #[derive(Debug, Default)]
 pub(crate) struct Authorities {
-    slots: BTreeMap<String, LeaseSlot>,
+    leases: MemoryLeases,
     keys: HashMap<OperationId, BTreeSet<String>>,
     obeyed: HashMap<Option<String>, Fence>,
 }
@@ -25,26 +26,21 @@ impl Authorities {
         request: &LeaseRequest,
         now: Timestamp,
     ) -> Result<Lease, LeaseError> {
-        if request.key.is_empty() {
-            return Err(LeaseError::invalid("key", "", "a name of what is protected"));
-        }
-        let lease = self.slots.entry(request.key.clone()).or_default().acquire(request, now)?;
+        let lease = at_once(self.leases.acquire(request, now))?;
         self.keys.entry(request.operation.clone()).or_default().insert(request.key.clone());
         Ok(lease)
     }
 
-    pub(crate) fn renew(&mut self, lease: &Lease, now: Timestamp) -> Result<Lease, LeaseError> {
-        self.slots.entry(lease.key.clone()).or_default().renew(lease, now)
+    pub(crate) fn renew(&self, lease: &Lease, now: Timestamp) -> Result<Lease, LeaseError> {
+        at_once(self.leases.renew(lease, now))
     }
 
-    pub(crate) fn release(&mut self, lease: &Lease) {
-        if let Some(slot) = self.slots.get_mut(&lease.key) {
-            slot.release(lease);
-        }
+    pub(crate) fn release(&self, lease: &Lease) -> Result<(), LeaseError> {
+        at_once(self.leases.release(lease))
     }
 
-    pub(crate) fn current(&self, key: &str, now: Timestamp) -> Option<Lease> {
-        self.slots.get(key).and_then(|slot| slot.current(now)).cloned()
+    pub(crate) fn current(&self, key: &str, now: Timestamp) -> Result<Option<Lease>, LeaseError> {
+        at_once(self.leases.current(key, now))
     }
 
     /// Lets `act` happen, unless a newer fence was obeyed before. What fails was not obeyed.
@@ -67,6 +63,12 @@ impl Authorities {
         let keys = self.keys.get(operation)?;
         if keys.len() == 1 { keys.first().cloned() } else { None }
     }
+}
+
+/// A store in memory never waits.
+fn at_once<T>(answer: impl Future<Output = Result<T, LeaseError>>) -> Result<T, LeaseError> {
+    let waits = || Err(LeaseError::backend("asking for a lease in memory", "it waits"));
+    answer.now_or_never().unwrap_or_else(waits)
 }
 
 #[cfg(test)]

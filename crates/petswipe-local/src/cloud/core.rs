@@ -234,11 +234,11 @@ impl Core {
         self.authorities().renew(lease, Timestamp::now())
     }
 
-    pub(crate) fn release(&self, lease: &Lease) {
-        self.authorities().release(lease);
+    pub(crate) fn release(&self, lease: &Lease) -> Result<(), LeaseError> {
+        self.authorities().release(lease)
     }
 
-    pub(crate) fn lease(&self, key: &str) -> Option<Lease> {
+    pub(crate) fn lease(&self, key: &str) -> Result<Option<Lease>, LeaseError> {
         self.authorities().current(key, Timestamp::now())
     }
 }

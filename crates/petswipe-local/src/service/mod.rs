@@ -209,7 +209,7 @@ impl Service {
             Some(Record { failed: Some(reason), .. }) => {
                 DeploymentState::Failed { reason: reason.clone() }
             }
-            Some(record) if !state.is_steady(record) => DeploymentState::InProgress,
+            Some(record) if !record.completed => DeploymentState::InProgress,
             _ => DeploymentState::Completed,
         };
         ServiceStatus {

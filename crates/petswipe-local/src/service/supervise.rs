@@ -122,7 +122,7 @@ impl State {
         step
     }
 
-    /// Keeps the desired count within its limits, unless that is suspended.
+    /// Keeps the desired count within its limits, unless that is suspended, or there is nothing to scale.
     fn auto_scale(&mut self) {
         let Some(scaling) = self.scaling.as_ref().filter(|scaling| !scaling.suspended) else {
             return;
@@ -130,7 +130,9 @@ impl State {
         if self.scaled_at.is_some_and(|at| at.elapsed() < SCALING) {
             return;
         }
-        self.desired = self.desired.max(scaling.minimum).min(scaling.maximum);
+        if self.desired > 0 {
+            self.desired = self.desired.max(scaling.minimum).min(scaling.maximum);
+        }
         self.scaled_at = Some(Instant::now());
     }
 }

@@ -1,8 +1,10 @@
 //! Leases kept by the cloud.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use petswipe_local::{Cloud, CloudConfig};
 use petswipe_runbook::lease::{LeaseRequest, LeaseStore};
 use petswipe_runbook::{Error, Fence, OperationId};
 
@@ -50,4 +52,23 @@ async fn one_operation_at_a_time_holds_a_lease() {
     })
     .await;
     assert_eq!(last.fence, Fence(4));
+}
+
+/// Sentences of the contract whose tests make up no times that the cloud's own clock would have to follow.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_contract_of_leases_holds_over_http() {
+    use petswipe_runbook::conformance::lease as suite;
+    let fresh = async || {
+        let cloud = Cloud::start(CloudConfig { tasks: 0, ..config() }).await.unwrap();
+        let client: Arc<dyn LeaseStore> = Arc::new(cloud.client());
+        (client, cloud)
+    };
+    let (store, _cloud) = fresh().await;
+    suite::the_same_operation_takes_over(store).await;
+    let (store, _cloud) = fresh().await;
+    suite::release_frees_the_key(store).await;
+    let (store, _cloud) = fresh().await;
+    suite::keys_do_not_touch_each_other(store).await;
+    let (store, _cloud) = fresh().await;
+    suite::an_unusable_key_is_refused(store).await;
 }

@@ -98,11 +98,12 @@ pub(crate) fn version<B>(response: &Response<B>) -> &str {
     response.headers().get("x-app-version").map_or("", |value| value.to_str().unwrap())
 }
 
-/// Waits until the newest deployment is complete.
+/// Waits until the newest deployment is complete and as many tasks run as are asked for.
 pub(crate) async fn completed(client: &LocalClient, environment: &Environment) -> ServiceStatus {
     eventually("the deployment completes", async || {
         let status = client.service(environment).await.unwrap();
-        (status.deployment == DeploymentState::Completed).then_some(status)
+        let complete = status.deployment == DeploymentState::Completed;
+        (complete && status.running == status.desired).then_some(status)
     })
     .await
 }
