@@ -1,0 +1,132 @@
+//! The control API: HTTP and JSON on loopback, for whoever has the token.
+
+mod call;
+mod endpoints;
+mod guard;
+mod wire;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use petswipe_deploy::Error;
+use tokio::net::TcpListener;
+use tokio::task::{AbortHandle, JoinSet};
+
+use self::call::Call;
+pub(crate) use self::call::encode;
+use self::endpoints::ENDPOINTS;
+pub(crate) use self::wire::Problem;
+use crate::cloud::Core;
+
+/// The longest body that is read.
+const LONGEST: usize = 1024 * 1024;
+/// How long a client may take to send a head, and how long it may stay silent between calls.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Listens, and serves until aborted.
+pub(crate) async fn serve(
+    address: SocketAddr,
+    core: Arc<Core>,
+) -> Result<(SocketAddr, AbortHandle), Error> {
+    let failed = |why| Error::backend(format!("listening on {address}"), why);
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((address, tokio::spawn(accept(listener, core)).abort_handle()))
+}
+
+async fn accept(listener: TcpListener, core: Arc<Core>) {
+    // Aborting this task aborts the connections with it.
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = connections.join_next() => continue,
+        };
+        let Ok((stream, _)) = accepted else {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            continue;
+        };
+        let _ = stream.set_nodelay(true);
+        let core = core.clone();
+        let service = service_fn(move |request| {
+            let core = core.clone();
+            async move { Ok::<_, Infallible>(answer(&core, request).await) }
+        });
+        let mut http = hyper::server::conn::http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
+        let connection = http.serve_connection(TokioIo::new(stream), service);
+        connections.spawn(async move {
+            let _ = connection.await;
+        });
+    }
+}
+
+async fn answer(core: &Core, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    if let Err((status, problem)) = guard::admit(core, &request) {
+        let mut response = json(status, problem.body());
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        return response;
+    }
+    if request.uri().path() == "/healthz" {
+        return json(StatusCode::OK, r#"{"status":"ok"}"#.to_owned());
+    }
+    let path = request.uri().path();
+    let matching: Vec<_> = ENDPOINTS.iter().filter_map(|e| Some((e, e.captures(path)?))).collect();
+    let Some((endpoint, captures)) = matching.iter().find(|(e, _)| e.method == request.method())
+    else {
+        let allowed: Vec<_> = matching.iter().map(|(e, _)| e.method.as_str()).collect();
+        return nothing_there(&request, &allowed.join(", "));
+    };
+    let mut call = Call {
+        captures: captures.clone(),
+        query: call::query(request.uri().query().unwrap_or_default()),
+        ..Call::default()
+    };
+    let bytes = match Limited::new(request.into_body(), LONGEST).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(why) => {
+            let problem = Error::invalid("body", why, format!("at most {LONGEST} bytes"));
+            return json(StatusCode::PAYLOAD_TOO_LARGE, Problem::from(problem).body());
+        }
+    };
+    let answer = call::body(&bytes).map_err(Problem::from).and_then(|body| {
+        call.body = body;
+        (endpoint.answer)(core, &call)
+    });
+    match answer {
+        Ok((status, value)) => json(status, value.to_string()),
+        Err(problem) => json(problem.status(), problem.body()),
+    }
+}
+
+fn nothing_there(request: &Request<Incoming>, allowed: &str) -> Response<Full<Bytes>> {
+    let what = format!("endpoint {} {}", request.method(), request.uri().path());
+    if allowed.is_empty() {
+        return json(StatusCode::NOT_FOUND, Problem::NotFound { what }.body());
+    }
+    let backend = format!("the control API (allowed: {allowed})");
+    let mut response =
+        json(StatusCode::METHOD_NOT_ALLOWED, Problem::Unsupported { what, backend }.body());
+    if let Ok(allowed) = HeaderValue::from_str(allowed) {
+        response.headers_mut().insert(ALLOW, allowed);
+    }
+    response
+}
+
+fn json(status: StatusCode, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

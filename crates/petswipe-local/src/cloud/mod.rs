@@ -1,0 +1,214 @@
+//! The cloud: services and a load balancer behind one control API, in the process that starts it.
+
+mod authority;
+mod core;
+mod router;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use petswipe_deploy::{Deployment, DeploymentState, Environment, Error};
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinHandle};
+
+pub use self::core::CloudSummary;
+pub(crate) use self::core::Core;
+pub(crate) use router::SMOKE_REQUESTS;
+pub use router::TEST_HEADER;
+
+use self::authority::Authorities;
+use self::router::{Router, Side, refused};
+use crate::api;
+use crate::balancer::{Balancer, Forward};
+use crate::registry::Registry;
+use crate::service::{Platform, Service};
+use crate::task::{Launcher, ROLE_VARIABLE, asked_role};
+use crate::{CloudConfig, CloudUrl, LocalClient, Token};
+
+/// A running cloud. Everything it started ends with it: through [`shutdown`](Self::shutdown), when it is dropped, and
+/// even when its process is killed.
+#[derive(Debug)]
+pub struct Cloud {
+    core: Arc<Core>,
+    url: CloudUrl,
+    platform: Arc<Platform>,
+    loops: Vec<AbortHandle>,
+    watchdog: Option<JoinHandle<()>>,
+}
+
+impl Cloud {
+    /// Starts a cloud and waits until its first tasks are healthy.
+    ///
+    /// The first environment runs the first image with all traffic; the others have the same revision with no task.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPlan`] for a configuration that makes no sense, [`Error::NotFound`] for an unknown image,
+    /// [`Error::Backend`] when the program does not call [`run_task_if_asked`](crate::run_task_if_asked) or an address
+    /// is taken, [`Error::TimedOut`] when the tasks are not healthy in time.
+    pub async fn start(config: CloudConfig) -> Result<Self, Error> {
+        config.check()?;
+        self::core::check_count("tasks", config.tasks)?;
+        refuse_recursion()?;
+        let mut registry = Registry::new(&config.project);
+        config.images.iter().try_for_each(|source| registry.add(source.clone()))?;
+        let revision = registry.create(&config.image, config.variables.clone())?;
+        let token = config.token.clone().map_or_else(Token::random, Ok)?;
+
+        let (launcher, watchdog) = Launcher::start(config.program.clone())
+            .await
+            .map_err(|error| Error::backend("starting the watchdog over tasks", error))?;
+        let balancer = Balancer::start(config.balancer.clone()).await.map_err(refused)?;
+        let platform = Arc::new(Platform {
+            launcher,
+            balancer: balancer.clone(),
+            stop_timeout: config.stop_timeout,
+            backoff: config.backoff,
+        });
+        let mut services = Vec::new();
+        let mut sides = Vec::new();
+        for short in &config.environments {
+            let environment = Environment::new(config.name_of(short))?;
+            let group = format!("{environment}-tg");
+            balancer.create_target_group(&group, config.target_group.clone()).map_err(refused)?;
+            let scaling = config.scaling.get(short).cloned();
+            let platform = platform.clone();
+            let tasks = if services.is_empty() { config.tasks } else { 0 };
+            let service =
+                Service::new(environment.clone(), short, group.clone(), platform, scaling);
+            service.deploy(None, revision.clone(), Deployment::new(revision.id.clone(), tasks));
+            services.push(service);
+            sides.push(Side { environment, short: short.clone(), group });
+        }
+        if let Some(live) = sides.first() {
+            balancer
+                .set_default(Forward::weighted([(live.group.as_str(), 100)]))
+                .map_err(refused)?;
+        }
+        let shorts = |side: &Side| (side.short.clone(), side.environment.clone());
+        let core = Arc::new(Core {
+            summary: CloudSummary {
+                project: config.project.clone(),
+                environment: config.environment.clone(),
+                balancer: balancer.address(),
+                environments: sides.iter().map(shorts).collect::<BTreeMap<_, _>>(),
+                pid: std::process::id(),
+                started_at: Timestamp::now(),
+            },
+            token: token.clone(),
+            services,
+            registry: Mutex::new(registry),
+            router: Router::new(balancer.clone(), config.name(), sides),
+            balancer,
+            authorities: Mutex::new(Authorities::default()),
+            stop_asked: watch::Sender::new(false),
+        });
+        let (address, serving) = api::serve(config.control_address, core.clone()).await?;
+        let mut loops = vec![serving];
+        loops.extend(
+            core.services
+                .iter()
+                .map(|service| tokio::spawn(service.clone().supervise()).abort_handle()),
+        );
+        let cloud = Self {
+            core,
+            url: CloudUrl::new(address, token),
+            platform,
+            loops,
+            watchdog: Some(watchdog),
+        };
+        cloud.wait_until_live(&config).await?;
+        Ok(cloud)
+    }
+
+    async fn wait_until_live(&self, config: &CloudConfig) -> Result<(), Error> {
+        let Some(live) = self.core.services.first() else { return Ok(()) };
+        let wanted = config.tasks;
+        let complete = async {
+            while live.status().deployment != DeploymentState::Completed {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        if tokio::time::timeout(config.start_timeout, complete).await.is_ok() {
+            return Ok(());
+        }
+        let status = live.status();
+        let why = status.failures.last().map_or("", |failure| failure.reason.as_str());
+        Err(Error::TimedOut {
+            action: format!("starting {wanted} healthy tasks of {} ({why})", config.image),
+            waited: config.start_timeout,
+        })
+    }
+
+    /// Where the load balancer listens.
+    pub fn balancer_address(&self) -> SocketAddr {
+        self.core.summary.balancer
+    }
+
+    /// The load balancer itself, for rules and counters that the control API does not have.
+    pub fn balancer(&self) -> &Balancer {
+        &self.core.balancer
+    }
+
+    /// Where the control API listens, with the token.
+    pub fn url(&self) -> &CloudUrl {
+        &self.url
+    }
+
+    /// A client of the control API, the same as another process would use.
+    pub fn client(&self) -> LocalClient {
+        LocalClient::new(self.url.clone())
+    }
+
+    /// The environment with that short name, such as `green`.
+    pub fn environment(&self, short: &str) -> Option<Environment> {
+        self.core.summary.environments.get(short).cloned()
+    }
+
+    /// Returns when somebody asked the control API to stop the cloud. That does not stop it yet.
+    pub async fn stop_asked(&self) {
+        // The sender lives as long as the core does.
+        let _ = self.core.stop_asked.subscribe().wait_for(|asked| *asked).await;
+    }
+
+    /// Lets requests in flight end, stops all tasks, and returns when no process is left.
+    pub async fn shutdown(mut self) {
+        self.core.balancer.shutdown().await;
+        futures_util::future::join_all(self.core.services.iter().map(|service| service.close()))
+            .await;
+        self.abort();
+        self.platform.launcher.watchdog.end();
+        if let Some(watchdog) = self.watchdog.take() {
+            let _ = tokio::time::timeout(Duration::from_secs(5), watchdog).await;
+        }
+    }
+
+    fn abort(&mut self) {
+        self.loops.drain(..).for_each(|running| running.abort());
+    }
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        self.abort();
+        self.core.services.iter().for_each(|service| service.abandon());
+        self.platform.launcher.watchdog.kill_all();
+        self.platform.launcher.watchdog.end();
+    }
+}
+
+/// A program that was started as a task and starts a cloud instead would go on for ever.
+fn refuse_recursion() -> Result<(), Error> {
+    match asked_role() {
+        Some(role) if role == "task" || role == "watchdog" => Err(Error::backend(
+            "starting a cloud",
+            format!(
+                "this process was started as a {role} of another one ({ROLE_VARIABLE} is set), but its main does not \
+                 begin with petswipe_local::run_task_if_asked()"
+            ),
+        )),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,12 @@
+//! The cloud with real processes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::disallowed_methods)] // Real processes take real time.
+
+mod api;
+mod app;
+mod deployments;
+mod end_to_end;
+mod leases;
+mod processes;
+mod scaling;
+mod support;
