@@ -177,7 +177,7 @@ impl Metrics {
 
     /// Requests that were sent to targets of the group and have not ended. `None` for an unknown group.
     pub fn in_flight(&self, group: &str) -> Option<u64> {
-        Some(self.find(group)?.in_flight.load(Ordering::SeqCst))
+        Some(self.find(group)?.in_flight())
     }
 
     /// When a request was last given to a target of the group. `None` for an unknown group or if none was.
@@ -269,6 +269,10 @@ impl GroupMetrics {
     /// A request given to a target has ended, one way or another.
     pub(crate) fn end(&self) {
         self.in_flight.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.in_flight.load(Ordering::SeqCst)
     }
 
     /// The health of the group's targets by revision is this now. Revisions not named have no targets.

@@ -65,6 +65,42 @@ async fn a_draining_target_finishes_its_request_and_takes_no_new_one() {
 }
 
 #[tokio::test]
+async fn the_idle_connections_of_a_draining_target_are_closed_before_its_last_request_ends() {
+    let gate = watch::Sender::new(false);
+    let opened = gate.subscribe();
+    let service = Service::start(move |request| {
+        let mut opened = opened.clone();
+        async move {
+            if request.uri().path() == "/slow" {
+                opened.wait_for(|opened| *opened).await.unwrap();
+            }
+            Response::new(full("finished"))
+        }
+    })
+    .await;
+    let open = || service.open.load(Ordering::SeqCst);
+    let balancer = balancer().await;
+    group_of(&balancer, "group", &[service.target("a")]).await;
+    until("the health check's connection closed", || open() == 0).await;
+    let asked = tokio::spawn({
+        let balancer = balancer.clone();
+        async move { fetch(&balancer, "/slow").await }
+    });
+    until("the request at the target", || service.count() == 1).await;
+    fetch(&balancer, "/").await;
+    assert_eq!(open(), 2);
+    let leaving = tokio::spawn({
+        let balancer = balancer.clone();
+        async move { balancer.deregister("group", "a").await }
+    });
+    until("only the busy connection", || open() == 1).await;
+    assert!(!leaving.is_finished());
+    gate.send_replace(true);
+    assert_eq!(asked.await.unwrap().text, "finished");
+    soon("deregistered", leaving).await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn the_deregistration_delay_cuts_what_is_stuck() {
     let (stuck, _gate) = gated().await;
     let balancer = balancer().await;

@@ -307,7 +307,7 @@ async fn another_request_that_may_have_been_carried_out_is_not_repeated() {
     assert_eq!(statuses, [200, 502, 200, 502]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_a_target_closed_while_idle_lose_no_request() {
     // Each answer is followed by the end of the connection, without saying so in the answer.
     let address = raw_target(|mut stream, _| async move {
@@ -317,7 +317,7 @@ async fn connections_that_a_target_closed_while_idle_lose_no_request() {
     .await;
     let balancer = with_raw(address).await;
     let mut client = Client::connect(balancer.address()).await;
-    for _ in 0..200 {
+    for _ in 0..3000 {
         let reply = client.get("/").await;
         assert_eq!(reply.status, 200, "{reply:?}");
     }

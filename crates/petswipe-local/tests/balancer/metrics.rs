@@ -105,9 +105,12 @@ async fn adjacent_windows_add_up_and_an_open_second_is_never_answered() {
         client.get("/200").await;
         sent += 1;
         let now = Timestamp::now();
-        let seen = balancer
-            .metrics()
-            .observe("group", None, window(last, now), now);
+        let seen = balancer.metrics().observe(
+            "group",
+            None,
+            window(last, now + Duration::from_secs(5)),
+            now,
+        );
         let seen = seen.unwrap();
         assert!(seen.window.to <= now);
         if seen.window.is_empty() {
