@@ -137,10 +137,8 @@ impl Metrics {
         now: Timestamp,
     ) -> Option<Observation> {
         let group_metrics = self.find(group)?;
-        let subject = Subject {
-            environment: group.to_owned(),
-            revision: revision.map(str::to_owned),
-        };
+        let subject =
+            Subject { environment: group.to_owned(), revision: revision.map(str::to_owned) };
         // Read before any series is locked; see the head of this file.
         let clock = self.0.clock.nanos();
         let known = Timestamp::from_nanosecond(i128::from(clock)).unwrap_or(now);
@@ -154,10 +152,7 @@ impl Metrics {
         let sum = group_metrics.sum(revision, from, to);
         Some(Observation {
             subject,
-            window: Window {
-                from: start,
-                to: closed.to,
-            },
+            window: Window { from: start, to: closed.to },
             requests: Some(sum.counts.requests),
             errors: Errors {
                 client: Some(sum.counts.client_error),
@@ -262,8 +257,7 @@ impl GroupMetrics {
     /// A request was given to a target.
     pub(crate) fn begin(&self) {
         self.in_flight.fetch_add(1, Ordering::SeqCst);
-        self.last_request
-            .fetch_max(self.clock.nanos(), Ordering::SeqCst);
+        self.last_request.fetch_max(self.clock.nanos(), Ordering::SeqCst);
     }
 
     /// A request given to a target has ended, one way or another.
@@ -306,11 +300,8 @@ impl GroupMetrics {
     }
 
     fn sum(&self, revision: Option<&str>, from: i64, to: i64) -> Sum {
-        let mut sum = Sum {
-            counts: Counts::default(),
-            latency: Histogram::new(),
-            targets: NO_TARGETS,
-        };
+        let mut sum =
+            Sum { counts: Counts::default(), latency: Histogram::new(), targets: NO_TARGETS };
         for series in self.selected(revision) {
             let data = lock(&series.data);
             let start = data.seconds.partition_point(|s| s.second < from);
@@ -329,10 +320,7 @@ impl GroupMetrics {
     }
 }
 
-const NO_TARGETS: Targets = Targets {
-    healthy: 0,
-    unhealthy: 0,
-};
+const NO_TARGETS: Targets = Targets { healthy: 0, unhealthy: 0 };
 
 struct Sum {
     counts: Counts,

@@ -62,11 +62,7 @@ impl Group {
     }
 
     fn take_turn(&self) -> Option<InFlight> {
-        let eligible = self
-            .eligible
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let eligible = self.eligible.read().unwrap_or_else(PoisonError::into_inner).clone();
         (0..eligible.len()).find_map(|_| {
             let turn = self.turn.fetch_add(1, Ordering::Relaxed);
             eligible[turn % eligible.len()].begin()
@@ -84,10 +80,7 @@ impl Group {
         if let Some(entry) = members.iter().find(same) {
             return Err(entry.member.clone());
         }
-        members.push(Entry {
-            member,
-            checker: None,
-        });
+        members.push(Entry { member, checker: None });
         self.refresh(&members);
         Ok(())
     }
@@ -95,9 +88,7 @@ impl Group {
     /// Hands over the task that checks a member. If the member is gone, or going, the task ends at once.
     pub(crate) fn attach_checker(&self, member: &Arc<Member>, checker: AbortHandle) {
         let mut members = self.lock();
-        let entry = members
-            .iter_mut()
-            .find(|entry| Arc::ptr_eq(&entry.member, member));
+        let entry = members.iter_mut().find(|entry| Arc::ptr_eq(&entry.member, member));
         match entry.filter(|_| !member.is_draining()) {
             Some(entry) => entry.checker = Some(checker),
             None => checker.abort(),
@@ -153,10 +144,7 @@ impl Group {
         for member in registered() {
             let count = by_revision
                 .entry(&member.target.revision)
-                .or_insert(Targets {
-                    healthy: 0,
-                    unhealthy: 0,
-                });
+                .or_insert(Targets { healthy: 0, unhealthy: 0 });
             if member.state() == TargetState::Healthy {
                 count.healthy += 1;
                 healthy.push(member.clone());
@@ -169,10 +157,7 @@ impl Group {
             true => registered().cloned().collect(),
             false => healthy.into(),
         };
-        *self
-            .eligible
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = eligible;
+        *self.eligible.write().unwrap_or_else(PoisonError::into_inner) = eligible;
         self.changes.send_modify(|version| *version += 1);
     }
 
@@ -193,11 +178,7 @@ mod tests {
 
     fn member(group: &Group, id: usize) -> Arc<Member> {
         let address = ([127, 0, 0, 1], 1).into();
-        let target = Target {
-            id: id.to_string(),
-            address,
-            revision: "1".to_owned(),
-        };
+        let target = Target { id: id.to_string(), address, revision: "1".to_owned() };
         let second = Duration::from_secs(1);
         let pool = Pool::new(address, second, second);
         Arc::new(Member::new(target, pool, group.metrics.clone()))
