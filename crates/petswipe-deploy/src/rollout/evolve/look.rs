@@ -95,9 +95,11 @@ impl Plan {
             return Err(cause);
         }
         let runs_it = wanted.is_none_or(|wanted| {
-            // Where the platform itself went back, its last deployment stays failed while the old revision runs.
+            // Where the platform itself went back, its last deployment stays failed while the old revision runs. And
+            // where there is no room for all tasks it never completes; then it is enough that no others are left.
+            let alone = !is_new && health.healthy + health.unhealthy <= service.running;
             service.revision.as_ref() == Some(wanted)
-                && service.deployment != DeploymentState::InProgress
+                && (service.deployment != DeploymentState::InProgress || alone)
         });
         if runs_it && service.running >= enough && health.healthy >= enough {
             return Ok(None);
