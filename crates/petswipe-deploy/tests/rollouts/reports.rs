@@ -1,0 +1,1 @@
+//! The report of a rollout, out of its journal alone.
