@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use petswipe_runbook::{Fence, OperationId};
@@ -15,7 +16,7 @@ macro_rules! name {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $type(String);
+        pub struct $type(Arc<str>);
 
         impl $type {
             /// Checks `text` and wraps it.
@@ -28,7 +29,7 @@ macro_rules! name {
                 if text.is_empty() || text.chars().count() > 255 || text.contains(bad) {
                     return Err(Error::invalid($field, text, "1 to 255 characters without white space"));
                 }
-                Ok(Self(text))
+                Ok(Self(text.into()))
             }
 
             /// The text.
@@ -59,7 +60,7 @@ macro_rules! name {
 
         impl From<$type> for String {
             fn from(name: $type) -> String {
-                name.0
+                name.0.to_string()
             }
         }
     };

@@ -40,11 +40,7 @@ async fn main() {
     let balancer = Balancer::start(BalancerConfig::default()).await.unwrap();
     let config = TargetGroupConfig::default();
     balancer.create_target_group("bench", config).unwrap();
-    let member = Target {
-        id: "one".to_owned(),
-        address: target,
-        revision: "1".to_owned(),
-    };
+    let member = Target { id: "one".to_owned(), address: target, revision: "1".to_owned() };
     balancer.register("bench", member).unwrap();
     balancer.set_default(Forward::to("bench")).unwrap();
     let healthy = balancer.wait_until("bench", |t| t[0].state == TargetState::Healthy);
@@ -61,27 +57,15 @@ async fn main() {
         }
     }
     println!("open loop, {RATE} requests/s, latency in microseconds from the intended start:\n");
-    println!(
-        "{:<10}{:>10}{:>8}{:>8}{:>8}{:>8}",
-        "", "requests", "p50", "p90", "p99", "max"
-    );
+    println!("{:<10}{:>10}{:>8}{:>8}{:>8}{:>8}", "", "requests", "p50", "p90", "p99", "max");
     let at = |latency: &Histogram, q: f64| latency.quantile(q).unwrap().as_micros();
     for ((name, _), latency) in ways.iter().zip(&latencies) {
         let [p50, p90, p99] = [0.5, 0.9, 0.99].map(|q| at(latency, q));
         let max = latency.max().unwrap().as_micros();
-        println!(
-            "{name:<10}{:>10}{p50:>8}{p90:>8}{p99:>8}{max:>8}",
-            latency.count()
-        );
+        println!("{name:<10}{:>10}{p50:>8}{p90:>8}{p99:>8}{max:>8}", latency.count());
     }
     let added = |q: f64| at(&latencies[1], q).saturating_sub(at(&latencies[0], q));
-    println!(
-        "{:<20}{:>8}{:>8}{:>8}",
-        "added",
-        added(0.5),
-        added(0.9),
-        added(0.99)
-    );
+    println!("{:<20}{:>8}{:>8}{:>8}", "added", added(0.5), added(0.9), added(0.99));
 
     println!("\nclosed loop, {CLIENTS} connections:\n");
     for (name, address) in ways {

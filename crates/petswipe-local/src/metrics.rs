@@ -137,10 +137,8 @@ impl Metrics {
         now: Timestamp,
     ) -> Option<Observation> {
         let group_metrics = self.find(group)?;
-        let subject = Subject {
-            environment: group.to_owned(),
-            revision: revision.map(str::to_owned),
-        };
+        let subject =
+            Subject { environment: group.to_owned(), revision: revision.map(str::to_owned) };
         // Read before any series is locked; see the head of this file.
         let clock = self.0.clock.nanos();
         let known = Timestamp::from_nanosecond(i128::from(clock)).unwrap_or(now);
@@ -154,10 +152,7 @@ impl Metrics {
         let sum = group_metrics.sum(revision, from, to);
         Some(Observation {
             subject,
-            window: Window {
-                from: start,
-                to: closed.to,
-            },
+            window: Window { from: start, to: closed.to },
             requests: Some(sum.counts.requests),
             errors: Errors {
                 client: Some(sum.counts.client_error),
@@ -177,7 +172,7 @@ impl Metrics {
 
     /// Requests that were sent to targets of the group and have not ended. `None` for an unknown group.
     pub fn in_flight(&self, group: &str) -> Option<u64> {
-        Some(self.find(group)?.in_flight.load(Ordering::SeqCst))
+        Some(self.find(group)?.in_flight())
     }
 
     /// When a request was last given to a target of the group. `None` for an unknown group or if none was.
@@ -262,13 +257,16 @@ impl GroupMetrics {
     /// A request was given to a target.
     pub(crate) fn begin(&self) {
         self.in_flight.fetch_add(1, Ordering::SeqCst);
-        self.last_request
-            .fetch_max(self.clock.nanos(), Ordering::SeqCst);
+        self.last_request.fetch_max(self.clock.nanos(), Ordering::SeqCst);
     }
 
     /// A request given to a target has ended, one way or another.
     pub(crate) fn end(&self) {
         self.in_flight.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.in_flight.load(Ordering::SeqCst)
     }
 
     /// The health of the group's targets by revision is this now. Revisions not named have no targets.
@@ -302,11 +300,8 @@ impl GroupMetrics {
     }
 
     fn sum(&self, revision: Option<&str>, from: i64, to: i64) -> Sum {
-        let mut sum = Sum {
-            counts: Counts::default(),
-            latency: Histogram::new(),
-            targets: NO_TARGETS,
-        };
+        let mut sum =
+            Sum { counts: Counts::default(), latency: Histogram::new(), targets: NO_TARGETS };
         for series in self.selected(revision) {
             let data = lock(&series.data);
             let start = data.seconds.partition_point(|s| s.second < from);
@@ -325,10 +320,7 @@ impl GroupMetrics {
     }
 }
 
-const NO_TARGETS: Targets = Targets {
-    healthy: 0,
-    unhealthy: 0,
-};
+const NO_TARGETS: Targets = Targets { healthy: 0, unhealthy: 0 };
 
 struct Sum {
     counts: Counts,

@@ -48,12 +48,7 @@ async fn requests_go_out_at_the_rate_whatever_the_spacing() {
         // By when they were due, not by how fast this machine is: at 400/s, second by second.
         let rate = |second: i64| -> u64 {
             let of_second = |s: &&petswipe_local::load::SecondTally| s.second.as_second() == second;
-            report
-                .seconds
-                .iter()
-                .filter(of_second)
-                .map(|s| s.tally.requests)
-                .sum()
+            report.seconds.iter().filter(of_second).map(|s| s.tally.requests).sum()
         };
         let second = report.started_at.as_second() + 1;
         match spacing {
@@ -85,11 +80,7 @@ async fn latency_counts_from_when_a_request_was_due() {
     let report = load.stop().await;
     let latency = &report.total.latency;
     assert!(latency.quantile(0.0).unwrap() >= Duration::from_millis(20));
-    assert!(
-        latency.max().unwrap() >= Duration::from_millis(200),
-        "{:?}",
-        latency.max()
-    );
+    assert!(latency.max().unwrap() >= Duration::from_millis(200), "{:?}", latency.max());
     assert_eq!(report.total.failed, 0);
 }
 
@@ -119,9 +110,7 @@ async fn results_are_told_apart_by_version_and_kind() {
     .await;
     let mut config = LoadConfig::new(service.address, 200.0);
     config.path = "/pets?page=2".to_owned();
-    config
-        .headers
-        .insert("x-test".to_owned(), "green".to_owned());
+    config.headers.insert("x-test".to_owned(), "green".to_owned());
     config.version_header = "x-version".to_owned();
     config.failures_kept = 3;
     let load = Load::start(config).unwrap();
@@ -129,10 +118,7 @@ async fn results_are_told_apart_by_version_and_kind() {
     let report = load.stop().await;
     let [none, one, two] = [NO_VERSION, "v1", "v2"].map(|v| report.versions[v].clone());
     let all = report.total.requests;
-    assert_eq!(
-        none.tally.requests + one.tally.requests + two.tally.requests,
-        all
-    );
+    assert_eq!(none.tally.requests + one.tally.requests + two.tally.requests, all);
     assert_eq!(one.tally.client_errors, report.total.client_errors);
     assert!(one.tally.client_errors >= 10 && one.tally.failed == 0);
     assert_eq!(two.tally.failed, two.tally.requests);
@@ -174,10 +160,7 @@ async fn what_gets_no_answer_failed_with_its_cause() {
     assert_eq!(cause(config).await, FailureCause::Timeout);
     let closing = raw_target(|stream, _| async move { drop(stream) }).await;
     let broken = cause(LoadConfig::new(closing, 100.0)).await;
-    assert!(
-        matches!(broken, FailureCause::Connection { .. }),
-        "{broken:?}"
-    );
+    assert!(matches!(broken, FailureCause::Connection { .. }), "{broken:?}");
     let mut config = LoadConfig::new(stuck.address, 100.0);
     config.max_in_flight = 0;
     assert_eq!(cause(config).await, FailureCause::Overload);
@@ -259,10 +242,7 @@ async fn illegal_settings_are_refused() {
     let headers = [("bad name".to_owned(), "x".to_owned())].into();
     refused(LoadConfig { headers, ..ok() });
     let version_header = "bad name".to_owned();
-    refused(LoadConfig {
-        version_header,
-        ..ok()
-    });
+    refused(LoadConfig { version_header, ..ok() });
     let json = serde_json::to_string(&ok()).unwrap();
     assert_eq!(serde_json::from_str::<LoadConfig>(&json).unwrap(), ok());
     let short = format!(r#"{{"address": "{address}", "rate": 1.0}}"#);

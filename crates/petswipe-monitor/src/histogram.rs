@@ -1,6 +1,7 @@
 //! A mergeable latency histogram with bounded relative error.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,8 @@ const SCALE: i32 = 4;
 /// Bucket `i` holds what lies in `(b^i, b^(i+1)]` microseconds with `b = 2^(1/16) ≈ 1.044`, which is scale 4 of an
 /// OpenTelemetry exponential histogram and schema 4 of a Prometheus native one, so a quantile is off by at most 4.5 %
 /// upwards, never downwards. Merging is exact: the histogram of two parts merged equals the histogram of the whole.
+/// Durations are counted in whole microseconds, rounded up. Counts stop at `u64::MAX` instead of overflowing, and so
+/// does the sum behind the [`mean`](Self::mean), at 584 000 years.
 ///
 /// Source: OpenTelemetry, *Metrics Data Model*, "ExponentialHistogram".
 ///
@@ -56,20 +59,23 @@ impl Histogram {
         if times == 0 {
             return;
         }
-        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-        match micros {
-            0 => self.zeros += times,
-            _ => *self.buckets.entry(index(micros)).or_default() += times,
-        }
+        let micros = micros(duration);
+        add(
+            match micros {
+                0 => &mut self.zeros,
+                _ => self.buckets.entry(index(micros)).or_default(),
+            },
+            times,
+        );
         self.sum_micros = self.sum_micros.saturating_add(micros.saturating_mul(times));
         self.max_micros = self.max_micros.max(micros);
     }
 
     /// Adds all counts of `other`.
     pub fn merge(&mut self, other: &Histogram) {
-        self.zeros += other.zeros;
+        add(&mut self.zeros, other.zeros);
         for (index, count) in &other.buckets {
-            *self.buckets.entry(*index).or_default() += count;
+            add(self.buckets.entry(*index).or_default(), *count);
         }
         self.sum_micros = self.sum_micros.saturating_add(other.sum_micros);
         self.max_micros = self.max_micros.max(other.max_micros);
@@ -77,7 +83,8 @@ impl Histogram {
 
     /// How many durations were counted.
     pub fn count(&self) -> u64 {
-        self.zeros + self.buckets.values().sum::<u64>()
+        let counts = self.buckets.values();
+        counts.fold(self.zeros, |sum, count| sum.saturating_add(*count))
     }
 
     /// Whether nothing was counted.
@@ -108,7 +115,7 @@ impl Histogram {
             return Some(Duration::ZERO);
         }
         for (index, bucket) in &self.buckets {
-            seen += bucket;
+            seen = seen.saturating_add(*bucket);
             if seen >= rank {
                 return Some(Duration::from_micros(upper_micros(*index).min(self.max_micros)));
             }
@@ -118,12 +125,13 @@ impl Histogram {
 
     /// How many durations were certainly longer than `limit`: those in buckets that begin at or above it.
     pub fn count_above(&self, limit: Duration) -> u64 {
-        let limit = u64::try_from(limit.as_micros()).unwrap_or(u64::MAX);
+        let limit = micros(limit);
         if self.max_micros <= limit {
             return 0;
         }
         let first = if limit == 0 { i32::MIN } else { index(limit) + 1 };
-        self.buckets.range(first..).map(|(_, count)| count).sum()
+        let above = self.buckets.range(first..);
+        above.fold(0, |sum, (_, count)| sum.saturating_add(*count))
     }
 
     /// The buckets in rising order: upper bound (included) and count.
@@ -137,16 +145,28 @@ impl Histogram {
     }
 }
 
-/// The bucket of a positive number of microseconds: `ceil(log_b(micros)) - 1`.
+fn add(count: &mut u64, more: u64) {
+    *count = count.saturating_add(more);
+}
+
+/// Whole microseconds, rounded up, so that no duration counts as shorter than it was.
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos().div_ceil(1000)).unwrap_or(u64::MAX)
+}
+
+/// The upper bounds of the buckets from -1 to the last that a `u64` of microseconds can need.
+static BOUNDS: LazyLock<Vec<u64>> = LazyLock::new(|| (-1..64 << SCALE).map(upper_micros).collect());
+
+/// The bucket of a positive number of microseconds: the first whose upper bound is not below it. It is looked up and
+/// not computed with a logarithm, whose rounding would put numbers close to a bound into a bucket that ends below them.
 fn index(micros: u64) -> i32 {
-    let exact = (micros as f64).log2() * f64::from(1 << SCALE);
-    // Powers of two are bucket bounds; `log2` is exact for them, so no value slips into the next bucket.
-    exact.ceil() as i32 - 1
+    let below = BOUNDS.partition_point(|bound| *bound < micros);
+    i32::try_from(below).unwrap_or(i32::MAX) - 1
 }
 
 /// The upper bound of a bucket in microseconds, rounded down to a whole one.
 fn upper_micros(index: i32) -> u64 {
-    (f64::from(index + 1) / f64::from(1 << SCALE)).exp2() as u64
+    (f64::from(index.saturating_add(1)) / f64::from(1 << SCALE)).exp2() as u64
 }
 
 #[cfg(test)]
@@ -193,11 +213,24 @@ mod tests {
         }
 
         #[test]
-        fn every_value_lies_in_its_bucket(micros in 1u64..1 << 50) {
+        fn every_value_lies_in_its_bucket(magnitude in 0u32..64, low in any::<u64>()) {
+            let micros = (1 << magnitude) | (low & ((1 << magnitude) - 1));
             let i = index(micros);
+            prop_assert!(upper_micros(i - 1) < micros && micros <= upper_micros(i));
             let (lower, upper) = (f64::from(i) / 16.0, f64::from(i + 1) / 16.0);
             prop_assert!((micros as f64) > lower.exp2() * (1.0 - 1e-12));
             prop_assert!((micros as f64) <= upper.exp2() * (1.0 + 1e-12));
+        }
+
+        #[test]
+        fn no_duration_counts_as_shorter_than_it_was(nanos in 0u64..1 << 40, limit in 0u64..1 << 40) {
+            let (duration, limit) = (Duration::from_nanos(nanos), Duration::from_nanos(limit));
+            let mut histogram = Histogram::new();
+            histogram.record(duration);
+            prop_assert!(histogram.quantile(1.0).unwrap() >= duration);
+            // Nothing is counted above a limit that it did not exceed.
+            prop_assert!(histogram.count_above(limit) == 0 || duration > limit);
+            prop_assert_eq!(histogram.count_above(duration), 0);
         }
     }
 
@@ -218,5 +251,49 @@ mod tests {
         assert_eq!(Histogram::new().quantile(0.5), None);
         assert_eq!(Histogram::new().mean(), None);
         assert_eq!(Histogram::new().max(), None);
+    }
+
+    #[test]
+    fn the_bounds_of_a_bucket_belong_to_it_at_every_magnitude() {
+        for i in -1..(64 << SCALE) {
+            let bound = upper_micros(i);
+            assert!(index(bound) <= i, "{bound} of bucket {i}");
+            assert_eq!(upper_micros(index(bound)), bound);
+            if bound < u64::MAX {
+                assert!(index(bound + 1) > i, "{bound} + 1 of bucket {i}");
+            }
+        }
+        for power in 0..64 {
+            assert_eq!(index(1 << power), power * 16 - 1);
+        }
+        assert_eq!(upper_micros(index(u64::MAX)), u64::MAX);
+    }
+
+    #[test]
+    fn huge_values_and_counts_stop_at_the_largest() {
+        let mut histogram = Histogram::new();
+        histogram.record_many(Duration::MAX, u64::MAX);
+        histogram.record_many(Duration::ZERO, u64::MAX);
+        histogram.record_many(Duration::from_secs(1), 2);
+        histogram.merge(&histogram.clone());
+        assert_eq!(histogram.count(), u64::MAX);
+        assert_eq!(histogram.max(), Some(Duration::from_micros(u64::MAX)));
+        assert_eq!(histogram.quantile(0.5), Some(Duration::ZERO));
+        assert_eq!(histogram.count_above(Duration::from_secs(1)), u64::MAX);
+        assert_eq!(histogram.count_above(Duration::MAX), 0);
+        let strange = r#"{"buckets":{"2147483647":1},"sum_micros":1,"max_micros":1}"#;
+        let strange: Histogram = serde_json::from_str(strange).unwrap();
+        assert_eq!(strange.quantile(0.5), Some(Duration::from_micros(1)));
+    }
+
+    #[test]
+    fn a_quantile_outside_of_zero_to_one_is_none() {
+        let mut histogram = Histogram::new();
+        histogram.record(Duration::from_millis(5));
+        for q in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
+            assert_eq!(histogram.quantile(q), None, "{q}");
+        }
+        assert_eq!(histogram.quantile(0.0), Some(Duration::from_millis(5)));
+        assert_eq!(histogram.quantile(1.0), Some(Duration::from_millis(5)));
     }
 }

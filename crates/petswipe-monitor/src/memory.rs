@@ -43,12 +43,17 @@ impl MemorySource {
         Self::new(Duration::from_secs(1), Duration::ZERO)
     }
 
-    /// A source with periods of `resolution` that are known `lag` after they are over.
+    /// A source with periods of `resolution`, at least a nanosecond, that are known `lag` after they are over.
     pub fn new(resolution: Duration, lag: Duration) -> Self {
-        Self { resolution, lag, periods: Mutex::new(HashMap::new()) }
+        Self {
+            resolution: resolution.max(Duration::from_nanos(1)),
+            lag,
+            periods: Mutex::new(HashMap::new()),
+        }
     }
 
-    /// Puts in what a subject did in one period. A subject's periods must be put in by rising time.
+    /// Puts in what a subject did in one period. A subject's periods must be put in by rising time; where one is left
+    /// out, nothing is known of any window with it.
     ///
     /// # Errors
     /// [`Error::InvalidPolicy`] when the window is not exactly one period, or not after the last one put in.
@@ -84,27 +89,14 @@ impl MetricSource for MemorySource {
         let closed = window.closed(self.resolution, self.lag, now);
         let periods = self.periods.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(held) = periods.get(subject) else {
-            return Err(Error::NotFound { what: format!("metrics of {subject}") });
+            return Err(Error::NotFound { what: format!("a metric of {subject}") });
         };
         let first = held.partition_point(|period| period.window.from < closed.from);
         let inside = held[first..].iter().take_while(|period| closed.covers(&period.window));
-        // A gap in the middle is missing data, and a sum over it would hide that.
-        let mut sum: Option<Observation> = None;
-        for period in inside {
-            sum = match sum {
-                None if period.window.from != closed.from => None,
-                None => Some(period.clone()),
-                Some(before) if before.window.to != period.window.from => None,
-                Some(before) => Some(before.then(period.clone())),
-            };
-            if sum.is_none() {
-                break;
-            }
-        }
-        match sum {
-            Some(sum) if sum.window == closed => Ok(sum),
-            _ => Ok(Observation::missing(subject.clone(), closed)),
-        }
+        // Without the first or the last period the sum is not about this window, and over a gap it is unknown.
+        let sum = inside.cloned().reduce(Observation::then);
+        let sum = sum.filter(|sum| sum.window == closed);
+        Ok(sum.unwrap_or_else(|| Observation::missing(subject.clone(), closed)))
     }
 
     fn resolution(&self) -> Duration {
@@ -117,5 +109,74 @@ impl MetricSource for MemorySource {
 
     fn name(&self) -> String {
         "memory".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn period(from: i64, to: i64) -> Observation {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let window = Window { from: at(from), to: at(to) };
+        Observation {
+            requests: Some(1),
+            ..Observation::missing(Subject::environment("green"), window)
+        }
+    }
+
+    #[test]
+    fn only_whole_periods_in_their_order_are_taken() {
+        let source = MemorySource::new(Duration::from_secs(60), Duration::ZERO);
+        for (from, to) in [(0, 59), (1, 61), (0, 120), (0, 0), (60, 0)] {
+            assert!(source.record(period(from, to)).is_err(), "{from} to {to}");
+        }
+        assert!(source.record(period(-60, 0)).is_ok());
+        assert!(source.record(period(60, 120)).is_ok());
+        for from in [-60, 0, 60] {
+            let error = source.record(period(from, from + 60)).unwrap_err();
+            let text = error.to_string();
+            assert!(text.contains("a period from 1970-01-01T00:02:00Z on"), "{text}");
+        }
+        let instant = MemorySource::new(Duration::ZERO, Duration::ZERO);
+        assert!(instant.record(period(0, 0)).is_err());
+        assert_eq!(instant.resolution(), Duration::from_nanos(1));
+    }
+
+    #[tokio::test]
+    async fn a_missing_period_makes_the_answer_unknown_wherever_it_is() {
+        let source = MemorySource::per_second();
+        for from in [10, 11, 13, 14] {
+            source.record(period(from, from + 1)).unwrap();
+        }
+        let green = Subject::environment("green");
+        for (from, to, requests) in [
+            (10, 12, Some(2)),
+            (13, 15, Some(2)),
+            (10, 11, Some(1)),
+            (9, 12, None),
+            (10, 13, None),
+            (11, 14, None),
+            (10, 15, None),
+            (12, 13, None),
+            (13, 16, None),
+            (0, 5, None),
+            (20, 30, None),
+        ] {
+            let asked = period(from, to).window;
+            let now = period(30, 30).window.to;
+            let seen = source.observe(&green, asked, now).await.unwrap();
+            assert_eq!((seen.window, seen.requests), (asked, requests));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_subject_of_which_nothing_was_put_in_is_not_found() {
+        let source = MemorySource::per_second();
+        let asked = period(0, 1).window;
+        let blue = Subject::environment("blue");
+        let error = source.observe(&blue, asked, asked.to).await.unwrap_err();
+        assert_eq!(error.to_string(), "a metric of blue was not found");
+        assert!(!error.is_retryable());
     }
 }

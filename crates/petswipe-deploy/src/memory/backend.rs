@@ -41,7 +41,7 @@ impl Compute for MemoryCloud {
         from: &RevisionId,
         image: &Image,
     ) -> Result<RevisionId, Error> {
-        let mut world = self.world();
+        let mut world = self.change();
         if !world.revisions.contains_key(from) {
             return Err(Error::NotFound { what: format!("revision {from}") });
         }
@@ -66,14 +66,13 @@ impl Compute for MemoryCloud {
         deployment: &Deployment,
     ) -> Result<(), Error> {
         deployment.validate()?;
-        let mut world = self.world();
+        let mut world = self.change();
         world.known(environment)?;
         if !world.revisions.contains_key(&deployment.revision) {
             return Err(Error::NotFound { what: format!("revision {}", deployment.revision) });
         }
         world.obey(authority)?;
         world.side(environment)?.deploy(deployment);
-        world.settle(self.clock.now());
         Ok(())
     }
 
@@ -83,11 +82,10 @@ impl Compute for MemoryCloud {
         environment: &Environment,
         desired: u32,
     ) -> Result<(), Error> {
-        let mut world = self.world();
+        let mut world = self.change();
         world.known(environment)?;
         world.obey(authority)?;
         world.side(environment)?.desired = desired;
-        world.settle(self.clock.now());
         Ok(())
     }
 }
@@ -106,7 +104,7 @@ impl TrafficRouter for MemoryCloud {
         expected: &[Split],
         to: &Split,
     ) -> Result<(), Error> {
-        let mut world = self.world();
+        let mut world = self.change();
         for (environment, _) in to.iter() {
             world.known(environment)?;
         }
@@ -121,7 +119,6 @@ impl TrafficRouter for MemoryCloud {
             });
         }
         world.split = to.clone();
-        world.settle(self.clock.now());
         Ok(())
     }
 
@@ -130,7 +127,7 @@ impl TrafficRouter for MemoryCloud {
         authority: &Authority,
         environment: Option<&'a Environment>,
     ) -> Result<(), Error> {
-        let mut world = self.world();
+        let mut world = self.change();
         if let Some(environment) = environment {
             world.known(environment)?;
         }
@@ -164,7 +161,7 @@ impl AutoScaling for MemoryCloud {
     }
 
     async fn suspend(&self, authority: &Authority, environment: &Environment) -> Result<(), Error> {
-        let mut world = self.world();
+        let mut world = self.change();
         world.known(environment)?;
         world.obey(authority)?;
         if let Some(scaling) = &mut world.side(environment)?.scaling {
@@ -179,7 +176,7 @@ impl AutoScaling for MemoryCloud {
         environment: &Environment,
         state: &ScalingState,
     ) -> Result<(), Error> {
-        let mut world = self.world();
+        let mut world = self.change();
         world.known(environment)?;
         world.obey(authority)?;
         match &mut world.side(environment)?.scaling {

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use petswipe_monitor::{MetricSource, Observation, Subject, Window};
 use petswipe_runbook::{Clock, Fence};
 
+use crate::rollout::{Survey, Target};
 use crate::{
     Authority, Deployment, DeploymentState, Environment, Error, Image, RevisionId, Route,
     ScalingState, ServiceStatus, Split, TargetHealth, TaskFailure,
@@ -80,6 +81,8 @@ struct World {
     traffic: Traffic,
     metrics: Metrics,
     router_calls: u32,
+    /// Up to when everything has happened that happens by itself; `None` after a change.
+    settled_at: Option<Timestamp>,
 }
 
 impl MemoryCloud {
@@ -115,18 +118,55 @@ impl MemoryCloud {
             traffic: Traffic::new(now),
             metrics: Metrics::Work,
             router_calls: 0,
+            settled_at: None,
         };
         Ok(Self { clock, world: Mutex::new(world) })
     }
 
+    /// A copy of what a survey found, to rehearse on: `image` and `target` exist and behave well, everything is healthy.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPlan`] when the survey knows no environment.
+    pub fn copy_of(
+        clock: Arc<dyn Clock>,
+        survey: &Survey,
+        target: &Target,
+        image: &Image,
+    ) -> Result<Self, Error> {
+        let environments: Vec<_> = survey.sides.keys().cloned().collect();
+        let cloud = Self::new(clock, &environments, image.clone(), 0)?;
+        {
+            let now = cloud.clock.now();
+            let mut world = cloud.change();
+            world.split = survey.route.split.clone();
+            world.test = survey.route.test.clone();
+            for (environment, found) in &survey.sides {
+                let revision = found.service.revision.clone();
+                let revision = revision.map_or_else(|| RevisionId::new("none"), Ok)?;
+                let mut side = Side::running(revision.clone(), found.service.desired, now);
+                side.scaling.clone_from(&found.scaling);
+                let count = found.health.healthy.min(found.service.desired);
+                side.limit((count < found.service.desired).then_some(count));
+                world.sides.insert(environment.clone(), side);
+                let old = Image::new(format!("image-of:{revision}"))?;
+                world.images.insert(old.clone(), Behaviour::default());
+                world.revisions.insert(revision, old);
+            }
+            if let Target::Revision(revision) = target {
+                world.revisions.insert(revision.clone(), image.clone());
+            }
+        }
+        Ok(cloud)
+    }
+
     /// Makes an image known.
     pub fn add_image(&self, image: Image, behaviour: Behaviour) {
-        self.world().images.insert(image, behaviour);
+        self.change().images.insert(image, behaviour);
     }
 
     /// Sets how many requests a second all versions get together.
     pub fn set_traffic(&self, requests_per_second: f64) {
-        let mut world = self.world();
+        let mut world = self.change();
         world.traffic.requests_per_second = requests_per_second;
     }
 
@@ -137,20 +177,20 @@ impl MemoryCloud {
 
     /// Gives an environment auto scaling. While it is not suspended, it keeps the desired count within its limits.
     pub fn set_scaling(&self, environment: &Environment, state: Option<ScalingState>) {
-        if let Some(side) = self.world().sides.get_mut(environment) {
+        if let Some(side) = self.change().sides.get_mut(environment) {
             side.scaling = state;
         }
     }
 
     /// Divides traffic as somebody else would who does not know of any operation.
     pub fn meddle(&self, split: Split) {
-        self.world().split = split;
+        self.change().split = split;
     }
 
     /// Leaves room for so many tasks only in an environment, as an exhausted zone would; `None` for as many as anybody
     /// wants. Tasks beyond that die.
     pub fn limit_tasks(&self, environment: &Environment, most: Option<u32>) {
-        let mut world = self.world();
+        let mut world = self.change();
         if let Some(side) = world.sides.get_mut(environment) {
             side.limit(most);
         }
@@ -193,11 +233,20 @@ impl MemoryCloud {
         }
     }
 
+    /// The world as it is now, about to be changed.
+    fn change(&self) -> MutexGuard<'_, World> {
+        let mut world = self.world();
+        world.settled_at = None;
+        world
+    }
+
     /// The world as it is now.
     fn world(&self) -> MutexGuard<'_, World> {
         let now = self.clock.now();
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
-        world.settle(now);
+        if world.settled_at != Some(now) {
+            world.settle(now);
+        }
         world
     }
 }
@@ -216,6 +265,7 @@ pub struct Configuration {
 impl World {
     /// Lets everything happen that happens by itself until `now`.
     fn settle(&mut self, now: Timestamp) {
+        self.settled_at = Some(now);
         for (environment, side) in &mut self.sides {
             let behaviour = behaviour(&self.images, &self.revisions, &side.revision);
             side.settle(environment, behaviour, now);

@@ -89,6 +89,12 @@ pub enum Strategy {
     },
 }
 
+impl std::fmt::Display for Strategy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 impl Strategy {
     /// `canary`, `blue-green` or `rolling`.
     pub fn name(self) -> &'static str {

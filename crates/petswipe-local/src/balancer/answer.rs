@@ -68,9 +68,8 @@ pub(crate) fn own(reason: Reason) -> Response<ResponseBody> {
     let body = Full::new(Bytes::from(reason.text()));
     let mut response = Response::new(ResponseBody::Own(body));
     *response.status_mut() = reason.status();
-    response.headers_mut().insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }

@@ -120,9 +120,7 @@ impl Body for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self.get_mut() {
-            Self::Own(body) => Pin::new(body)
-                .poll_frame(cx)
-                .map_err(|never| match never {}),
+            Self::Own(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
             Self::Relayed(relay) => relay.poll(cx),
         }
     }
@@ -158,12 +156,7 @@ impl Relay {
         in_flight: InFlight,
         idle_timeout: Duration,
     ) -> Self {
-        Self {
-            body,
-            lease: Some((sender, in_flight)),
-            idle_timeout,
-            silence: None,
-        }
+        Self { body, lease: Some((sender, in_flight)), idle_timeout, silence: None }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
@@ -179,9 +172,8 @@ impl Relay {
             }
             Poll::Pending => {
                 let timeout = self.idle_timeout;
-                let silence = self
-                    .silence
-                    .get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
+                let silence =
+                    self.silence.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
                 if silence.as_mut().poll(cx).is_pending() {
                     return Poll::Pending;
                 }

@@ -181,11 +181,7 @@ impl HealthCheck {
 
 fn positive(field: &str, value: Duration) -> Result<(), Error> {
     if value.is_zero() {
-        return Err(Error::invalid(
-            field,
-            format!("{value:?}"),
-            "more than nothing",
-        ));
+        return Err(Error::invalid(field, format!("{value:?}"), "more than nothing"));
     }
     Ok(())
 }
@@ -225,17 +221,9 @@ impl FromStr for Matcher {
             let sound = !range.is_empty() && *range.start() >= 200 && *range.end() <= 499;
             sound.then_some(range)
         };
-        text.split(',')
-            .map(range)
-            .collect::<Option<Vec<_>>>()
-            .map(Self)
-            .ok_or_else(|| {
-                Error::invalid(
-                    "matcher",
-                    text,
-                    "codes 200 to 499, such as 200,202 or 200-299",
-                )
-            })
+        text.split(',').map(range).collect::<Option<Vec<_>>>().map(Self).ok_or_else(|| {
+            Error::invalid("matcher", text, "codes 200 to 499, such as 200,202 or 200-299")
+        })
     }
 }
 

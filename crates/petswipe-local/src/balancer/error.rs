@@ -39,22 +39,14 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn invalid(field: &str, value: impl ToString, allowed: impl Into<String>) -> Self {
-        Self::Invalid {
-            field: field.to_owned(),
-            value: value.to_string(),
-            allowed: allowed.into(),
-        }
+        Self::Invalid { field: field.to_owned(), value: value.to_string(), allowed: allowed.into() }
     }
 
     pub(crate) fn group_not_found(name: &str) -> Self {
-        Self::NotFound {
-            what: format!("target group {name}"),
-        }
+        Self::NotFound { what: format!("target group {name}") }
     }
 
     pub(crate) fn target_not_found(group: &str, id: &str) -> Self {
-        Self::NotFound {
-            what: format!("target {id} of target group {group}"),
-        }
+        Self::NotFound { what: format!("target {id} of target group {group}") }
     }
 }

@@ -55,18 +55,14 @@ impl Group {
         if let Some(in_flight) = self.take_turn() {
             return Some(in_flight);
         }
-        // All that took requests a moment ago began to drain. Whoever changes that holds the lock until the new list
-        // is there.
-        drop(self.lock());
+        // All that took requests a moment ago began to drain. With the lock held, nobody changes that, and the list is
+        // exact.
+        let _unchanging = self.lock();
         self.take_turn()
     }
 
     fn take_turn(&self) -> Option<InFlight> {
-        let eligible = self
-            .eligible
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let eligible = self.eligible.read().unwrap_or_else(PoisonError::into_inner).clone();
         (0..eligible.len()).find_map(|_| {
             let turn = self.turn.fetch_add(1, Ordering::Relaxed);
             eligible[turn % eligible.len()].begin()
@@ -84,10 +80,7 @@ impl Group {
         if let Some(entry) = members.iter().find(same) {
             return Err(entry.member.clone());
         }
-        members.push(Entry {
-            member,
-            checker: None,
-        });
+        members.push(Entry { member, checker: None });
         self.refresh(&members);
         Ok(())
     }
@@ -95,9 +88,7 @@ impl Group {
     /// Hands over the task that checks a member. If the member is gone, or going, the task ends at once.
     pub(crate) fn attach_checker(&self, member: &Arc<Member>, checker: AbortHandle) {
         let mut members = self.lock();
-        let entry = members
-            .iter_mut()
-            .find(|entry| Arc::ptr_eq(&entry.member, member));
+        let entry = members.iter_mut().find(|entry| Arc::ptr_eq(&entry.member, member));
         match entry.filter(|_| !member.is_draining()) {
             Some(entry) => entry.checker = Some(checker),
             None => checker.abort(),
@@ -153,10 +144,7 @@ impl Group {
         for member in registered() {
             let count = by_revision
                 .entry(&member.target.revision)
-                .or_insert(Targets {
-                    healthy: 0,
-                    unhealthy: 0,
-                });
+                .or_insert(Targets { healthy: 0, unhealthy: 0 });
             if member.state() == TargetState::Healthy {
                 count.healthy += 1;
                 healthy.push(member.clone());
@@ -169,14 +157,63 @@ impl Group {
             true => registered().cloned().collect(),
             false => healthy.into(),
         };
-        *self
-            .eligible
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = eligible;
+        *self.eligible.write().unwrap_or_else(PoisonError::into_inner) = eligible;
         self.changes.send_modify(|version| *version += 1);
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+    use std::time::Duration;
+
+    use super::super::Target;
+    use super::super::pool::Pool;
+    use super::*;
+    use crate::metrics::Metrics;
+
+    fn member(group: &Group, id: usize) -> Arc<Member> {
+        let address = ([127, 0, 0, 1], 1).into();
+        let target = Target { id: id.to_string(), address, revision: "1".to_owned() };
+        let second = Duration::from_secs(1);
+        let pool = Pool::new(address, second, second);
+        Arc::new(Member::new(target, pool, group.metrics.clone()))
+    }
+
+    #[test]
+    fn while_a_target_is_registered_one_is_always_picked() {
+        let metrics = Metrics::new(Duration::from_secs(60)).group("group");
+        let changes = Arc::new(watch::Sender::new(0));
+        let group = Group::new("group", TargetGroupConfig::default(), metrics, changes);
+        let done = AtomicBool::new(false);
+        let mut current = member(&group, 0);
+        group.add(current.clone()).unwrap();
+        std::thread::scope(|scope| {
+            let picking = scope.spawn(|| {
+                let mut picked = 0;
+                while !done.load(Ordering::Relaxed) || picked < 1000 {
+                    let in_flight = group.pick().expect("a target is registered");
+                    picked += usize::from(!in_flight.member().target.id.is_empty());
+                }
+            });
+            // The only healthy target leaves, again and again, while another is registered that is not healthy yet.
+            for id in 1..=20_000 {
+                group.set_state(&current, TargetState::Healthy);
+                let next = member(&group, id);
+                group.add(next.clone()).unwrap();
+                group.stop(&current.target.id).unwrap();
+                group.remove(&current);
+                current = next;
+                if picking.is_finished() {
+                    break;
+                }
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(group.metrics.in_flight(), 0);
     }
 }

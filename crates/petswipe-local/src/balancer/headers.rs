@@ -54,8 +54,7 @@ pub(crate) fn prepare_request(
 ) {
     let trailers = headers.get_all(TE).iter().any(|value| {
         let text = value.to_str().unwrap_or_default();
-        text.split(',')
-            .any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
+        text.split(',').any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
     });
     strip_hop_by_hop(headers);
     if trailers {
@@ -150,10 +149,7 @@ mod tests {
             ("x-forwarded-for", "203.0.113.2, 203.0.113.3"),
             ("x-forwarded-proto", "https"),
         ]);
-        assert_eq!(
-            map["x-forwarded-for"],
-            "203.0.113.1, 203.0.113.2, 203.0.113.3, 192.0.2.7"
-        );
+        assert_eq!(map["x-forwarded-for"], "203.0.113.1, 203.0.113.2, 203.0.113.3, 192.0.2.7");
         assert_eq!(map.get_all("x-forwarded-for").iter().count(), 1);
         assert_eq!(map["x-forwarded-proto"], "http");
         assert_eq!(map["x-forwarded-port"], "8080");

@@ -75,9 +75,7 @@ impl Judge {
                 self.passed = 0;
                 self.failed = self.failed.saturating_add(1);
                 match self.failed >= check.unhealthy_threshold {
-                    true => TargetState::Unhealthy {
-                        reason: failure.reason(),
-                    },
+                    true => TargetState::Unhealthy { reason: failure.reason() },
                     false => state.clone(),
                 }
             }
@@ -143,11 +141,8 @@ mod tests {
 
     /// The states after each result: `+` passes, `-` fails.
     fn states(results: &str) -> String {
-        let check = HealthCheck {
-            healthy_threshold: 3,
-            unhealthy_threshold: 2,
-            ..HealthCheck::default()
-        };
+        let check =
+            HealthCheck { healthy_threshold: 3, unhealthy_threshold: 2, ..HealthCheck::default() };
         let mut judge = Judge::default();
         let mut state = TargetState::Initial;
         let mut letters = String::new();

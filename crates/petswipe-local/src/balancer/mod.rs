@@ -144,9 +144,7 @@ impl Balancer {
             operation: format!("listening on 127.0.0.1:{}", config.port),
             source,
         };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, config.port))
-            .await
-            .map_err(io)?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, config.port)).await.map_err(io)?;
         let address = listener.local_addr().map_err(io)?;
         let rng = config.seed.map_or_else(Rng::new, Rng::with_seed);
         let shared = Arc::new(Shared {
@@ -164,10 +162,7 @@ impl Balancer {
             stop,
             listener: Mutex::new(Some(tokio::spawn(serving))),
         };
-        Ok(Self {
-            shared,
-            running: Arc::new(running),
-        })
+        Ok(Self { shared, running: Arc::new(running) })
     }
 
     /// Where it listens.
@@ -235,9 +230,7 @@ impl Balancer {
     pub async fn deregister(&self, group: &str, id: &str) -> Result<(), Error> {
         let group = self.find(group)?;
         let name = &group.name;
-        let member = group
-            .stop(id)
-            .ok_or_else(|| Error::target_not_found(name, id))?;
+        let member = group.stop(id).ok_or_else(|| Error::target_not_found(name, id))?;
         let draining = tokio::spawn({
             let group = group.clone();
             async move {
@@ -306,10 +299,7 @@ impl Balancer {
             return Err(Error::invalid("priority", priority, "1 to 50000"));
         }
         let before = self.swap_routes(|routes| routes.without_rule(priority));
-        Ok(before
-            .rules
-            .iter()
-            .any(|(rule, _)| rule.priority == priority))
+        Ok(before.rules.iter().any(|(rule, _)| rule.priority == priority))
     }
 
     /// Sets what happens to requests for which no rule holds.
@@ -361,11 +351,7 @@ impl Balancer {
 
     /// Replaces the routes by what `change` makes of them, and returns the old ones.
     fn swap_routes(&self, change: impl FnOnce(&Routes) -> Routes) -> Arc<Routes> {
-        let mut routes = self
-            .shared
-            .routes
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut routes = self.shared.routes.write().unwrap_or_else(PoisonError::into_inner);
         let next = Arc::new(change(&routes));
         std::mem::replace(&mut routes, next)
     }

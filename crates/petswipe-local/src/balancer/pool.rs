@@ -46,12 +46,7 @@ struct State {
 
 impl Pool {
     pub(crate) fn new(address: SocketAddr, connect_timeout: Duration, keep: Duration) -> Self {
-        Self {
-            address,
-            connect_timeout,
-            keep,
-            state: Mutex::default(),
-        }
+        Self { address, connect_timeout, keep, state: Mutex::default() }
     }
 
     /// An idle connection that was open when last looked at. Its target may close it any moment.
@@ -83,9 +78,8 @@ impl Pool {
             })?;
         // Latency matters more than the number of packets; a socket that can't be told so still works.
         let _ = stream.set_nodelay(true);
-        let (sender, connection) = http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| refused(&error))?;
+        let (sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(|error| refused(&error))?;
         let mut state = self.lock();
         if state.cut {
             return Err(ConnectError::Refused("the target was removed".to_owned()));
@@ -112,9 +106,7 @@ impl Pool {
     /// Forgets connections that are closed or were idle for long.
     pub(crate) fn sweep(&self) {
         let keep = self.keep;
-        self.lock()
-            .idle
-            .retain(|(sender, since)| !sender.is_closed() && since.elapsed() <= keep);
+        self.lock().idle.retain(|(sender, since)| !sender.is_closed() && since.elapsed() <= keep);
     }
 
     /// Closes what is idle, and from now on each connection when its request ends.

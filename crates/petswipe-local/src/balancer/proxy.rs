@@ -43,13 +43,7 @@ pub(crate) async fn serve(
         group.metrics.series(None).record(Answer::Balancer);
         return answer::own(Reason::NoTargets);
     };
-    headers::prepare_request(
-        &mut head.headers,
-        client,
-        shared.address.port(),
-        now,
-        &mut rng,
-    );
+    headers::prepare_request(&mut head.headers, client, shared.address.port(), now, &mut rng);
     let series = in_flight.member().series.clone();
     match exchange(&shared, in_flight, head, body).await {
         Ok(mut response) => {
@@ -134,9 +128,9 @@ async fn exchange(
     let sender = connect(&member).await?;
     match send(sender, request, upload.as_deref(), idle_timeout).await {
         Ok((response, sender)) => Ok(relay(response, sender, in_flight, idle_timeout)),
-        Err(Failed::NotSent(_)) => Err(Reason::BadGateway(
-            "the target closed the connection".to_owned(),
-        )),
+        Err(Failed::NotSent(_)) => {
+            Err(Reason::BadGateway("the target closed the connection".to_owned()))
+        }
         Err(Failed::Closed(cause)) => Err(Reason::BadGateway(cause)),
         Err(Failed::Other(reason)) => Err(reason),
     }

@@ -18,10 +18,7 @@ pub(crate) struct Routes {
 impl Routes {
     /// The action for a request.
     pub(crate) fn route(&self, path: &str, headers: &HeaderMap) -> &Arc<Route> {
-        let rule = self
-            .rules
-            .iter()
-            .find(|(rule, _)| rule.holds(path, headers));
+        let rule = self.rules.iter().find(|(rule, _)| rule.holds(path, headers));
         rule.map_or(&self.default, |(_, route)| route)
     }
 
@@ -30,33 +27,22 @@ impl Routes {
         let mut rules: Vec<_> = self.others(rule.priority).collect();
         let place = rules.partition_point(|(other, _)| other.priority < rule.priority);
         rules.insert(place, (rule, Arc::new(route)));
-        Self {
-            rules,
-            default: self.default.clone(),
-        }
+        Self { rules, default: self.default.clone() }
     }
 
     /// The same without the rule of that priority.
     pub(crate) fn without_rule(&self, priority: u32) -> Self {
-        Self {
-            rules: self.others(priority).collect(),
-            default: self.default.clone(),
-        }
+        Self { rules: self.others(priority).collect(), default: self.default.clone() }
     }
 
     /// The same with another default.
     pub(crate) fn with_default(&self, route: Route) -> Self {
-        Self {
-            rules: self.rules.clone(),
-            default: Arc::new(route),
-        }
+        Self { rules: self.rules.clone(), default: Arc::new(route) }
     }
 
     fn others(&self, priority: u32) -> impl Iterator<Item = (Rule, Arc<Route>)> + '_ {
         let others = self.rules.iter();
-        others
-            .filter(move |(rule, _)| rule.priority != priority)
-            .cloned()
+        others.filter(move |(rule, _)| rule.priority != priority).cloned()
     }
 }
 
@@ -81,11 +67,7 @@ impl Route {
             total += u32::from(weighted.weight);
             groups.push((group, u32::from(weighted.weight)));
         }
-        Ok(Self {
-            forward,
-            groups,
-            total,
-        })
+        Ok(Self { forward, groups, total })
     }
 
     /// The group for a request: the one its cookie names if that still has a weight, else one at random by weight.

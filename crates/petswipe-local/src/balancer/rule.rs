@@ -52,23 +52,13 @@ impl Forward {
 
     /// By weight to several groups, without stickiness.
     pub fn weighted<N: Into<String>>(groups: impl IntoIterator<Item = (N, u16)>) -> Self {
-        let group = |(name, weight): (N, u16)| WeightedGroup {
-            name: name.into(),
-            weight,
-        };
-        Self {
-            groups: groups.into_iter().map(group).collect(),
-            stickiness: None,
-        }
+        let group = |(name, weight): (N, u16)| WeightedGroup { name: name.into(), weight };
+        Self { groups: groups.into_iter().map(group).collect(), stickiness: None }
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
         if self.groups.is_empty() || self.groups.len() > 5 {
-            return Err(Error::invalid(
-                "number of target groups",
-                self.groups.len(),
-                "1 to 5",
-            ));
+            return Err(Error::invalid("number of target groups", self.groups.len(), "1 to 5"));
         }
         for (index, group) in self.groups.iter().enumerate() {
             if group.weight > 999 {
@@ -87,11 +77,9 @@ impl Forward {
             return Err(Error::invalid("weights", "all 0", "at least one above 0"));
         }
         match self.stickiness {
-            Some(duration) if !(1..=604_800).contains(&duration.as_secs()) => Err(Error::invalid(
-                "stickiness",
-                format!("{duration:?}"),
-                "1 second to 7 days",
-            )),
+            Some(duration) if !(1..=604_800).contains(&duration.as_secs()) => {
+                Err(Error::invalid("stickiness", format!("{duration:?}"), "1 second to 7 days"))
+            }
             _ => Ok(()),
         }
     }
@@ -164,11 +152,7 @@ impl Rule {
             return Err(Error::invalid("priority", self.priority, "1 to 50000"));
         }
         if self.conditions.is_empty() || self.conditions.len() > 5 {
-            return Err(Error::invalid(
-                "number of conditions",
-                self.conditions.len(),
-                "1 to 5",
-            ));
+            return Err(Error::invalid("number of conditions", self.conditions.len(), "1 to 5"));
         }
         self.conditions.iter().try_for_each(Condition::check)?;
         self.forward.check()
@@ -241,11 +225,7 @@ mod tests {
     #[test]
     fn a_hostile_pattern_takes_no_exponential_time() {
         let text = "a".repeat(5000);
-        assert!(!glob(
-            "*a".repeat(30).as_bytes(),
-            &[text.as_bytes(), b"b"].concat(),
-            false
-        ));
+        assert!(!glob("*a".repeat(30).as_bytes(), &[text.as_bytes(), b"b"].concat(), false));
     }
 
     #[test]

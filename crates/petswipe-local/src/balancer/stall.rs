@@ -19,11 +19,7 @@ pub(crate) struct StallGuard {
 
 impl StallGuard {
     pub(crate) fn new(stream: TcpStream, timeout: Duration) -> Self {
-        Self {
-            stream,
-            timeout,
-            stalled: None,
-        }
+        Self { stream, timeout, stalled: None }
     }
 
     fn watch<T>(
@@ -36,9 +32,7 @@ impl StallGuard {
             return polled;
         }
         let timeout = self.timeout;
-        let stalled = self
-            .stalled
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
         match stalled.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             Poll::Pending => Poll::Pending,

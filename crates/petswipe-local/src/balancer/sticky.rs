@@ -39,9 +39,8 @@ pub(crate) fn names(headers: &HeaderMap, group: &str, now: i64) -> bool {
 pub(crate) fn set_cookie(group: &str, stickiness: Duration, now: i64) -> Option<HeaderValue> {
     let until = now.saturating_add(i64::try_from(stickiness.as_secs()).ok()?);
     let expires = Timestamp::from_second(until).ok()?;
-    let expires = jiff::fmt::rfc2822::DateTimePrinter::new()
-        .timestamp_to_rfc9110_string(&expires)
-        .ok()?;
+    let expires =
+        jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&expires).ok()?;
     let value = encode(group, until);
     HeaderValue::from_str(&format!("{COOKIE_NAME}={value}; Expires={expires}; Path=/")).ok()
 }
@@ -90,10 +89,7 @@ mod tests {
     fn a_cookie_names_its_group_until_it_expires() {
         let cookie = set_cookie("blue", Duration::from_secs(60), 1000).unwrap();
         let cookie = cookie.to_str().unwrap();
-        assert!(
-            cookie.ends_with("; Expires=Thu, 01 Jan 1970 00:17:40 GMT; Path=/"),
-            "{cookie}"
-        );
+        assert!(cookie.ends_with("; Expires=Thu, 01 Jan 1970 00:17:40 GMT; Path=/"), "{cookie}");
         let pair = cookie.split(';').next().unwrap();
         let headers = request(&format!("a=b; {pair}; c=d"));
         assert!(names(&headers, "blue", 1059));
@@ -105,24 +101,12 @@ mod tests {
     fn what_is_not_a_cookie_of_ours_is_ignored() {
         let good = encode("blue", 2000);
         let flipped = good.replacen(&good[..1], if &good[..1] == "0" { "1" } else { "0" }, 1);
-        for value in [
-            "",
-            "00",
-            "xyz",
-            "é",
-            &good[2..],
-            &flipped,
-            &"0".repeat(2000),
-        ] {
+        for value in ["", "00", "xyz", "é", &good[2..], &flipped, &"0".repeat(2000)] {
             let mut headers = HeaderMap::new();
             let cookie = format!("{COOKIE_NAME}={value}");
             headers.insert(COOKIE, HeaderValue::from_bytes(cookie.as_bytes()).unwrap());
             assert!(!names(&headers, "blue", 1000), "{value}");
         }
-        assert!(names(
-            &request(&format!("{COOKIE_NAME}={good}")),
-            "blue",
-            1000
-        ));
+        assert!(names(&request(&format!("{COOKIE_NAME}={good}")), "blue", 1000));
     }
 }

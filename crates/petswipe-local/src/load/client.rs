@@ -30,11 +30,7 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(address: SocketAddr, checked: Checked) -> Self {
-        Self {
-            address,
-            checked,
-            idle: Mutex::default(),
-        }
+        Self { address, checked, idle: Mutex::default() }
     }
 
     /// Sends a request and reads its whole answer: the status, and the version that answered.

@@ -110,17 +110,9 @@ impl LoadConfig {
             headers.insert(key, value.parse().map_err(|_| invalid())?);
         }
         let version_header = self.version_header.parse().map_err(|_| {
-            Error::invalid(
-                "version_header",
-                &self.version_header,
-                "the name of a header",
-            )
+            Error::invalid("version_header", &self.version_header, "the name of a header")
         })?;
-        Ok(Checked {
-            path,
-            headers,
-            version_header,
-        })
+        Ok(Checked { path, headers, version_header })
     }
 }
 

@@ -77,10 +77,7 @@ impl Load {
     /// started.
     pub fn start(config: LoadConfig) -> Result<Load, Error> {
         let checked = config.check()?;
-        let io = |source| Error::Io {
-            operation: "starting a load".to_owned(),
-            source,
-        };
+        let io = |source| Error::Io { operation: "starting a load".to_owned(), source };
         let runtime = Handle::try_current().map_err(|error| io(std::io::Error::other(error)))?;
         let started_at = Timestamp::now();
         let shared = Arc::new(Shared {

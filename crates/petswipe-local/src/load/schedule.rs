@@ -21,11 +21,7 @@ impl Schedule {
             Spacing::Uniform => None,
             Spacing::Poisson { seed } => Some((Rng::with_seed(seed), 0.0)),
         };
-        Self {
-            rate,
-            sent: 0,
-            random,
-        }
+        Self { rate, sent: 0, random }
     }
 }
 
@@ -66,10 +62,8 @@ mod tests {
     fn poisson_times_have_the_rate_and_the_spread_of_a_poisson_process() {
         const COUNT: usize = 50_000;
         let spacing = Spacing::Poisson { seed: 5 };
-        let times: Vec<f64> = Schedule::new(200.0, spacing)
-            .take(COUNT)
-            .map(|at| at.as_secs_f64())
-            .collect();
+        let times: Vec<f64> =
+            Schedule::new(200.0, spacing).take(COUNT).map(|at| at.as_secs_f64()).collect();
         let rate = COUNT as f64 / times[COUNT - 1];
         assert!((rate - 200.0).abs() < 200.0 * 0.02, "{rate}");
         // The gaps of a Poisson process have a standard deviation equal to their mean.
@@ -77,19 +71,14 @@ mod tests {
         let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
         let variance = gaps.iter().map(|g| (g - mean).powi(2)).sum::<f64>() / gaps.len() as f64;
         assert!((variance.sqrt() / mean - 1.0).abs() < 0.03);
-        let again: Vec<f64> = Schedule::new(200.0, spacing)
-            .take(10)
-            .map(|at| at.as_secs_f64())
-            .collect();
+        let again: Vec<f64> =
+            Schedule::new(200.0, spacing).take(10).map(|at| at.as_secs_f64()).collect();
         assert_eq!(again, times[..10]);
     }
 
     #[test]
     fn a_rate_of_zero_sends_nothing() {
         assert_eq!(Schedule::new(0.0, Spacing::Uniform).next(), None);
-        assert_eq!(
-            Schedule::new(0.0, Spacing::Poisson { seed: 1 }).next(),
-            None
-        );
+        assert_eq!(Schedule::new(0.0, Spacing::Poisson { seed: 1 }).next(), None);
     }
 }

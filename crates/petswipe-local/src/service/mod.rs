@@ -142,7 +142,8 @@ impl Service {
         command: Deployment,
     ) {
         let mut state = self.state();
-        let steady = state.record.as_ref().is_some_and(|r| r.failed.is_none() && state.is_steady(r));
+        let steady =
+            state.record.as_ref().is_some_and(|r| r.failed.is_none() && state.is_steady(r));
         state.desired = command.desired;
         let state = &mut *state;
         match &mut state.record {

@@ -20,9 +20,7 @@ fn rule(priority: u32, group: &str) -> Rule {
 #[tokio::test]
 async fn unknown_groups_and_targets_are_not_found_and_change_nothing() {
     let balancer = balancer().await;
-    balancer
-        .create_target_group("known", TargetGroupConfig::default())
-        .unwrap();
+    balancer.create_target_group("known", TargetGroupConfig::default()).unwrap();
     balancer.set_default(Forward::to("known")).unwrap();
     let split = Forward::weighted([("known", 1), ("unknown", 1)]);
     let not_found = |result: Result<(), Error>| {
@@ -51,10 +49,7 @@ async fn settings_out_of_range_are_refused() {
         ..TargetGroupConfig::default()
     };
     let ok = HealthCheck::default;
-    let path = |path: &str| HealthCheck {
-        path: path.to_owned(),
-        ..ok()
-    };
+    let path = |path: &str| HealthCheck { path: path.to_owned(), ..ok() };
     refused(check(path("health")));
     refused(check(path("/with space")));
     refused(check(HealthCheck {
@@ -62,28 +57,16 @@ async fn settings_out_of_range_are_refused() {
         timeout: Duration::from_secs(2),
         ..ok()
     }));
-    refused(check(HealthCheck {
-        timeout: Duration::ZERO,
-        ..ok()
-    }));
-    refused(check(HealthCheck {
-        healthy_threshold: 0,
-        ..ok()
-    }));
-    refused(check(HealthCheck {
-        unhealthy_threshold: 0,
-        ..ok()
-    }));
+    refused(check(HealthCheck { timeout: Duration::ZERO, ..ok() }));
+    refused(check(HealthCheck { healthy_threshold: 0, ..ok() }));
+    refused(check(HealthCheck { unhealthy_threshold: 0, ..ok() }));
     refused(TargetGroupConfig {
         deregistration_delay: Duration::from_secs(3601),
         ..TargetGroupConfig::default()
     });
     let config = TargetGroupConfig::default();
     assert!(balancer.create_target_group("", config).is_err());
-    let no_wait = BalancerConfig {
-        idle_timeout: Duration::ZERO,
-        ..BalancerConfig::default()
-    };
+    let no_wait = BalancerConfig { idle_timeout: Duration::ZERO, ..BalancerConfig::default() };
     assert!(Balancer::start(no_wait).await.is_err());
     assert!(balancer.remove_rule(0).is_err());
 }
@@ -99,10 +82,7 @@ async fn the_same_command_again_changes_nothing_and_another_is_refused() {
     let other = TargetGroupConfig::default();
     let error = balancer.create_target_group("group", other).unwrap_err();
     assert!(matches!(error, Error::Exists { .. }), "{error}");
-    let moved = Target {
-        address: nobody().await,
-        ..service.target("a")
-    };
+    let moved = Target { address: nobody().await, ..service.target("a") };
     let error = balancer.register("group", moved).unwrap_err();
     assert!(matches!(error, Error::Exists { .. }), "{error}");
 }
@@ -127,10 +107,7 @@ async fn rules_are_listed_by_priority_replaced_and_removed() {
 async fn a_port_in_use_is_an_error_and_a_balancer_shut_down_frees_it() {
     let first = balancer().await;
     let port = first.address().port();
-    let config = BalancerConfig {
-        port,
-        ..BalancerConfig::default()
-    };
+    let config = BalancerConfig { port, ..BalancerConfig::default() };
     let error = Balancer::start(config.clone()).await.unwrap_err();
     assert!(matches!(error, Error::Io { .. }), "{error}");
     soon("shutdown", first.shutdown()).await;
@@ -171,10 +148,7 @@ async fn dropping_the_last_handle_stops_it() {
         }
     })
     .await;
-    until("no connection", || {
-        service.open.load(std::sync::atomic::Ordering::SeqCst) == 0
-    })
-    .await;
+    until("no connection", || service.open.load(std::sync::atomic::Ordering::SeqCst) == 0).await;
 }
 
 #[test]
@@ -183,10 +157,7 @@ fn configurations_survive_json() {
         priority: 10,
         conditions: vec![
             Condition::Path("/api/*".to_owned()),
-            Condition::Header {
-                name: "x-test".to_owned(),
-                value: "green".to_owned(),
-            },
+            Condition::Header { name: "x-test".to_owned(), value: "green".to_owned() },
         ],
         forward: Forward {
             stickiness: Some(Duration::from_secs(90)),

@@ -58,20 +58,50 @@ async fn a_draining_target_finishes_its_request_and_takes_no_new_one() {
     let left: Vec<_> = balancer.targets("group").unwrap();
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].id, "other");
-    until("no connection to it", || {
-        slow.open.load(Ordering::SeqCst) == 0
+    until("no connection to it", || slow.open.load(Ordering::SeqCst) == 0).await;
+}
+
+#[tokio::test]
+async fn the_idle_connections_of_a_draining_target_are_closed_before_its_last_request_ends() {
+    let gate = watch::Sender::new(false);
+    let opened = gate.subscribe();
+    let service = Service::start(move |request| {
+        let mut opened = opened.clone();
+        async move {
+            if request.uri().path() == "/slow" {
+                opened.wait_for(|opened| *opened).await.unwrap();
+            }
+            Response::new(full("finished"))
+        }
     })
     .await;
+    let open = || service.open.load(Ordering::SeqCst);
+    let balancer = balancer().await;
+    group_of(&balancer, "group", &[service.target("a")]).await;
+    until("the health check's connection closed", || open() == 0).await;
+    let asked = tokio::spawn({
+        let balancer = balancer.clone();
+        async move { fetch(&balancer, "/slow").await }
+    });
+    until("the request at the target", || service.count() == 1).await;
+    fetch(&balancer, "/").await;
+    assert_eq!(open(), 2);
+    let leaving = tokio::spawn({
+        let balancer = balancer.clone();
+        async move { balancer.deregister("group", "a").await }
+    });
+    until("only the busy connection", || open() == 1).await;
+    assert!(!leaving.is_finished());
+    gate.send_replace(true);
+    assert_eq!(asked.await.unwrap().text, "finished");
+    soon("deregistered", leaving).await.unwrap().unwrap();
 }
 
 #[tokio::test]
 async fn the_deregistration_delay_cuts_what_is_stuck() {
     let (stuck, _gate) = gated().await;
     let balancer = balancer().await;
-    let config = TargetGroupConfig {
-        deregistration_delay: Duration::from_millis(100),
-        ..calm()
-    };
+    let config = TargetGroupConfig { deregistration_delay: Duration::from_millis(100), ..calm() };
     balancer.create_target_group("group", config).unwrap();
     balancer.register("group", stuck.target("stuck")).unwrap();
     balancer.set_default(Forward::to("group")).unwrap();
@@ -96,9 +126,7 @@ async fn an_idle_target_leaves_at_once_and_its_connections_are_closed() {
     group_of(&balancer, "group", &[service.target("a")]).await;
     assert_eq!(fetch(&balancer, "/").await.text, "a");
     let start = Instant::now();
-    soon("deregistered", balancer.deregister("group", "a"))
-        .await
-        .unwrap();
+    soon("deregistered", balancer.deregister("group", "a")).await.unwrap();
     assert!(start.elapsed() < DEADLINE / 2);
     until("no connection", || service.open.load(Ordering::SeqCst) == 0).await;
     assert_eq!(fetch(&balancer, "/").await.status, 503);
@@ -154,9 +182,7 @@ async fn changing_weights_and_targets_a_hundred_times_loses_no_request() {
         while load.snapshot().total.requests < sent + 5 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        soon("deregistered", balancer.deregister(group, &id))
-            .await
-            .unwrap();
+        soon("deregistered", balancer.deregister(group, &id)).await.unwrap();
     }
     let report = load.stop().await;
     assert!(report.total.requests > 500, "{}", report.total.requests);
@@ -185,15 +211,10 @@ async fn a_target_killed_as_soon_as_it_is_deregistered_loses_no_request() {
         let short = Service::named("short").await;
         balancer.register("group", short.target(&id)).unwrap();
         until("requests at it", || short.count() > 2).await;
-        soon("deregistered", balancer.deregister("group", &id))
-            .await
-            .unwrap();
+        soon("deregistered", balancer.deregister("group", &id)).await.unwrap();
         let (count, address) = (short.count(), short.address);
         drop(short);
-        until("nobody listening", || {
-            std::net::TcpStream::connect(address).is_err()
-        })
-        .await;
+        until("nobody listening", || std::net::TcpStream::connect(address).is_err()).await;
         assert!(count > 2);
     }
     let report = load.stop().await;

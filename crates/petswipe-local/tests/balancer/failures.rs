@@ -13,11 +13,7 @@ use super::support::*;
 
 /// Balancer errors counted since the start.
 fn balancer_errors(balancer: &Balancer, group: &str) -> u64 {
-    balancer
-        .metrics()
-        .totals(group, None)
-        .unwrap()
-        .balancer_error
+    balancer.metrics().totals(group, None).unwrap().balancer_error
 }
 
 async fn with_raw(address: std::net::SocketAddr) -> Balancer {
@@ -30,9 +26,7 @@ async fn with_raw(address: std::net::SocketAddr) -> Balancer {
 async fn a_target_that_refuses_is_502() {
     let balancer = balancer().await;
     balancer.create_target_group("gone", quick()).unwrap();
-    balancer
-        .register("gone", target("gone", nobody().await))
-        .unwrap();
+    balancer.register("gone", target("gone", nobody().await)).unwrap();
     balancer.set_default(Forward::to("gone")).unwrap();
     let reply = fetch(&balancer, "/").await;
     assert_eq!(reply.status, 502, "{reply:?}");
@@ -91,10 +85,7 @@ async fn an_answer_cut_short_is_cut_short_for_the_client_too() {
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
     assert!(answer.contains("content-length: 10"), "{answer}");
     assert!(answer.ends_with("\r\n\r\nshort"), "{answer}");
-    until("nothing in flight", || {
-        balancer.metrics().in_flight("raw") == Some(0)
-    })
-    .await;
+    until("nothing in flight", || balancer.metrics().in_flight("raw") == Some(0)).await;
 }
 
 #[tokio::test]
@@ -162,10 +153,7 @@ async fn a_body_that_stops_coming_from_the_target_ends_the_answer() {
     group_of(&balancer, "raw", &[target("raw", address)]).await;
     let answer = talk(&balancer, "GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
     assert!(answer.ends_with("\r\n\r\nshort"), "{answer}");
-    until("nothing in flight", || {
-        balancer.metrics().in_flight("raw") == Some(0)
-    })
-    .await;
+    until("nothing in flight", || balancer.metrics().in_flight("raw") == Some(0)).await;
 }
 
 #[tokio::test]
@@ -183,14 +171,8 @@ async fn a_client_that_stops_sending_its_body_is_408_and_no_fault_of_the_balance
     )
     .await;
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
-    assert_eq!(
-        balancer.metrics().totals("group", None).unwrap().requests,
-        0
-    );
-    until("nothing in flight", || {
-        balancer.metrics().in_flight("group") == Some(0)
-    })
-    .await;
+    assert_eq!(balancer.metrics().totals("group", None).unwrap().requests, 0);
+    until("nothing in flight", || balancer.metrics().in_flight("group") == Some(0)).await;
 }
 
 #[tokio::test]
@@ -228,9 +210,7 @@ async fn while_a_client_sends_its_body_slowly_nobody_gives_up() {
         stream.write_all(&[*digit]).await.unwrap();
     }
     let mut answer = String::new();
-    soon("an answer", stream.read_to_string(&mut answer))
-        .await
-        .unwrap();
+    soon("an answer", stream.read_to_string(&mut answer)).await.unwrap();
     assert!(answer.ends_with("0123456789"), "{answer}");
 }
 
@@ -307,7 +287,7 @@ async fn another_request_that_may_have_been_carried_out_is_not_repeated() {
     assert_eq!(statuses, [200, 502, 200, 502]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_a_target_closed_while_idle_lose_no_request() {
     // Each answer is followed by the end of the connection, without saying so in the answer.
     let address = raw_target(|mut stream, _| async move {
@@ -317,7 +297,7 @@ async fn connections_that_a_target_closed_while_idle_lose_no_request() {
     .await;
     let balancer = with_raw(address).await;
     let mut client = Client::connect(balancer.address()).await;
-    for _ in 0..200 {
+    for _ in 0..3000 {
         let reply = client.get("/").await;
         assert_eq!(reply.status, 200, "{reply:?}");
     }

@@ -60,17 +60,11 @@ fn mismatch(code: u16) -> TargetState {
 #[tokio::test]
 async fn a_new_target_is_healthy_after_one_passed_check() {
     let (service, states, balancer) = scripted(&[503]).await;
-    assert_eq!(
-        balancer.targets("group").unwrap()[0].state,
-        TargetState::Initial
-    );
+    assert_eq!(balancer.targets("group").unwrap()[0].state, TargetState::Initial);
     healthy(&balancer, "group", 1).await;
     assert_eq!(service.count(), 2);
     until("the states", || states.lock().unwrap().len() == 2).await;
-    assert_eq!(
-        *states.lock().unwrap(),
-        [TargetState::Initial, TargetState::Healthy]
-    );
+    assert_eq!(*states.lock().unwrap(), [TargetState::Initial, TargetState::Healthy]);
 }
 
 #[tokio::test]
@@ -106,10 +100,7 @@ async fn the_first_check_comes_at_once_and_the_others_at_the_interval() {
     let service = Service::named("a").await;
     let balancer = balancer().await;
     let config = TargetGroupConfig {
-        health_check: HealthCheck {
-            interval: Duration::from_secs(3600),
-            ..HealthCheck::default()
-        },
+        health_check: HealthCheck { interval: Duration::from_secs(3600), ..HealthCheck::default() },
         ..TargetGroupConfig::default()
     };
     balancer.create_target_group("group", config).unwrap();
@@ -167,10 +158,7 @@ async fn health_is_kept_apart_by_group_and_a_matcher_decides() {
     balancer.create_target_group("lenient", lenient).unwrap();
     balancer.create_target_group("strict", quick()).unwrap();
     for group in ["lenient", "strict"] {
-        let target = Target {
-            revision: group.to_owned(),
-            ..service.target("a")
-        };
+        let target = Target { revision: group.to_owned(), ..service.target("a") };
         balancer.register(group, target).unwrap();
     }
     healthy(&balancer, "lenient", 1).await;
@@ -186,10 +174,7 @@ async fn since_is_the_time_of_the_change_and_not_of_the_last_check() {
     balancer.set_default(Forward::to("group")).unwrap();
     let before = balancer.targets("group").unwrap()[0].since;
     let checks = service.connections.load(Ordering::SeqCst);
-    until("more checks", || {
-        service.connections.load(Ordering::SeqCst) > checks + 3
-    })
-    .await;
+    until("more checks", || service.connections.load(Ordering::SeqCst) > checks + 3).await;
     assert_eq!(balancer.targets("group").unwrap()[0].since, before);
     service.health.store(500, Ordering::SeqCst);
     healthy(&balancer, "group", 0).await;

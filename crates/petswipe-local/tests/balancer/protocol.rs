@@ -73,10 +73,7 @@ async fn the_head_of_a_request_arrives_as_a_proxy_must_send_it() {
     }
     assert!(head.contains("x-amzn-trace-id: root=1-"), "{head}");
     for removed in ["x-private", "keep-alive", "upgrade", "connection"] {
-        assert!(
-            !head.contains(&format!("\n{removed}:")),
-            "{removed} in {head}"
-        );
+        assert!(!head.contains(&format!("\n{removed}:")), "{removed} in {head}");
     }
 }
 
@@ -117,30 +114,12 @@ async fn what_is_no_proper_request_is_refused_and_reaches_no_target() {
         ("GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\nhost: a\r\nbad header: x\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\nhost: a\r\n folded: x\r\n\r\n", 400),
-        (
-            "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: x\r\n\r\n",
-            400,
-        ),
-        (
-            "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: +1\r\n\r\na",
-            400,
-        ),
-        (
-            "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab",
-            400,
-        ),
-        (
-            "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip\r\n\r\n",
-            400,
-        ),
-        (
-            "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked, gzip\r\n\r\n",
-            400,
-        ),
-        (
-            "POST / HTTP/1.0\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n",
-            400,
-        ),
+        ("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: x\r\n\r\n", 400),
+        ("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: +1\r\n\r\na", 400),
+        ("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab", 400),
+        ("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip\r\n\r\n", 400),
+        ("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked, gzip\r\n\r\n", 400),
+        ("POST / HTTP/1.0\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n", 400),
         ("CONNECT a:1 HTTP/1.1\r\nhost: a\r\n\r\n", 400),
         ("TRACE / HTTP/1.1\r\nhost: a\r\n\r\n", 405),
     ];
@@ -152,10 +131,7 @@ async fn what_is_no_proper_request_is_refused_and_reaches_no_target() {
         let found = format!("HTTP/1.1 {expected} ");
         assert!(head.starts_with(&found), "{text:?}: {head}");
     }
-    let long = format!(
-        "GET / HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n",
-        "a".repeat(70_000)
-    );
+    let long = format!("GET / HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "a".repeat(70_000));
     let answer = talk(&balancer, &long).await;
     assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
     assert_eq!(service.count(), 0);
@@ -188,12 +164,7 @@ async fn a_length_beside_a_transfer_encoding_smuggles_nothing() {
     // On the target's side there is exactly one framing.
     let (balancer, kept) = keeps("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     talk(&balancer, &texts[1]).await;
-    for head in kept
-        .lock()
-        .unwrap()
-        .iter()
-        .filter(|text| text.starts_with("POST"))
-    {
+    for head in kept.lock().unwrap().iter().filter(|text| text.starts_with("POST")) {
         let head = head.to_lowercase();
         assert!(head.contains("transfer-encoding: chunked"), "{head}");
         assert!(!head.contains("content-length"), "{head}");
@@ -214,11 +185,7 @@ async fn pipelined_requests_are_answered_in_order() {
     group_of(&balancer, "group", &[service.target("a")]).await;
     let mut text = String::new();
     for index in 0..20 {
-        let close = if index == 19 {
-            "connection: close\r\n"
-        } else {
-            ""
-        };
+        let close = if index == 19 { "connection: close\r\n" } else { "" };
         text += &format!("GET /{index} HTTP/1.1\r\nhost: a\r\n{close}\r\n");
     }
     let answer = talk(&balancer, &text).await;
@@ -243,10 +210,7 @@ async fn connections_are_kept_on_both_sides() {
         client.get("/").await;
     }
     // Health checks open and close connections of their own; the requests need one or two that stay.
-    until("few connections", || {
-        service.open.load(Ordering::SeqCst) <= before + 3
-    })
-    .await;
+    until("few connections", || service.open.load(Ordering::SeqCst) <= before + 3).await;
     assert_eq!(service.count(), 100);
 }
 
@@ -260,10 +224,7 @@ async fn answers_without_a_body_have_none() {
                 let response = response.status(304).header("etag", "x");
                 response.body(full("")).unwrap()
             }
-            _ => response
-                .header("content-length", "5")
-                .body(full("hello"))
-                .unwrap(),
+            _ => response.header("content-length", "5").body(full("hello")).unwrap(),
         }
     })
     .await;
@@ -281,10 +242,7 @@ async fn answers_without_a_body_have_none() {
         assert_eq!(unchanged.headers["etag"], "x");
         assert_eq!(client.get("/").await.text, "hello");
     }
-    until("nothing in flight", || {
-        balancer.metrics().in_flight("group") == Some(0)
-    })
-    .await;
+    until("nothing in flight", || balancer.metrics().in_flight("group") == Some(0)).await;
 }
 
 #[tokio::test]
@@ -309,9 +267,7 @@ async fn a_client_that_expects_to_be_told_to_continue_is_told() {
     assert_eq!(told, "HTTP/1.1 100 Continue\r\n\r\n");
     stream.write_all(b"body").await.unwrap();
     let mut answer = String::new();
-    soon("an answer", stream.read_to_string(&mut answer))
-        .await
-        .unwrap();
+    soon("an answer", stream.read_to_string(&mut answer)).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
     assert!(answer.ends_with("body"), "{answer}");
 }
@@ -322,10 +278,7 @@ async fn chunks_and_trailers_pass_both_ways() {
     let frames = [
         Frame::data(Bytes::from("one ")),
         Frame::data(Bytes::from("two")),
-        Frame::trailers(HeaderMap::from_iter([(
-            "x-sum".parse().unwrap(),
-            "6".parse().unwrap(),
-        )])),
+        Frame::trailers(HeaderMap::from_iter([("x-sum".parse().unwrap(), "6".parse().unwrap())])),
     ];
     let frames = futures_util::stream::iter(frames.map(Ok::<_, hyper::Error>));
     let mut request = request("POST", "/", &[("te", "trailers"), ("trailer", "x-sum")], "");
@@ -381,10 +334,7 @@ async fn ten_megabytes_stream_through_both_ways() {
         let received = soon("the body", answer.into_body().collect()).await;
         assert!(received.unwrap().to_bytes() == body, "chunked: {chunked}");
     }
-    until("nothing in flight", || {
-        balancer.metrics().in_flight("group") == Some(0)
-    })
-    .await;
+    until("nothing in flight", || balancer.metrics().in_flight("group") == Some(0)).await;
 }
 
 #[tokio::test]
@@ -401,9 +351,7 @@ async fn a_body_is_passed_on_while_it_is_still_coming() {
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
     let mut half = [0; 32];
     // The echo's body is chunked or not; either way the first half comes before the second is sent.
-    let read = soon("the first half", stream.read(&mut half))
-        .await
-        .unwrap();
+    let read = soon("the first half", stream.read(&mut half)).await.unwrap();
     assert!(String::from_utf8_lossy(&half[..read]).contains("abc"));
     stream.write_all(b"def").await.unwrap();
     let mut rest = String::new();
@@ -434,10 +382,7 @@ async fn clients_that_leave_early_leave_nothing_in_flight() {
         let mut clients = Vec::new();
         for _ in 0..10 {
             let mut stream = TcpStream::connect(balancer.address()).await.unwrap();
-            stream
-                .write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
-                .await
-                .unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
             if group == "endless" {
                 let mut some = [0; 100_000];
                 stream.read_exact(&mut some).await.unwrap();
@@ -465,16 +410,10 @@ async fn a_client_that_reads_nothing_is_cut_off() {
     let balancer = start(|config| config.idle_timeout = Duration::from_millis(100)).await;
     group_of(&balancer, "endless", &[endless.target("endless")]).await;
     let mut stream = TcpStream::connect(balancer.address()).await.unwrap();
-    stream
-        .write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
-        .await
-        .unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
     let metrics = balancer.metrics();
     until("in flight", || metrics.in_flight("endless") == Some(1)).await;
-    until("nothing in flight", || {
-        metrics.in_flight("endless") == Some(0)
-    })
-    .await;
+    until("nothing in flight", || metrics.in_flight("endless") == Some(0)).await;
     drop(stream);
 }
 

@@ -73,17 +73,11 @@ async fn a_weight_of_zero_gets_nothing_and_a_change_holds_for_the_very_next_requ
 
 #[tokio::test]
 async fn targets_of_a_group_take_turns() {
-    let services = [
-        Service::named("a").await,
-        Service::named("b").await,
-        Service::named("c").await,
-    ];
+    let services =
+        [Service::named("a").await, Service::named("b").await, Service::named("c").await];
     let balancer = balancer().await;
-    let targets: Vec<_> = ["a", "b", "c"]
-        .iter()
-        .zip(&services)
-        .map(|(id, service)| service.target(id))
-        .collect();
+    let targets: Vec<_> =
+        ["a", "b", "c"].iter().zip(&services).map(|(id, service)| service.target(id)).collect();
     group_of(&balancer, "group", &targets).await;
     let counts = answers(&balancer, 300).await;
     assert!(counts.values().all(|count| *count == 100), "{counts:?}");
@@ -113,10 +107,8 @@ async fn the_lowest_priority_whose_conditions_hold_decides() {
         services.push(service);
     }
     let path = |pattern: &str| Condition::Path(pattern.to_owned());
-    let header = |value: &str| Condition::Header {
-        name: "X-Test".to_owned(),
-        value: value.to_owned(),
-    };
+    let header =
+        |value: &str| Condition::Header { name: "X-Test".to_owned(), value: value.to_owned() };
     let rules = [
         (30, vec![path("/api/*")], "api"),
         (20, vec![path("/api/admin*")], "admin"),
@@ -124,11 +116,7 @@ async fn the_lowest_priority_whose_conditions_hold_decides() {
     ];
     for (priority, conditions, group) in rules {
         let forward = Forward::to(group);
-        let rule = Rule {
-            priority,
-            conditions,
-            forward,
-        };
+        let rule = Rule { priority, conditions, forward };
         balancer.set_rule(rule).unwrap();
     }
     let cases = [
@@ -150,9 +138,7 @@ async fn the_lowest_priority_whose_conditions_hold_decides() {
         assert_eq!(reply.text, expected, "{path} {test:?}");
     }
     assert!(balancer.remove_rule(10).unwrap());
-    let reply = client
-        .send(request("GET", "/api/pets", &[("x-test", "green-1")], ""))
-        .await;
+    let reply = client.send(request("GET", "/api/pets", &[("x-test", "green-1")], "")).await;
     assert_eq!(reply.text, "api");
 }
 
@@ -185,18 +171,14 @@ async fn a_sticky_client_stays_with_its_group_while_that_has_a_weight() {
     }
     // Almost everything for the others: the client stays, and its cookie is renewed.
     let mine = first.text == "blue";
-    balancer
-        .set_default(if mine { sticky(1, 999) } else { sticky(999, 1) })
-        .unwrap();
+    balancer.set_default(if mine { sticky(1, 999) } else { sticky(999, 1) }).unwrap();
     for _ in 0..50 {
         let reply = stay(&kept).await;
         assert_eq!(reply.text, first.text);
         cookie(&reply);
     }
     // No weight is left: the cookie is ignored, and a new one names the other group.
-    balancer
-        .set_default(if mine { sticky(0, 1) } else { sticky(1, 0) })
-        .unwrap();
+    balancer.set_default(if mine { sticky(0, 1) } else { sticky(1, 0) }).unwrap();
     let moved = stay(&kept).await;
     assert_ne!(moved.text, first.text);
     let renewed = cookie(&moved);

@@ -29,9 +29,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 pub(crate) type Body = BoxBody<Bytes, hyper::Error>;
 
 pub(crate) fn full(text: impl Into<Bytes>) -> Body {
-    Full::new(text.into())
-        .map_err(|never| match never {})
-        .boxed()
+    Full::new(text.into()).map_err(|never| match never {}).boxed()
 }
 
 /// Fails the test if it takes too long.
@@ -46,10 +44,7 @@ pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
 pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(
-            start.elapsed() < DEADLINE,
-            "{what}: not within {DEADLINE:?}"
-        );
+        assert!(start.elapsed() < DEADLINE, "{what}: not within {DEADLINE:?}");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
@@ -89,12 +84,7 @@ impl Service {
         let connections = Arc::new(AtomicUsize::new(0));
         let open = Arc::new(AtomicUsize::new(0));
         let health = Arc::new(AtomicU64::new(200));
-        let counters = (
-            requests.clone(),
-            connections.clone(),
-            open.clone(),
-            health.clone(),
-        );
+        let counters = (requests.clone(), connections.clone(), open.clone(), health.clone());
         let accepting = tokio::spawn(async move {
             let (requests, connections, open, health) = counters;
             loop {
@@ -102,12 +92,8 @@ impl Service {
                 stream.set_nodelay(true).unwrap();
                 connections.fetch_add(1, Ordering::SeqCst);
                 open.fetch_add(1, Ordering::SeqCst);
-                let (answer, requests, open, health) = (
-                    answer.clone(),
-                    requests.clone(),
-                    open.clone(),
-                    health.clone(),
-                );
+                let (answer, requests, open, health) =
+                    (answer.clone(), requests.clone(), open.clone(), health.clone());
                 let service = service_fn(move |request: Request<Incoming>| {
                     let checked = request.uri().path() == "/health";
                     let status = health.load(Ordering::SeqCst) as u16;
@@ -133,14 +119,7 @@ impl Service {
                 });
             }
         });
-        Self {
-            address,
-            requests,
-            connections,
-            open,
-            health,
-            accepting,
-        }
+        Self { address, requests, connections, open, health, accepting }
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -159,11 +138,7 @@ impl Drop for Service {
 }
 
 pub(crate) fn target(id: &str, address: SocketAddr) -> Target {
-    Target {
-        id: id.to_owned(),
-        address,
-        revision: format!("{id}:1"),
-    }
+    Target { id: id.to_owned(), address, revision: format!("{id}:1") }
 }
 
 /// A target that answers health checks properly and hands every other connection, with the head of its first request
@@ -242,10 +217,7 @@ pub(crate) async fn balancer() -> Balancer {
 }
 
 pub(crate) async fn start(change: impl FnOnce(&mut BalancerConfig)) -> Balancer {
-    let mut config = BalancerConfig {
-        seed: Some(42),
-        ..BalancerConfig::default()
-    };
+    let mut config = BalancerConfig { seed: Some(42), ..BalancerConfig::default() };
     change(&mut config);
     Balancer::start(config).await.unwrap()
 }
@@ -299,9 +271,8 @@ impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
-        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .unwrap();
+        let (sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
         let driver = tokio::spawn(async move {
             let _ = connection.await;
         });
@@ -324,9 +295,7 @@ impl Client {
     }
 
     pub(crate) async fn begin(&mut self, request: Request<Body>) -> Response<Incoming> {
-        soon("a ready connection", self.sender.ready())
-            .await
-            .unwrap();
+        soon("a ready connection", self.sender.ready()).await.unwrap();
         let answer = self.sender.send_request(request);
         soon("an answer", answer).await.unwrap()
     }

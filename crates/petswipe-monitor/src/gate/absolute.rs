@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Carried, Comparison, Finding, FindingResult, Gate, Judgement, Step, covered, verdict};
-use crate::{Error, Observation, Window};
+use super::{
+    Carried, Comparison, Finding, FindingResult, Gate, Judgement, Step, Verdict, about, covered,
+    recent,
+};
+use crate::{Error, Histogram, Observation, Subject, Window};
 
 /// What a metric without data, or with too little, means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +23,8 @@ pub enum NoData {
     Ignore,
 }
 
-/// The most that a share of the requests may take.
+/// The most that a share of the requests may take. A quantile is taken from a [`Histogram`], so that one less than
+/// 4.5 % below the limit may already count as above it, and one above it never counts as below.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LatencyLimit {
     /// Which share, above 0 and at most 1: 0.99 for the p99.
@@ -34,7 +37,8 @@ pub struct LatencyLimit {
 ///
 /// It looks at the last [`lookback`](Self::lookback) of the step, never further back than the step's start. The defaults
 /// are the guide's: 5 % errors and 1000 ms; they judge latency by its p99 and count 5xx of the load balancer as well
-/// as of the application.
+/// as of the application. A value on the limit holds. A policy with a field that [`validated`](Self::validated) refuses
+/// judges nothing: it is always inconclusive.
 ///
 /// ```
 /// use petswipe_monitor::{AbsolutePolicy, Gate};
@@ -58,11 +62,12 @@ pub struct AbsolutePolicy {
     pub memory: Option<f64>,
     /// The most unhealthy targets; `None` for no limit.
     pub unhealthy_targets: Option<u32>,
-    /// With fewer requests than this, error rate and latency have too little data, at least 1.
+    /// With fewer requests than this, error rate and latency have too little data. At least 1.
     pub minimum_requests: u64,
     /// What missing or too little data means.
     pub no_data: NoData,
-    /// How far back to look within the step.
+    /// How far back to look within the step. It takes the source's lag and twice its resolution to be sure that there
+    /// is a whole published period in it.
     pub lookback: Duration,
 }
 
@@ -82,12 +87,20 @@ impl Default for AbsolutePolicy {
     }
 }
 
+/// Shares are shown in percent.
+const SHARE: f64 = 100.0;
+
 impl AbsolutePolicy {
     /// Checks every limit.
     ///
     /// # Errors
     /// [`Error::InvalidPolicy`] with the field, its value and what is allowed.
     pub fn validated(self) -> Result<Self, Error> {
+        self.check()?;
+        Ok(self)
+    }
+
+    fn check(&self) -> Result<(), Error> {
         let share = |field: &str, value: f64| {
             if (0.0..=1.0).contains(&value) {
                 return Ok(());
@@ -98,7 +111,7 @@ impl AbsolutePolicy {
         share("client error rate", self.client_error_rate.unwrap_or(0.0))?;
         for (field, limit) in [("cpu limit", self.cpu), ("memory limit", self.memory)] {
             if let Some(limit) = limit
-                && !(limit.is_finite() && limit > 0.0)
+                && !((limit * SHARE).is_finite() && limit > 0.0)
             {
                 return Err(Error::invalid(field, limit, "a positive share, 0.85 for 85 %"));
             }
@@ -117,7 +130,7 @@ impl AbsolutePolicy {
         if self.lookback.is_zero() {
             return Err(Error::invalid("lookback", "0", "a positive time"));
         }
-        Ok(self)
+        Ok(())
     }
 
     fn finding(
@@ -128,8 +141,8 @@ impl AbsolutePolicy {
         samples: u64,
         enough: bool,
     ) -> Finding {
-        // A value that is no number is no data; it never holds.
-        let value = value.filter(|value| value.is_finite());
+        // A value that is no number, or below zero, is no data; it never holds.
+        let value = value.filter(|value| (value * scale).is_finite() && *value >= 0.0);
         let result = match value {
             Some(value) if enough && value > limit => FindingResult::Broken,
             Some(_) if enough => FindingResult::Holds,
@@ -152,10 +165,12 @@ impl AbsolutePolicy {
     fn findings(&self, seen: &Observation) -> Vec<Finding> {
         let requests = seen.requests.unwrap_or(0);
         let enough = requests >= self.minimum_requests;
-        const SHARE: f64 = 100.0;
+        // Where one kind of failure is unknown, the other may be too much already.
+        let at_least = seen.error_rate_at_least();
+        let at_least = at_least.filter(|rate| *rate > self.error_rate);
         let mut findings = vec![self.finding(
             ("error rate", "%", SHARE),
-            seen.error_rate(),
+            seen.error_rate().or(at_least),
             self.error_rate,
             requests,
             enough,
@@ -166,10 +181,10 @@ impl AbsolutePolicy {
         }
         for LatencyLimit { quantile, limit } in &self.latency {
             let histogram = seen.latency.as_ref();
-            let samples = histogram.map_or(0, crate::Histogram::count);
+            let samples = histogram.map_or(0, Histogram::count);
             let value = histogram.and_then(|histogram| histogram.quantile(*quantile));
             findings.push(self.finding(
-                (&format!("p{} latency", quantile * 100.0), "ms", 1000.0),
+                (&format!("{} latency", percentile(*quantile)), "ms", 1000.0),
                 value.map(|value| value.as_secs_f64()),
                 limit.as_secs_f64(),
                 samples,
@@ -186,16 +201,12 @@ impl AbsolutePolicy {
             }
         }
         if let Some(limit) = self.unhealthy_targets {
-            let all = seen.targets.map_or(0, |targets| targets.healthy + targets.unhealthy);
+            let all = seen
+                .targets
+                .map_or(0, |targets| u64::from(targets.healthy) + u64::from(targets.unhealthy));
             let unhealthy = seen.targets.map(|targets| f64::from(targets.unhealthy));
             let metric = ("unhealthy targets", "targets", 1.0);
-            findings.push(self.finding(
-                metric,
-                unhealthy,
-                f64::from(limit),
-                u64::from(all),
-                all > 0,
-            ));
+            findings.push(self.finding(metric, unhealthy, f64::from(limit), all, all > 0));
         }
         findings
     }
@@ -211,17 +222,22 @@ impl Gate for AbsolutePolicy {
     }
 
     fn judge(&self, step: &Step, seen: &[Comparison], carried: &Carried) -> Judgement {
-        let findings = seen.first().map(|seen| self.findings(&seen.candidate));
-        Judgement {
-            verdict: verdict(findings.unwrap_or_default()),
-            carried: carried.clone(),
-            covered: covered(step, seen),
-        }
+        let window = recent(step, self.lookback);
+        let candidate = seen.first().map(|seen| &seen.candidate);
+        let verdict = match (self.check(), candidate.and_then(|seen| about(window, seen))) {
+            (Err(error), _) => Verdict::unusable(&error),
+            (Ok(()), Some(seen)) => Verdict::of(self.findings(seen)),
+            (Ok(()), None) => {
+                let nothing = Observation::missing(Subject::environment(""), window);
+                Verdict::of(self.findings(&nothing))
+            }
+        };
+        Judgement { verdict, carried: carried.clone(), covered: covered(step, seen) }
     }
 }
 
-/// The last `lookback` of a step.
-pub(super) fn recent(step: &Step, lookback: Duration) -> Window {
-    let from = step.now.saturating_sub(lookback).unwrap_or(Timestamp::MIN).max(step.started);
-    Window { from, to: step.now.max(from) }
+/// A quantile as it is spoken of: 0.99 is `p99`, 0.999 is `p99.9`.
+pub(super) fn percentile(quantile: f64) -> String {
+    // What the product of two floats adds behind the sixth digit was not written by anybody.
+    format!("p{}", (quantile * 1e8).round() / 1e6)
 }

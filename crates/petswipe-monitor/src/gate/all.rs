@@ -1,12 +1,11 @@
 //! Several gates as one.
 
-use super::{
-    Carried, Comparison, Finding, FindingResult, Gate, Judgement, Step, Verdict, covered, verdict,
-};
+use super::{Carried, Comparison, FindingResult, Gate, Judgement, Step, Verdict, covered};
 use crate::Window;
 
 /// Fails when one of its gates fails; passes when at least one passes and every other one passes or has nothing to
-/// judge (all its findings ignored); else inconclusive.
+/// judge (it is inconclusive, and all it misses is ignored); else inconclusive. Each gate carries its own state, by its
+/// place in the list.
 pub struct All(Vec<Box<dyn Gate>>);
 
 impl All {
@@ -28,39 +27,55 @@ impl Gate for All {
     fn judge(&self, step: &Step, seen: &[Comparison], carried: &Carried) -> Judgement {
         let mut rest = seen;
         let mut states = Vec::with_capacity(self.0.len());
-        let mut findings: Vec<Finding> = Vec::new();
-        let mut unsure = None;
+        let mut verdicts = Vec::with_capacity(self.0.len());
         for (index, gate) in self.0.iter().enumerate() {
             let (mine, others) = rest.split_at(gate.windows(step).len().min(rest.len()));
             rest = others;
-            let held = carried.0.get(index).cloned().map(Carried).unwrap_or_default();
-            let judged = gate.judge(step, mine, &held);
+            let held = carried.0.get(index).cloned();
+            let judged = gate.judge(step, mine, &held.map(Carried).unwrap_or_default());
             states.push(judged.carried.0);
-            let idle = judged.verdict.evidence();
-            let idle = !idle.is_empty()
-                && idle.iter().all(|finding| finding.result == FindingResult::Ignored);
-            match judged.verdict {
-                Verdict::Inconclusive { why, missing, evidence } => {
-                    findings.extend(evidence);
-                    if !idle {
-                        unsure.get_or_insert((why, missing));
-                    }
-                }
-                Verdict::Pass { evidence } | Verdict::Fail { evidence } => {
-                    findings.extend(evidence);
-                }
-            }
+            verdicts.push(judged.verdict);
         }
-        let combined = match (verdict(findings), unsure) {
-            (Verdict::Pass { evidence }, Some((why, missing))) => {
-                Verdict::Inconclusive { why, missing, evidence }
-            }
-            (combined, _) => combined,
-        };
         Judgement {
-            verdict: combined,
+            verdict: together(verdicts),
             carried: Carried(serde_json::Value::Array(states)),
             covered: covered(step, seen),
         }
+    }
+}
+
+/// One verdict of several. What counts is what each gate says, and not what it found on the way.
+fn together(mut verdicts: Vec<Verdict>) -> Verdict {
+    // What failed comes first in the evidence.
+    verdicts.sort_by_key(|verdict| !verdict.is_fail());
+    let failed = verdicts.iter().any(Verdict::is_fail);
+    let passed = verdicts.iter().any(Verdict::is_pass);
+    let (mut evidence, mut reasons, mut missing) = (Vec::new(), Vec::new(), Vec::new());
+    for verdict in verdicts {
+        let is_idle = verdict.is_idle();
+        match verdict {
+            Verdict::Pass { evidence: found } | Verdict::Fail { evidence: found } => {
+                evidence.extend(found);
+            }
+            Verdict::Inconclusive { why, missing: misses, evidence: found } => {
+                evidence.extend(found);
+                if !is_idle {
+                    reasons.push(why);
+                    missing.extend(misses);
+                }
+            }
+        }
+    }
+    if failed {
+        evidence.sort_by_key(|finding| finding.result != FindingResult::Broken);
+        return Verdict::Fail { evidence };
+    }
+    if !reasons.is_empty() {
+        return Verdict::Inconclusive { why: reasons.join("; "), missing, evidence };
+    }
+    match passed {
+        true => Verdict::Pass { evidence },
+        // No gate had anything to judge, or there is no gate.
+        false => Verdict::of(evidence),
     }
 }

@@ -1,22 +1,26 @@
 //! Health gates: judging numbers, with three verdicts and reasons.
 //!
 //! A [`Gate`] is a pure function of observations and of the state it carries from one judgement to the next, so it can
-//! be simulated, replayed from a journal, and explained. Reading the observations is [`observe_and_judge`]'s work.
+//! be simulated, replayed from a journal, and explained. Reading the observations is not done here but by
+//! [`observe_and_judge`](crate::observe_and_judge).
 
-use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, MetricSource, Observation, Subject, Window, explain};
+use crate::{Observation, Window};
 
 mod absolute;
 mod all;
 mod regression;
+mod verdict;
 
 pub use absolute::{AbsolutePolicy, LatencyLimit, NoData};
 pub use all::All;
 pub use regression::LatencyRegression;
+pub use verdict::{Finding, FindingResult, Verdict};
 
 /// The step of a rollout that is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,7 +58,8 @@ pub struct Judgement {
     /// For the next call.
     #[serde(default, skip_serializing_if = "is_null")]
     pub carried: Carried,
-    /// What the numbers cover: from the earliest to the latest of the windows that had closed periods. Empty if none.
+    /// What the numbers cover: from the earliest to the latest of the windows of the step in which something was
+    /// measured. Empty at the step's start if there is none.
     pub covered: Window,
 }
 
@@ -62,126 +67,15 @@ fn is_null(carried: &Carried) -> bool {
     carried.0.is_null()
 }
 
-/// Healthy, not healthy, or not enough to say.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "verdict", rename_all = "snake_case")]
-pub enum Verdict {
-    /// All that had to be shown is shown.
-    Pass {
-        /// What was looked at.
-        evidence: Vec<Finding>,
-    },
-    /// Something is wrong.
-    Fail {
-        /// What was looked at, the broken limits first.
-        evidence: Vec<Finding>,
-    },
-    /// It can't be said yet. This never promotes anything.
-    Inconclusive {
-        /// Why, in a sentence.
-        why: String,
-        /// Which metrics are missing, or of which there is too little.
-        missing: Vec<String>,
-        /// What was looked at.
-        evidence: Vec<Finding>,
-    },
-}
-
-impl Verdict {
-    /// What was looked at.
-    pub fn evidence(&self) -> &[Finding] {
-        match self {
-            Self::Pass { evidence }
-            | Self::Fail { evidence }
-            | Self::Inconclusive { evidence, .. } => evidence,
-        }
-    }
-
-    /// `pass`, `fail` or `inconclusive`.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::Pass { .. } => "pass",
-            Self::Fail { .. } => "fail",
-            Self::Inconclusive { .. } => "inconclusive",
-        }
-    }
-
-    /// Whether it is a pass.
-    pub fn is_pass(&self) -> bool {
-        matches!(self, Self::Pass { .. })
-    }
-
-    /// Whether it is a fail.
-    pub fn is_fail(&self) -> bool {
-        matches!(self, Self::Fail { .. })
-    }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |findings: &mut dyn Iterator<Item = &Finding>| {
-            findings.map(Finding::to_string).collect::<Vec<_>>().join("; ")
-        };
-        match self {
-            Self::Pass { evidence } => write!(f, "pass: {}", list(&mut evidence.iter())),
-            Self::Fail { evidence } => {
-                let mut broken = evidence.iter().filter(|f| f.result == FindingResult::Broken);
-                write!(f, "fail: {}", list(&mut broken))
-            }
-            Self::Inconclusive { why, .. } => write!(f, "inconclusive: {why}"),
-        }
-    }
-}
-
-/// One metric against one limit.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Finding {
-    /// Which metric, such as `error rate` or `p99 latency`.
-    pub metric: String,
-    /// Its value, in `unit`; `None` when unknown.
-    pub value: Option<f64>,
-    /// The limit it was held against, in `unit`.
-    pub limit: f64,
-    /// The unit: `%`, `ms`, `targets`.
-    pub unit: String,
-    /// How many requests (or targets) the value rests on.
-    pub samples: u64,
-    /// Whether it holds.
-    pub result: FindingResult,
-}
-
-/// Whether a limit holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FindingResult {
-    /// It holds.
-    Holds,
-    /// It is broken.
-    Broken,
-    /// There is no value, or it rests on too few samples.
-    Missing,
-    /// There is no value, and the policy says to ignore that.
-    Ignored,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { metric, value, limit, unit, samples, .. } = self;
-        match value {
-            Some(value) => {
-                write!(f, "{metric} {value:.2} {unit} (limit {limit:.2} {unit}, {samples} samples)")
-            }
-            None => write!(f, "{metric} unknown (limit {limit:.2} {unit})"),
-        }
-    }
-}
-
 /// Judges a step by what was observed.
 ///
 /// # Contract
-/// - `a_gate_without_observations_never_passes`: nothing seen, or nothing measured, is inconclusive or a fail.
+/// - `a_gate_without_observations_never_passes`: nothing seen, nothing measured, or no request served is inconclusive or
+///   a fail.
 /// - `a_gate_is_a_pure_function`: the same step, observations and carried state give the same judgement.
-/// - `a_gate_looks_at_nothing_older_than_the_step`: no window it asks for begins before [`Step::started`].
+/// - `a_gate_looks_at_nothing_older_than_the_step`: no window it asks for begins before [`Step::started`], and what was
+///   seen before that never passes.
+/// - `a_judgement_survives_the_journal`: written as JSON and read again it is the same.
 pub trait Gate: Send + Sync {
     /// Its name, for evidence and messages.
     fn name(&self) -> String;
@@ -193,93 +87,51 @@ pub trait Gate: Send + Sync {
     fn judge(&self, step: &Step, seen: &[Comparison], carried: &Carried) -> Judgement;
 }
 
-/// Reads what `gate` needs from `source`, one window after the other, and lets it judge.
-///
-/// A source that fails makes the verdict inconclusive with the cause, and an answer that is not about the step (it
-/// begins before it, or lies outside what was asked) counts as nothing known. The carried state is kept in both cases.
-pub async fn observe_and_judge(
-    source: &dyn MetricSource,
-    gate: &dyn Gate,
-    step: &Step,
-    candidate: &Subject,
-    reference: Option<&Subject>,
-    carried: &Carried,
-) -> Judgement {
-    let mut seen = Vec::new();
-    for window in gate.windows(step) {
-        let read = async {
-            let candidate = observe(source, candidate, window, step).await?;
-            let reference = match reference {
-                Some(subject) => Some(observe(source, subject, window, step).await?),
-                None => None,
-            };
-            Ok::<_, Error>(Comparison { candidate, reference })
-        };
-        match read.await {
-            Ok(comparison) => seen.push(comparison),
-            Err(error) => {
-                return Judgement {
-                    verdict: Verdict::Inconclusive {
-                        why: format!("{} could not be read: {}", source.name(), explain(&error)),
-                        missing: vec!["all metrics".to_owned()],
-                        evidence: Vec::new(),
-                    },
-                    carried: carried.clone(),
-                    covered: Window::empty(step.started),
-                };
+/// Forwards to what it points to.
+macro_rules! forward {
+    ($pointer:ident) => {
+        impl<T: Gate + ?Sized> Gate for $pointer<T> {
+            fn name(&self) -> String {
+                (**self).name()
+            }
+
+            fn windows(&self, step: &Step) -> Vec<Window> {
+                (**self).windows(step)
+            }
+
+            fn judge(&self, step: &Step, seen: &[Comparison], carried: &Carried) -> Judgement {
+                (**self).judge(step, seen, carried)
             }
         }
-    }
-    gate.judge(step, &seen, carried)
+    };
 }
 
-async fn observe(
-    source: &dyn MetricSource,
-    subject: &Subject,
-    window: Window,
-    step: &Step,
-) -> Result<Observation, Error> {
-    let observation = source.observe(subject, window, step.now).await?;
-    let about_the_step = observation.window.is_empty() || window.covers(&observation.window);
-    if about_the_step && observation.subject == *subject {
-        Ok(observation)
-    } else {
-        Ok(Observation::missing(subject.clone(), Window::empty(window.from)))
-    }
+forward!(Arc);
+forward!(Box);
+
+/// The last `lookback` of a step, not further back than its start.
+fn recent(step: &Step, lookback: Duration) -> Window {
+    let from = step.now.saturating_sub(lookback).unwrap_or(step.started);
+    let from = from.max(step.started);
+    Window { from, to: step.now.max(from) }
 }
 
-/// From the earliest to the latest of the windows that are not empty; empty at the step's start when all are.
+/// The observation, unless it is of no time at all or of a time outside `window`: then it says nothing about it.
+fn about(window: Window, seen: &Observation) -> Option<&Observation> {
+    (!seen.window.is_empty() && window.covers(&seen.window)).then_some(seen)
+}
+
+/// From the earliest to the latest of the windows of the step in which something was measured of the candidate; empty
+/// at the step's start when nothing was.
 fn covered(step: &Step, seen: &[Comparison]) -> Window {
-    let windows = seen.iter().map(|comparison| comparison.candidate.window);
-    let mut filled = windows.filter(|window| !window.is_empty());
-    let Some(first) = filled.next() else {
-        return Window::empty(step.started);
-    };
-    filled.fold(first, |a, b| Window { from: a.from.min(b.from), to: a.to.max(b.to) })
+    let whole = Window { from: step.started, to: step.now.max(step.started) };
+    let about_it = seen.iter().filter_map(|seen| about(whole, &seen.candidate));
+    let measured = about_it.filter(|seen| !seen.is_missing());
+    let hull = measured
+        .map(|seen| seen.window)
+        .reduce(|a, b| Window { from: a.from.min(b.from), to: a.to.max(b.to) });
+    hull.unwrap_or(Window::empty(step.started))
 }
 
-/// Turns findings into a verdict: broken ones fail, else missing ones are inconclusive, else it passes if anything held.
-fn verdict(mut evidence: Vec<Finding>) -> Verdict {
-    let of = |evidence: &[Finding], result| -> Vec<String> {
-        let some = evidence.iter().filter(|finding| finding.result == result);
-        some.map(|finding| finding.metric.clone()).collect()
-    };
-    if !of(&evidence, FindingResult::Broken).is_empty() {
-        evidence.sort_by_key(|finding| finding.result != FindingResult::Broken);
-        return Verdict::Fail { evidence };
-    }
-    let missing = of(&evidence, FindingResult::Missing);
-    if !missing.is_empty() {
-        let first = evidence.iter().find(|finding| finding.result == FindingResult::Missing);
-        let why = first.map_or_else(String::new, |finding| match finding.value {
-            Some(_) => format!("{} rests on only {} samples", finding.metric, finding.samples),
-            None => format!("{} is not known", finding.metric),
-        });
-        return Verdict::Inconclusive { why, missing, evidence };
-    }
-    if of(&evidence, FindingResult::Holds).is_empty() {
-        let why = "nothing was measured".to_owned();
-        return Verdict::Inconclusive { why, missing: vec!["all metrics".to_owned()], evidence };
-    }
-    Verdict::Pass { evidence }
-}
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,287 @@
+//! The report of a rollout: what was done, what was seen, and how it is now; worked out from its journal.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use petswipe_monitor::Finding;
+use petswipe_runbook::{EffectId, Event, History};
+use serde::{Deserialize, Serialize};
+
+use crate::rollout::{Effect, Outcome, Output, Plan, State, Survey};
+use crate::{Environment, Image, Percent, RevisionId, Split};
+
+/// The report of one rollout, ended or not.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The operation.
+    pub operation: String,
+    /// The service.
+    pub service: String,
+    /// `canary`, `blue-green` or `rolling`.
+    pub strategy: String,
+    /// `promoted`, `rolled-back`, `aborted`, `failed`, or `unfinished` for one that can be resumed.
+    pub outcome: String,
+    /// Why, for people.
+    pub reason: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended, or its last record.
+    pub finished_at: Timestamp,
+    /// How many times another driver went on with it.
+    pub resumed: u32,
+    /// Every stage that was begun.
+    pub stages: Vec<StageReport>,
+    /// Every regular look at the new version.
+    pub checks: Vec<CheckReport>,
+    /// What users saw, as far as somebody counted.
+    pub traffic: Option<TrafficReport>,
+    /// Every change that was made, in order.
+    pub actions: Vec<ActionReport>,
+    /// How it was before.
+    pub initial_state: Option<StateReport>,
+    /// How it was at the last survey.
+    pub final_state: Option<StateReport>,
+}
+
+/// One stage as it went.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageReport {
+    /// `stage 1`, `bake` or `scale-down delay`.
+    pub name: String,
+    /// The new version's share of traffic in percent.
+    pub weight: Percent,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended; `None` while it goes on.
+    pub ended_at: Option<Timestamp>,
+    /// The last verdict in it: `pass`, `fail`, `inconclusive`; `None` without any.
+    pub verdict: Option<String>,
+    /// What that verdict rests upon.
+    pub evidence: Vec<Finding>,
+}
+
+/// One regular look at the new version.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckReport {
+    /// When its answer was recorded.
+    pub at: Timestamp,
+    /// The new version's share of traffic in percent.
+    pub weight: Percent,
+    /// `pass`, `fail` or `inconclusive`.
+    pub verdict: String,
+    /// The verdict in a sentence.
+    pub text: String,
+    /// What it rests upon.
+    pub evidence: Vec<Finding>,
+}
+
+/// One change.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ActionReport {
+    /// When its intent was recorded.
+    pub at: Timestamp,
+    /// How long it took, in milliseconds; `None` if its outcome was never recorded.
+    pub duration_ms: Option<u64>,
+    /// What was done.
+    pub action: String,
+    /// `done`, or why it failed, or `unknown` if the driver died meanwhile.
+    pub result: String,
+}
+
+/// How things stand at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StateReport {
+    /// How traffic is divided, in percent.
+    pub weights: BTreeMap<Environment, Percent>,
+    /// The environments.
+    pub environments: BTreeMap<Environment, SideReport>,
+    /// The revision that serves, if one environment takes everything.
+    pub serving: Option<RevisionId>,
+}
+
+/// How one environment stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SideReport {
+    /// Its revision.
+    pub revision: Option<RevisionId>,
+    /// Its image.
+    pub image: Option<Image>,
+    /// How many tasks it shall run.
+    pub desired: u32,
+    /// How many run.
+    pub running: u32,
+    /// How many take requests.
+    pub healthy: u32,
+}
+
+/// What users saw, counted by whoever sent the requests.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TrafficReport {
+    /// Requests sent.
+    pub requests: u64,
+    /// Those that failed: 5xx, cut connections, time-outs.
+    pub failed: u64,
+    /// By the version that answered; `none` where nobody did.
+    pub requests_by_version: BTreeMap<String, u64>,
+    /// Failed ones by the version that answered.
+    pub failed_by_version: BTreeMap<String, u64>,
+    /// By stage, in order: name, requests, failed.
+    pub by_stage: Vec<(String, u64, u64)>,
+    /// Every second and version.
+    pub series: Vec<TrafficPoint>,
+}
+
+/// What users saw of one version in one second.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrafficPoint {
+    /// The beginning of the second.
+    pub at: Timestamp,
+    /// The version that answered; `none` where nobody did.
+    pub version: String,
+    /// Requests.
+    pub requests: u64,
+    /// Those that failed.
+    pub failed: u64,
+    /// Median time to answer in milliseconds.
+    pub p50_ms: f64,
+    /// 99th percentile in milliseconds.
+    pub p99_ms: f64,
+}
+
+impl Report {
+    /// The report of what a journal holds.
+    pub fn of(history: &History<Plan>) -> Self {
+        let state = history.state();
+        let plan = &history.opening.plan;
+        let (outcome, reason) = match (&state.ended, &state.suspended) {
+            (Some(outcome), _) => (outcome.word(), outcome.to_string()),
+            (None, Some(why)) => ("unfinished", why.clone()),
+            (None, None) => ("unfinished", "it stopped half-way; resume it".to_owned()),
+        };
+        let initial = state.before.as_ref().map(|before| StateReport::of(&before.survey));
+        let refused = matches!(state.ended, Some(Outcome::Refused { .. }));
+        Self {
+            operation: history.opening.operation.to_string(),
+            service: plan.service.clone(),
+            strategy: plan.strategy.name().to_owned(),
+            outcome: outcome.to_owned(),
+            reason,
+            started_at: history.opening.at,
+            finished_at: history.last_at(),
+            resumed: count(history, |event| matches!(event, Event::Resumed { .. })),
+            stages: stages(&state),
+            checks: checks(history),
+            traffic: None,
+            actions: actions(history),
+            final_state: last_survey(history).map(StateReport::of).filter(|_| !refused),
+            initial_state: initial,
+        }
+    }
+}
+
+impl StateReport {
+    /// What a survey found.
+    pub fn of(survey: &Survey) -> Self {
+        let split: &Split = &survey.route.split;
+        let sides = survey.sides.iter().map(|(environment, side)| {
+            let service = &side.service;
+            let report = SideReport {
+                revision: service.revision.clone(),
+                image: service.image.clone(),
+                desired: service.desired,
+                running: service.running,
+                healthy: side.health.healthy,
+            };
+            (environment.clone(), report)
+        });
+        let weights = survey.sides.keys().map(|side| (side.clone(), split.share(side)));
+        let serving = split.only().and_then(|live| survey.sides.get(live));
+        Self {
+            weights: weights.collect(),
+            environments: sides.collect(),
+            serving: serving.and_then(|side| side.service.revision.clone()),
+        }
+    }
+}
+
+type RolloutEvent = petswipe_runbook::EventOf<Plan>;
+
+fn count(history: &History<Plan>, test: impl Fn(&RolloutEvent) -> bool) -> u32 {
+    history.records.iter().filter(|recorded| test(&recorded.event)).count() as u32
+}
+
+fn stages(state: &State) -> Vec<StageReport> {
+    let reports = state.stages.iter().map(|stage| StageReport {
+        name: stage.name.clone(),
+        weight: stage.weight,
+        started_at: stage.started_at,
+        ended_at: stage.ended_at,
+        verdict: stage.verdict.as_ref().map(|verdict| verdict.word().to_owned()),
+        evidence: stage.verdict.as_ref().map_or(Vec::new(), |verdict| verdict.evidence().to_vec()),
+    });
+    reports.collect()
+}
+
+fn last_survey(history: &History<Plan>) -> Option<&Survey> {
+    history.records.iter().rev().find_map(|recorded| match &recorded.event {
+        Event::Succeeded { output: Output::Surveyed(survey), .. } => Some(survey),
+        _ => None,
+    })
+}
+
+fn checks(history: &History<Plan>) -> Vec<CheckReport> {
+    let mut weights = BTreeMap::<EffectId, Percent>::new();
+    let mut checks = Vec::new();
+    for recorded in &history.records {
+        match &recorded.event {
+            Event::Intended { id, effect: Effect::Look(look), .. } => {
+                if let Some(judge) = &look.judge {
+                    weights.insert(*id, judge.weight);
+                }
+            }
+            Event::Succeeded { id, output: Output::Seen(seen) } => {
+                if let (Some(judgement), Some(weight)) = (&seen.judgement, weights.get(id)) {
+                    checks.push(CheckReport {
+                        at: recorded.at,
+                        weight: *weight,
+                        verdict: judgement.verdict.word().to_owned(),
+                        text: judgement.verdict.to_string(),
+                        evidence: judgement.verdict.evidence().to_vec(),
+                    });
+                }
+            }
+            _ => {}
+        }
+    }
+    checks
+}
+
+fn actions(history: &History<Plan>) -> Vec<ActionReport> {
+    let mut places = BTreeMap::<EffectId, usize>::new();
+    let mut actions: Vec<ActionReport> = Vec::new();
+    for recorded in &history.records {
+        let (id, result) = match &recorded.event {
+            Event::Intended { id, effect, .. } => {
+                if effect.is_change() || matches!(effect, Effect::Hook { .. }) {
+                    places.insert(*id, actions.len());
+                    actions.push(ActionReport {
+                        at: recorded.at,
+                        duration_ms: None,
+                        action: effect.to_string(),
+                        result: "unknown: the driver died meanwhile".to_owned(),
+                    });
+                }
+                continue;
+            }
+            Event::Succeeded { id, .. } => (id, "done".to_owned()),
+            Event::Failed { id, failure } => (id, failure.message.clone()),
+            _ => continue,
+        };
+        if let Some(action) = places.get(id).and_then(|place| actions.get_mut(*place)) {
+            let took = recorded.at.duration_since(action.at).as_millis();
+            action.duration_ms = u64::try_from(took).ok();
+            action.result = result;
+        }
+    }
+    actions
+}

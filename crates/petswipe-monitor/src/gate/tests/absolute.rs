@@ -1,0 +1,250 @@
+//! The absolute policy, case by case.
+
+use std::time::Duration;
+
+use super::{judge, minute, nothing, step, times, window, word};
+use crate::gate::absolute::percentile;
+use crate::gate::{
+    AbsolutePolicy, Carried, Comparison, FindingResult, Gate, LatencyLimit, NoData, Verdict,
+};
+use crate::{Errors, Observation, Saturation, Targets};
+
+type Change = fn(&mut Observation);
+
+/// Every limit there is.
+fn strict(no_data: NoData) -> AbsolutePolicy {
+    AbsolutePolicy {
+        cpu: Some(0.85),
+        memory: Some(0.9),
+        unhealthy_targets: Some(0),
+        no_data,
+        ..AbsolutePolicy::default()
+    }
+}
+
+fn changed(change: Change) -> Observation {
+    let mut seen = minute(1000, 0);
+    change(&mut seen);
+    seen
+}
+
+#[test]
+fn a_limit_that_is_broken_fails_whatever_missing_data_means() {
+    let cases: &[(&str, &str, Change)] = &[
+        ("all is well", "pass", |_| {}),
+        ("errors on the limit", "pass", |o| o.errors.server = Some(50)),
+        ("errors above it", "fail", |o| o.errors.server = Some(51)),
+        ("errors on the limit of both", "pass", |o| {
+            (o.errors.server, o.errors.balancer) = (Some(25), Some(25))
+        }),
+        ("errors above it of both", "fail", |o| {
+            (o.errors.server, o.errors.balancer) = (Some(25), Some(26))
+        }),
+        ("refused clients on the limit", "pass", |o| o.errors.client = Some(250)),
+        ("refused clients above it", "fail", |o| o.errors.client = Some(251)),
+        ("latency on the limit", "pass", |o| o.latency = Some(times(1000, 1000))),
+        ("latency above it", "fail", |o| o.latency = Some(times(1000, 1001))),
+        ("one in a hundred slow", "pass", |o| o.latency.as_mut().unwrap().merge(&times(10, 5000))),
+        ("two in a hundred slow", "fail", |o| o.latency.as_mut().unwrap().merge(&times(20, 5000))),
+        ("cpu on the limit", "pass", |o| o.saturation.cpu = Some(0.85)),
+        ("cpu above it", "fail", |o| o.saturation.cpu = Some(0.8501)),
+        ("memory above it", "fail", |o| o.saturation.memory = Some(1.2)),
+        ("an unhealthy target", "fail", |o| o.targets.as_mut().unwrap().unhealthy = 1),
+        ("enough are known to fail", "fail", |o| {
+            (o.errors.server, o.errors.balancer) = (Some(51), None)
+        }),
+        ("more failures than requests", "fail", |o| o.errors.server = Some(2000)),
+        ("counts at their largest", "fail", |o| {
+            o.errors.server = Some(u64::MAX);
+            o.errors.balancer = Some(u64::MAX);
+            o.targets = Some(Targets { healthy: u32::MAX, unhealthy: u32::MAX });
+        }),
+    ];
+    for (what, expected, change) in cases {
+        for no_data in [NoData::Hold, NoData::Fail, NoData::Ignore] {
+            let got = judge(&strict(no_data), changed(*change)).verdict;
+            assert_eq!(got.word(), *expected, "{what}, {no_data:?}: {got}");
+        }
+    }
+}
+
+#[test]
+fn a_metric_without_data_holds_fails_or_is_ignored() {
+    let cases: &[(&str, Change)] = &[
+        ("error rate", |o| o.requests = None),
+        ("error rate", |o| o.errors.server = None),
+        ("error rate", |o| o.errors.balancer = None),
+        ("error rate", |o| (o.errors.server, o.errors.balancer) = (Some(50), None)),
+        ("client error rate", |o| o.errors.client = None),
+        ("p99 latency", |o| o.latency = None),
+        ("p99 latency", |o| o.latency = Some(times(0, 0))),
+        ("p99 latency", |o| o.latency = Some(times(49, 5000))),
+        ("cpu use", |o| o.saturation.cpu = None),
+        ("cpu use", |o| o.saturation.cpu = Some(f64::NAN)),
+        ("cpu use", |o| o.saturation.cpu = Some(f64::INFINITY)),
+        ("cpu use", |o| o.saturation.cpu = Some(f64::MAX)),
+        ("cpu use", |o| o.saturation.cpu = Some(-0.1)),
+        ("memory use", |o| o.saturation.memory = Some(f64::NEG_INFINITY)),
+        ("unhealthy targets", |o| o.targets = None),
+        ("unhealthy targets", |o| o.targets = Some(Targets { healthy: 0, unhealthy: 0 })),
+    ];
+    for (metric, change) in cases {
+        let verdict = |no_data| judge(&strict(no_data), changed(*change)).verdict;
+        let Verdict::Inconclusive { missing, why, .. } = verdict(NoData::Hold) else {
+            panic!("{metric} holds");
+        };
+        assert!(missing.iter().any(|name| name == metric), "{missing:?}");
+        assert!(!why.is_empty());
+        assert!(verdict(NoData::Fail).is_fail(), "{metric}");
+        let ignoring = verdict(NoData::Ignore);
+        assert!(ignoring.is_pass(), "{metric}: {ignoring}");
+        let ignored = ignoring.evidence().iter();
+        let ignored = ignored.filter(|finding| finding.result == FindingResult::Ignored);
+        let ignored: Vec<_> = ignored.map(|finding| finding.metric.as_str()).collect();
+        assert!(ignored.contains(metric), "{ignored:?}");
+    }
+}
+
+#[test]
+fn without_any_data_it_holds_or_fails() {
+    let quiet = Observation {
+        latency: None,
+        saturation: Saturation::default(),
+        targets: None,
+        ..minute(0, 0)
+    };
+    for (no_data, expected) in
+        [(NoData::Hold, "inconclusive"), (NoData::Fail, "fail"), (NoData::Ignore, "inconclusive")]
+    {
+        let policy = strict(no_data);
+        assert_eq!(word(&policy, nothing()), expected);
+        assert_eq!(word(&policy, quiet.clone()), expected);
+        let unseen = policy.judge(&step(60), &[], &Carried::default());
+        assert_eq!(unseen.verdict.word(), expected);
+        assert_eq!(unseen.covered, window(1000, 1000));
+    }
+}
+
+#[test]
+fn too_few_requests_are_too_little_whatever_they_show() {
+    for failed in [0, 1, 49] {
+        let policy = |no_data| AbsolutePolicy { no_data, ..AbsolutePolicy::default() };
+        let seen = minute(49, failed);
+        let held = judge(&policy(NoData::Hold), seen.clone()).verdict;
+        assert_eq!(held.to_string(), "inconclusive: error rate rests on only 49 samples");
+        assert_eq!(word(&policy(NoData::Fail), seen.clone()), "fail");
+        assert_eq!(word(&policy(NoData::Ignore), seen), "inconclusive");
+    }
+    assert_eq!(word(&AbsolutePolicy::default(), minute(50, 0)), "pass");
+}
+
+#[test]
+fn what_was_seen_at_another_time_is_no_data() {
+    let policy = AbsolutePolicy::default();
+    for (from, to, expected) in [
+        (1000, 1060, "pass"),
+        (1001, 1059, "pass"),
+        (1000, 1000, "inconclusive"),
+        (999, 1060, "inconclusive"),
+        (940, 1000, "inconclusive"),
+        (1000, 1061, "inconclusive"),
+    ] {
+        let seen = Observation { window: window(from, to), ..minute(1000, 0) };
+        assert_eq!(word(&policy, seen), expected, "{from} to {to}");
+    }
+    // Of the step, and longer ago than the policy looks back.
+    let seen = [Comparison { candidate: minute(1000, 0), reference: None }];
+    let later = policy.judge(&step(61), &seen, &Carried::default());
+    assert_eq!(later.verdict.word(), "inconclusive");
+}
+
+#[test]
+fn a_policy_that_is_not_valid_judges_nothing() {
+    let with = |change: fn(&mut AbsolutePolicy)| {
+        let mut policy = strict(NoData::Ignore);
+        change(&mut policy);
+        policy
+    };
+    let invalid = [
+        (with(|p| p.error_rate = f64::NAN), "error rate is NaN; allowed: a share from 0 to 1"),
+        (with(|p| p.error_rate = -0.01), "error rate is -0.01; allowed: a share from 0 to 1"),
+        (
+            with(|p| p.client_error_rate = Some(25.0)),
+            "client error rate is 25; allowed: a share from 0 to 1",
+        ),
+        (
+            with(|p| p.cpu = Some(f64::INFINITY)),
+            "cpu limit is inf; allowed: a positive share, 0.85 for 85 %",
+        ),
+        (
+            with(|p| p.cpu = Some(2e306)),
+            &format!("cpu limit is {}; allowed: a positive share, 0.85 for 85 %", 2e306),
+        ),
+        (
+            with(|p| p.memory = Some(0.0)),
+            "memory limit is 0; allowed: a positive share, 0.85 for 85 %",
+        ),
+        (
+            with(|p| p.latency[0].quantile = 99.0),
+            "latency quantile is 99; allowed: above 0 and at most 1",
+        ),
+        (
+            with(|p| p.latency[0].quantile = f64::NAN),
+            "latency quantile is NaN; allowed: above 0 and at most 1",
+        ),
+        (
+            with(|p| p.latency[0].limit = Duration::ZERO),
+            "latency limit is 0; allowed: a positive time",
+        ),
+        (with(|p| p.minimum_requests = 0), "minimum requests is 0; allowed: at least 1"),
+        (with(|p| p.lookback = Duration::ZERO), "lookback is 0; allowed: a positive time"),
+    ];
+    for (policy, expected) in invalid {
+        let verdict = judge(&policy, minute(1000, 0)).verdict;
+        let text = format!("inconclusive: the policy can't be used: {expected}");
+        assert_eq!(verdict.to_string(), text);
+        assert_eq!(policy.validated().unwrap_err().to_string(), expected);
+    }
+    assert!(strict(NoData::Hold).validated().is_ok());
+}
+
+#[test]
+fn the_evidence_says_what_broke_first_and_in_which_unit() {
+    let mut seen = minute(1000, 0);
+    seen.errors = Errors { client: Some(0), server: Some(0), balancer: Some(0) };
+    seen.latency = Some(times(1000, 2000));
+    let verdict = judge(&AbsolutePolicy::default(), seen).verdict;
+    assert_eq!(
+        verdict.to_string(),
+        "fail: p99 latency 2000.00 ms (limit 1000.00 ms, 1000 samples)"
+    );
+    assert_eq!(verdict.evidence()[0].result, FindingResult::Broken);
+    assert_eq!(verdict.evidence().len(), 3);
+    let verdict = judge(&AbsolutePolicy::default(), minute(1000, 7)).verdict;
+    assert_eq!(
+        verdict.to_string(),
+        "pass: error rate 0.70 % (limit 5.00 %, 1000 samples); \
+         client error rate 0.00 % (limit 25.00 %, 1000 samples); \
+         p99 latency 20.00 ms (limit 1000.00 ms, 1000 samples)"
+    );
+}
+
+#[test]
+fn several_quantiles_are_each_held_to_their_limit() {
+    let limit = |quantile, millis| LatencyLimit { quantile, limit: Duration::from_millis(millis) };
+    let policy = AbsolutePolicy {
+        latency: vec![limit(0.5, 50), limit(0.999, 100), limit(1.0, 500)],
+        ..AbsolutePolicy::default()
+    };
+    let with = |slow: u64, millis| {
+        let mut seen = minute(10_000, 0);
+        seen.latency.as_mut().unwrap().merge(&times(slow, millis));
+        judge(&policy, seen).verdict.to_string()
+    };
+    assert!(with(1, 400).starts_with("pass"));
+    assert!(with(11, 400).starts_with("fail: p99.9 latency 400.00 ms (limit 100.00 ms"));
+    assert!(with(1, 501).starts_with("fail: p100 latency 501.00 ms"));
+    let names = [0.5, 0.57, 0.07, 0.99, 0.999, 0.9999, 1.0].map(percentile);
+    let expected = ["p50", "p57", "p7", "p99", "p99.9", "p99.99", "p100"];
+    assert_eq!(names, expected);
+}

@@ -1,0 +1,76 @@
+//! Reading what a gate needs, and letting it judge: the one place where a source and a gate meet.
+
+use crate::gate::{Carried, Comparison, Gate, Judgement, Step, Verdict};
+use crate::{Error, MetricSource, Observation, Subject, Window, explain};
+
+/// Reads what `gate` needs from `source`, one window after the other and each only once, and lets it judge.
+///
+/// A source that fails makes the verdict inconclusive with the cause, and the carried state is kept. An answer counts
+/// as nothing known if it is of another subject, of no time at all, of a time that is not all within the window asked
+/// and the step, or of a period that is [still open](MetricSource::lag).
+pub async fn observe_and_judge(
+    source: &dyn MetricSource,
+    gate: &dyn Gate,
+    step: &Step,
+    candidate: &Subject,
+    reference: Option<&Subject>,
+    carried: &Carried,
+) -> Judgement {
+    match read(source, &gate.windows(step), step, candidate, reference).await {
+        Ok(seen) => gate.judge(step, &seen, carried),
+        Err(error) => Judgement {
+            verdict: Verdict::Inconclusive {
+                why: format!("{} could not be read: {}", source.name(), explain(&error)),
+                missing: vec!["all metrics".to_owned()],
+                evidence: Vec::new(),
+            },
+            carried: carried.clone(),
+            covered: Window::empty(step.started),
+        },
+    }
+}
+
+async fn read(
+    source: &dyn MetricSource,
+    windows: &[Window],
+    step: &Step,
+    candidate: &Subject,
+    reference: Option<&Subject>,
+) -> Result<Vec<Comparison>, Error> {
+    let mut seen: Vec<Comparison> = Vec::with_capacity(windows.len());
+    for (index, window) in windows.iter().enumerate() {
+        // Several gates that look at the same window see the same numbers.
+        if let Some(same) = windows[..index].iter().position(|known| known == window) {
+            seen.push(seen[same].clone());
+            continue;
+        }
+        let candidate = observe(source, candidate, *window, step).await?;
+        let reference = match reference {
+            Some(subject) => Some(observe(source, subject, *window, step).await?),
+            None => None,
+        };
+        seen.push(Comparison { candidate, reference });
+    }
+    Ok(seen)
+}
+
+async fn observe(
+    source: &dyn MetricSource,
+    subject: &Subject,
+    window: Window,
+    step: &Step,
+) -> Result<Observation, Error> {
+    let seen = source.observe(subject, window, step.now).await?;
+    let closed = window.closed(source.resolution(), source.lag(), step.now);
+    let usable = seen.subject == *subject
+        && !seen.window.is_empty()
+        && closed.covers(&seen.window)
+        && seen.window.from >= step.started;
+    Ok(match usable {
+        true => seen,
+        false => Observation::missing(subject.clone(), Window::empty(window.from)),
+    })
+}
+
+#[cfg(test)]
+mod tests;
