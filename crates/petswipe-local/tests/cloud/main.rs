@@ -8,5 +8,6 @@ mod deployments;
 mod end_to_end;
 mod leases;
 mod processes;
+mod rollouts;
 mod scaling;
 mod support;

@@ -81,6 +81,38 @@ async fn a_killed_cloud_leaves_no_process() {
     .await;
 }
 
+/// The processes that inherited a variable, those of the test itself excepted.
+fn marked(mark: &str) -> Vec<i32> {
+    let pids = std::fs::read_dir("/proc").unwrap().flatten();
+    pids.filter_map(|entry| {
+        let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+        let variables = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
+        let found = variables.split(|byte| *byte == 0).any(|one| one.starts_with(mark.as_bytes()));
+        (found && alive(pid)).then_some(pid)
+    })
+    .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cloud_killed_at_any_moment_of_its_start_leaves_no_process() {
+    let mut most = 0;
+    for delay in (0..100).step_by(5) {
+        let mark = format!("MARK_OF_{}_{delay}", std::process::id());
+        let mut cloud = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "processes::be_a_cloud", "--nocapture"])
+            .envs([(ROLE, "4"), (&mark, "1")])
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        tokio::time::sleep(Duration::from_millis(delay)).await;
+        most = most.max(marked(&mark).len());
+        cloud.kill().unwrap();
+        cloud.wait().unwrap();
+        eventually("all are gone", async || marked(&mark).is_empty().then_some(())).await;
+    }
+    assert!(most > 1, "no start was slow enough to be seen");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watchdog_that_dies_is_replaced_and_knows_all_tasks() {
     let (mut cloud, _output, said) = cloud_process(2, &[]);
