@@ -11,19 +11,19 @@ use petswipe_runbook::{Error, EventLog, History, Journaled, OperationId};
 use crate::{BAD_USAGE, Exit, HELD};
 
 /// How a driver is called whose cloud ends with its process, so that nothing of it is left to resume.
-pub const OWN_CLOUD: &str = "own cloud";
+pub(crate) const OWN_CLOUD: &str = "own cloud";
 
 /// An open journal and what it held.
-pub struct Opened {
-    pub journal: Arc<dyn Journal>,
-    pub history: Option<History<Plan>>,
+pub(crate) struct Opened {
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) history: Option<History<Plan>>,
 }
 
 /// Opens a journal and reads what is in it.
 ///
 /// # Errors
 /// Exit code 4 when another process has it open, 2 when it is no journal of a rollout.
-pub async fn open(path: &Path) -> Result<Opened, Exit> {
+pub(crate) async fn open(path: &Path) -> Result<Opened, Exit> {
     let journal: Arc<dyn Journal> =
         Arc::new(FileJournal::open(path).map_err(|error| exit(&error))?);
     let log = Journaled(Arc::clone(&journal));
@@ -36,7 +36,7 @@ pub async fn open(path: &Path) -> Result<Opened, Exit> {
 ///
 /// # Errors
 /// As [`open`], and exit code 2 when an operation waits there to be resumed.
-pub async fn fresh(path: &Path, own_cloud: bool) -> Result<Arc<dyn Journal>, Exit> {
+pub(crate) async fn fresh(path: &Path, own_cloud: bool) -> Result<Arc<dyn Journal>, Exit> {
     let opened = open(path).await?;
     let Some(history) = opened.history else { return Ok(opened.journal) };
     let operation = history.opening.operation.clone();
@@ -58,14 +58,14 @@ pub async fn fresh(path: &Path, own_cloud: bool) -> Result<Arc<dyn Journal>, Exi
 ///
 /// # Errors
 /// When the example's name is no part of such a name.
-pub fn new_operation(example: &str) -> Result<OperationId, Exit> {
+pub(crate) fn new_operation(example: &str) -> Result<OperationId, Exit> {
     let now = Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
     let id = format!("{example}-{now}-{:04x}", fastrand::u16(..));
     OperationId::new(id).map_err(Exit::usage)
 }
 
 /// An error before anything was touched.
-pub fn exit(error: &Error) -> Exit {
+pub(crate) fn exit(error: &Error) -> Exit {
     let code = if error.is_held() { HELD } else { BAD_USAGE };
     Exit { code, message: petswipe_monitor::explain(error) }
 }

@@ -13,7 +13,7 @@ use petswipe_monitor::Verdict;
 use petswipe_runbook::{Event, EventOf, Observer, Recorded};
 
 /// Told of every event.
-pub struct Progress {
+pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     quiet: bool,
     colour: bool,
@@ -33,7 +33,7 @@ struct Last {
 
 impl Progress {
     /// A live line on a terminal, plain lines elsewhere, nothing when `quiet`.
-    pub fn new(quiet: bool) -> Arc<Self> {
+    pub(crate) fn new(quiet: bool) -> Arc<Self> {
         let terminal = std::io::stderr().is_terminal() && !quiet;
         let bar = terminal.then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
@@ -49,7 +49,7 @@ impl Progress {
     }
 
     /// One line for good.
-    pub fn line(&self, text: &str) {
+    pub(crate) fn line(&self, text: &str) {
         if self.quiet {
             return;
         }
@@ -62,7 +62,7 @@ impl Progress {
     }
 
     /// Renews the live line from what users see.
-    pub fn refresh(&self, load: &Load) {
+    pub(crate) fn refresh(&self, load: &Load) {
         let Some(bar) = &self.bar else { return };
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let total = load.snapshot().total;
@@ -78,7 +78,7 @@ impl Progress {
     }
 
     /// Takes the live line away.
-    pub fn done(&self) {
+    pub(crate) fn done(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
@@ -136,10 +136,6 @@ impl Observer<Plan> for Progress {
         let mut lines = Vec::new();
         {
             let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-            for stage in state.stages.iter().skip(last.stages) {
-                lines.push(format!("{}: {} to the new version", stage.name, stage.weight));
-            }
-            last.stages = state.stages.len();
             let ended = state.stages.iter().filter(|stage| stage.ended_at.is_some()).count();
             if ended > last.ended_stages && state.direction == Direction::Forward {
                 lines.extend(
@@ -147,6 +143,10 @@ impl Observer<Plan> for Progress {
                 );
             }
             last.ended_stages = ended;
+            for stage in state.stages.iter().skip(last.stages) {
+                lines.push(format!("{}: {} to the new version", stage.name, stage.weight));
+            }
+            last.stages = state.stages.len();
             if let (Direction::Back(cause), false) = (&state.direction, last.turned) {
                 last.turned = true;
                 lines.push(format!("going back: {cause}"));

@@ -36,7 +36,7 @@ impl Approver for Terminal {
 ///
 /// # Errors
 /// When questions will be asked and there is nobody to answer them.
-pub fn approver(common: &Common, asks: bool) -> Result<Arc<dyn Approver>, Exit> {
+pub(crate) fn approver(common: &Common, asks: bool) -> Result<Arc<dyn Approver>, Exit> {
     if !asks {
         return Ok(Arc::new(AutoApprover { by: "auto-promote".to_owned() }));
     }

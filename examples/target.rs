@@ -12,11 +12,11 @@ use crate::Exit;
 use crate::cli::{Backend, Common};
 
 /// A cloud to act upon.
-pub struct Target {
+pub(crate) struct Target {
     /// Speaks to it.
-    pub client: Arc<LocalClient>,
+    pub(crate) client: Arc<LocalClient>,
     /// Its two sides.
-    pub environments: [Environment; 2],
+    pub(crate) environments: [Environment; 2],
     balancer: std::net::SocketAddr,
     own: Option<Cloud>,
 }
@@ -26,7 +26,7 @@ impl Target {
     ///
     /// # Errors
     /// When there is none, or it does not have the environments of the project.
-    pub async fn open(common: &Common) -> Result<Self, Exit> {
+    pub(crate) async fn open(common: &Common) -> Result<Self, Exit> {
         if common.backend == Backend::Aws {
             return Err(Exit::usage(
                 "--backend is aws; allowed: local (this release has no AWS backend yet)",
@@ -68,7 +68,7 @@ impl Target {
     }
 
     /// Whether the cloud ends with this process.
-    pub fn is_own(&self) -> bool {
+    pub(crate) fn is_own(&self) -> bool {
         self.own.is_some()
     }
 
@@ -76,7 +76,7 @@ impl Target {
     ///
     /// # Errors
     /// When the cloud can't be asked.
-    pub async fn next_image(&self, common: &Common) -> Result<Image, Exit> {
+    pub(crate) async fn next_image(&self, common: &Common) -> Result<Image, Exit> {
         let route = self.client.route().await?;
         let mut live = None;
         if let Some(side) = route.split.only() {
@@ -93,16 +93,16 @@ impl Target {
     ///
     /// # Errors
     /// When the rate is no rate.
-    pub fn start_load(&self, rate: f64) -> Result<Load, Exit> {
+    pub(crate) fn start_load(&self, rate: f64) -> Result<Load, Exit> {
         let config = LoadConfig {
             path: "/api/pets?limit=5".to_owned(),
             ..LoadConfig::new(self.balancer, rate)
         };
-        Ok(Load::start(config)?)
+        Load::start(config).map_err(Exit::usage)
     }
 
     /// Ends what was started.
-    pub async fn close(self) {
+    pub(crate) async fn close(self) {
         if let Some(cloud) = self.own {
             cloud.shutdown().await;
         }
@@ -110,7 +110,7 @@ impl Target {
 }
 
 /// What users saw, as the report has it.
-pub fn traffic(load: &LoadReport, report: &Report) -> TrafficReport {
+pub(crate) fn traffic(load: &LoadReport, report: &Report) -> TrafficReport {
     let by_version = |count: fn(&petswipe_local::load::Tally) -> u64| {
         let versions = load.versions.iter();
         versions.map(|(version, held)| (version.clone(), count(&held.tally))).collect()
