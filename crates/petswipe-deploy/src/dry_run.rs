@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use petswipe_monitor::AbsolutePolicy;
+use petswipe_monitor::{AbsolutePolicy, Policy};
 use petswipe_runbook::journal::MemoryJournal;
 use petswipe_runbook::sim::SimClock;
 use petswipe_runbook::{
@@ -98,7 +98,10 @@ fn rehearse(
         *target = image.clone();
     }
     let cloud = Arc::new(MemoryCloud::copy_of(clock.clone(), survey, &plan.target, &image)?);
-    let performer = RolloutPerformer::new(cloud.clone(), Arc::new(AbsolutePolicy::default()));
+    let performer = RolloutPerformer::new(
+        cloud.clone(),
+        Arc::new(Policy::gate(&[Policy::Absolute(AbsolutePolicy::default())])),
+    );
     let turns_bad = turns_bad_after.and_then(|after| began.saturating_add(after).ok());
     let rehearsal = Arc::new(Rehearsal {
         performer,
