@@ -7,6 +7,7 @@ mod app;
 mod deployments;
 mod end_to_end;
 mod leases;
+mod metrics;
 mod processes;
 mod rollouts;
 mod scaling;
