@@ -129,6 +129,11 @@ pub(crate) fn traffic(load: &LoadReport, report: &Report) -> TrafficReport {
         failed: load.total.failed,
         requests_by_version: by_version(|tally| tally.requests),
         failed_by_version: by_version(|tally| tally.failed),
+        last_answer_at: load
+            .versions
+            .iter()
+            .filter_map(|(version, held)| Some((version.clone(), held.last_answer_at?)))
+            .collect(),
         by_stage: by_stage(load, &report.stages),
         series: series.collect(),
     }
