@@ -155,7 +155,8 @@ fn condition(plan: &Plan, step: &Move) -> Option<String> {
     Some(match step {
         Move::Hook { point, .. } => format!("hook {point} agrees"),
         Move::AwaitCapacity { environment, enough, .. } => {
-            format!("{enough} tasks of {environment} are healthy")
+            let (s, are) = if *enough == 1 { ("", "is") } else { ("s", "are") };
+            format!("{enough} task{s} of {environment} {are} healthy")
         }
         Move::Smoke => "the smoke test passes".to_owned(),
         Move::Approve { .. } => "a person says yes".to_owned(),
