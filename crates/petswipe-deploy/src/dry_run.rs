@@ -116,8 +116,14 @@ fn rehearse(
             && effect.is_change()
         {
             let after = Duration::try_from(recorded.at.duration_since(began)).unwrap_or_default();
-            let change =
-                PlannedChange { after, when: conditions(plan, state), change: effect.to_string() };
+            // It gets its real name only when it is registered.
+            let change = match (&plan.target, &state.revision) {
+                (Target::Image(_), Some(new)) => {
+                    effect.to_string().replace(new.as_str(), "the new revision")
+                }
+                _ => effect.to_string(),
+            };
+            let change = PlannedChange { after, when: conditions(plan, state), change };
             let back = state.direction != Direction::Forward;
             seen.lock().unwrap_or_else(PoisonError::into_inner).push((back, change));
         }
