@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{SimClock, SimLog, World};
+use super::log::SimLog;
+use super::{SimClock, Struck, World};
 use crate::clock::Clock;
 use crate::driver::{EffectContext, Performer};
 use crate::runbook::{Failure, FailureKind, Runbook};
@@ -22,9 +23,9 @@ pub struct FaultPlan {
     pub timeout: f64,
     /// An observation answers what was true earlier, see [`World::stale`].
     pub stale: f64,
-    /// The process dies at an append, before or after it is written, with or without a power cut.
+    /// The process dies at an append, of which none, some or all records are written, with or without a power cut.
     pub crash: f64,
-    /// Per run: somebody asks for an abort at some time.
+    /// Per run: somebody asks for an abort, between a few milliseconds and an hour after the start.
     pub abort: f64,
     /// Per run: the driver freezes inside an effect, another takes over, and then the first one wakes up again.
     pub freeze: f64,
@@ -109,18 +110,57 @@ pub(super) struct Faulty<R: Runbook, W> {
     pub(super) log: Arc<SimLog<R>>,
     pub(super) dice: Arc<Dice>,
     pub(super) faults: FaultPlan,
+    pub(super) struck: Mutex<Struck>,
     /// The next effect freezes its driver.
     pub(super) freeze_next: AtomicBool,
     pub(super) frozen: AtomicBool,
-    /// Broken promises of the driver itself.
-    pub(super) broken: Mutex<Option<String>>,
-    pub(super) performed: Mutex<Vec<(crate::EffectId, R::Effect)>>,
+    /// The first broken promise, of the world or of the driver.
+    broken: Mutex<Option<String>>,
+    performed: Mutex<Vec<(crate::EffectId, R::Effect)>>,
 }
 
 impl<R: Runbook, W: World<R>> Faulty<R, W> {
-    fn break_promise(&self, what: String) {
+    pub(super) fn new(
+        world: Arc<W>,
+        clock: Arc<SimClock>,
+        log: Arc<SimLog<R>>,
+        dice: Arc<Dice>,
+        faults: FaultPlan,
+    ) -> Self {
+        Self {
+            world,
+            clock,
+            log,
+            dice,
+            faults,
+            struck: Mutex::default(),
+            freeze_next: AtomicBool::new(false),
+            frozen: AtomicBool::new(false),
+            broken: Mutex::default(),
+            performed: Mutex::default(),
+        }
+    }
+
+    pub(super) fn break_promise(&self, what: String) {
         let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
         broken.get_or_insert(what);
+    }
+
+    pub(super) fn performed(&self) -> Vec<(crate::EffectId, R::Effect)> {
+        self.performed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn struck(&self) -> Struck {
+        *self.struck.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a fault strikes now; it is counted if so.
+    fn strikes(&self, chance: f64, count: impl FnOnce(&mut Struck) -> &mut u32) -> bool {
+        let strikes = self.dice.strikes(chance);
+        if strikes {
+            *count(&mut self.struck.lock().unwrap_or_else(PoisonError::into_inner)) += 1;
+        }
+        strikes
     }
 
     pub(super) fn broken(&self) -> Option<String> {
@@ -167,23 +207,23 @@ impl<R: Runbook, W: World<R>> Performer<R> for Faulty<R, W> {
             self.clock.sleep_until(end).await;
         }
         let transient = |message: &str| Err(Failure::new(FailureKind::Transient, message));
-        if self.dice.strikes(self.faults.error_before) {
+        if self.strikes(self.faults.error_before, |struck| &mut struck.error_before) {
             return transient("simulated: it failed before it happened");
         }
-        if self.dice.strikes(self.faults.timeout) {
+        if self.strikes(self.faults.timeout, |struck| &mut struck.timeout) {
             if self.dice.with(fastrand::Rng::bool) {
                 let _ = self.act(context, effect).await;
             }
             std::future::pending::<()>().await;
         }
-        if self.dice.strikes(self.faults.error_after) {
+        if self.strikes(self.faults.error_after, |struck| &mut struck.error_after) {
             let _ = self.act(context, effect).await;
             return transient("simulated: it happened, but the answer was lost");
         }
         let before = self.world.stale(effect);
         let answer = self.act(context, effect).await;
         match before {
-            Some(stale) if self.dice.strikes(self.faults.stale) => Ok(stale),
+            Some(stale) if self.strikes(self.faults.stale, |struck| &mut struck.stale) => Ok(stale),
             _ => answer,
         }
     }
