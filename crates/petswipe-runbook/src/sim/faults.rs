@@ -111,8 +111,8 @@ pub(super) struct Faulty<R: Runbook, W> {
     pub(super) dice: Arc<Dice>,
     pub(super) faults: FaultPlan,
     pub(super) struck: Mutex<Struck>,
-    /// The next effect freezes its driver.
-    pub(super) freeze_next: AtomicBool,
+    /// So many effects from now the driver freezes; not at 0.
+    pub(super) freeze_in: AtomicU32,
     pub(super) frozen: AtomicBool,
     /// The first broken promise, of the world or of the driver.
     broken: Mutex<Option<String>>,
@@ -134,7 +134,7 @@ impl<R: Runbook, W: World<R>> Faulty<R, W> {
             dice,
             faults,
             struck: Mutex::default(),
-            freeze_next: AtomicBool::new(false),
+            freeze_in: AtomicU32::new(0),
             frozen: AtomicBool::new(false),
             broken: Mutex::default(),
             performed: Mutex::default(),
@@ -191,20 +191,22 @@ impl<R: Runbook, W: World<R>> Performer<R> for Faulty<R, W> {
         context: &EffectContext,
         effect: &R::Effect,
     ) -> Result<R::Output, Failure> {
-        if self.freeze_next.swap(false, Ordering::Relaxed) {
-            // From now on nobody polls this driver until the other one is done.
+        if !self.faults.latency.is_zero() {
+            let most = self.faults.latency.as_micros() as u64;
+            let takes = Duration::from_micros(self.dice.with(|random| random.u64(0..=most)));
+            let end = self.clock.now().saturating_add(takes).unwrap_or(jiff::Timestamp::MAX);
+            self.clock.sleep_until(end).await;
+        }
+        let counted = |left: u32| left.checked_sub(1);
+        if self.freeze_in.fetch_update(Ordering::Relaxed, Ordering::Relaxed, counted) == Ok(1) {
+            // From now on nobody polls this driver until the other one is done. Then the first thing that happens is
+            // this effect: nothing in this process can stop a request that is on its way.
             self.frozen.store(true, Ordering::Relaxed);
             let frozen = || self.frozen.load(Ordering::Relaxed);
             std::future::poll_fn(|_| {
                 if frozen() { std::task::Poll::Pending } else { std::task::Poll::Ready(()) }
             })
             .await;
-        }
-        if !self.faults.latency.is_zero() {
-            let most = self.faults.latency.as_micros() as u64;
-            let takes = Duration::from_micros(self.dice.with(|random| random.u64(0..=most)));
-            let end = self.clock.now().saturating_add(takes).unwrap_or(jiff::Timestamp::MAX);
-            self.clock.sleep_until(end).await;
         }
         let transient = |message: &str| Err(Failure::new(FailureKind::Transient, message));
         if self.strikes(self.faults.error_before, |struck| &mut struck.error_before) {

@@ -145,11 +145,16 @@ impl<'a, R: Runbook, W: World<R>> Simulation<'a, R, W> {
         }
     }
 
-    /// Decides whether the next driver freezes inside its next effect.
+    /// Decides whether the next driver freezes, and inside which of its effects: mostly one of the first few, since
+    /// there may not be more.
     fn arm_freeze(&self) {
-        let freezes = self.dice.strikes(self.faults.freeze / 2.0);
+        let freezes = self.dice.strikes(self.faults.freeze);
+        let effect = self.dice.with(|random| {
+            let last = random.u32(1..=16);
+            random.u32(1..=last)
+        });
         self.performer.frozen.store(false, Ordering::Relaxed);
-        self.performer.freeze_next.store(freezes, Ordering::Relaxed);
+        self.performer.freeze_in.store(if freezes { effect } else { 0 }, Ordering::Relaxed);
     }
 
     async fn story(&self, driver: &Driver<R>) -> Ended<R> {
