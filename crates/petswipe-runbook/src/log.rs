@@ -198,8 +198,8 @@ fn check_kind<R: Runbook>(journal: &str, line: &OpeningLine) -> Result<(), Error
     if line.kind != R::KIND {
         return Err(Error::Mismatch {
             journal: journal.to_owned(),
-            expected: format!("a {} operation", R::KIND),
-            found: format!("the {} operation {}", line.kind, line.operation),
+            expected: format!("an operation of kind {}", R::KIND),
+            found: format!("operation {} of kind {}", line.operation, line.kind),
             remedy: format!("resume it with the tool for {}, or name another journal", line.kind),
         });
     }
