@@ -159,7 +159,7 @@ impl Plan {
         began: Timestamp,
     ) -> Option<String> {
         let before = state.before.as_ref()?;
-        if !seen.route.as_ref().is_some_and(|route| route.observed_at >= began) {
+        if seen.route.as_ref().is_none_or(|route| route.observed_at < began) {
             return Some(format!("the weights could not be read: {}", seen.problems.join("; ")));
         }
         let mut needs: Vec<_> =
