@@ -77,5 +77,9 @@ async fn within_reason(approver: &dyn Approver, question: &Question) -> Option<A
 /// Asks, looks once, and withdraws the question.
 async fn glance(approver: &dyn Approver, question: &Question) {
     let mut asking = approver.ask(question);
-    let _ = futures_util::poll!(&mut asking);
+    std::future::poll_fn(|context| {
+        let _ = asking.as_mut().poll(context);
+        std::task::Poll::Ready(())
+    })
+    .await;
 }

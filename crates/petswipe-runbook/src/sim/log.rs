@@ -64,11 +64,6 @@ impl<R: Runbook> SimLog<R> {
         self.state().crash = None;
     }
 
-    /// No crash comes after all.
-    pub(super) fn disarm(&self) {
-        self.state().crash = None;
-    }
-
     pub(super) fn crashed(&self) -> bool {
         self.state().crashed
     }
