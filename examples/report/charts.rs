@@ -138,7 +138,7 @@ fn legend(out: &mut String, labels: &[Label], layout: Layout, top: &mut f64) {
         name(out, label, x + 20.0, y + 4.0);
         x += width;
     }
-    *top = if labels.is_empty() { *top } else { y + 14.0 };
+    *top = if labels.is_empty() { *top } else { y + 20.0 };
 }
 
 fn swatch(out: &mut String, label: &Label, x: f64, y: f64) {

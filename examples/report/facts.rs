@@ -50,7 +50,7 @@ pub(super) struct Headline {
 impl Headline {
     pub(super) fn of(report: &Report) -> Self {
         let (icon, word, tone, prefix, meaning) = match report.outcome.as_str() {
-            "promoted" => ("✓", "Promoted", Tone::Good, "", "The new version serves all traffic."),
+            "promoted" => ("✓", "Promoted", Tone::Good, "", ""),
             "rolled-back" => {
                 ("↩", "Rolled back", Tone::Bad, "rolled back: ", "Everything is as it was before.")
             }
@@ -59,7 +59,9 @@ impl Headline {
                 ("⊘", "Refused", Tone::Bad, "refused: ", "Nothing was touched.")
             }
             "failed" => ("✕", "Failed", Tone::Bad, "stopped: ", "A person has to look at it."),
-            "unfinished" => ("…", "Unfinished", Tone::Unsure, "", "It can be resumed."),
+            "unfinished" => {
+                ("…", "Unfinished", Tone::Unsure, "", "Run it again with --resume to go on.")
+            }
             other => ("•", other, Tone::Calm, "", ""),
         };
         let reason = report.reason.strip_prefix(prefix).unwrap_or(&report.reason).trim();
@@ -97,6 +99,12 @@ impl<'a> Facts<'a> {
             weights,
             report,
         }
+    }
+
+    /// Whether anything was begun that figures could tell of.
+    pub(super) fn is_begun(&self) -> bool {
+        let Report { stages, checks, actions, traffic, .. } = self.report;
+        !(stages.is_empty() && checks.is_empty() && actions.is_empty() && traffic.is_none())
     }
 
     pub(super) fn took(&self) -> SignedDuration {

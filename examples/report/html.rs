@@ -13,6 +13,8 @@ use super::text;
 
 /// Written into the page.
 const STYLE: &str = include_str!("style.css");
+/// Text of up to so many bytes in a table is not broken into lines, unless it is a change from one value to another.
+const SHORT: usize = 26;
 
 /// The report as one self-contained HTML page with charts, for light and dark screens, phones and paper.
 ///
@@ -41,10 +43,15 @@ pub fn html(report: &Report) -> String {
         escape(&title),
     );
     header(&mut out, &facts);
-    key_figures(&mut out, &facts);
-    figure(&mut out, &facts);
-    for part in sections(&facts) {
-        section(&mut out, &part);
+    if facts.is_begun() {
+        key_figures(&mut out, &facts);
+        figure(&mut out, &facts);
+    }
+    // Small tables stand side by side where there is room.
+    for group in sections(&facts).chunk_by(|one, next| one.small && next.small) {
+        out.push_str("<div class=\"group\">\n");
+        group.iter().for_each(|part| section(&mut out, part));
+        out.push_str("</div>\n");
     }
     out.push_str("</main>\n</body>\n</html>\n");
     out
@@ -90,11 +97,11 @@ fn header(out: &mut String, facts: &Facts<'_>) {
             if report.outcome == "unfinished" { "Last record" } else { "Ended" },
             time(report.finished_at),
         ),
-        ("Operation", format!("<code>{}</code>", escape(&report.operation))),
     ];
     if report.resumed > 0 {
         about.push(("Resumed", text::counted(u64::from(report.resumed), "time", "times")));
     }
+    about.push(("Operation", format!("<code>{}</code>", escape(&report.operation))));
     out.push_str("<dl>\n");
     for (name, value) in about {
         let _ = writeln!(out, "<div><dt>{name}</dt><dd>{value}</dd></div>");
@@ -123,7 +130,7 @@ fn key_figures(out: &mut String, facts: &Facts<'_>) {
 fn figure(out: &mut String, facts: &Facts<'_>) {
     out.push_str("<section>\n<h2>How it went</h2>\n");
     let Some([wide, narrow]) = charts(facts) else {
-        out.push_str("<p>Nothing was begun, so there is nothing to draw.</p>\n</section>\n");
+        out.push_str("<p>No stage was begun, so there is nothing to draw.</p>\n</section>\n");
         return;
     };
     let _ = write!(out, "<figure>\n{wide}\n{narrow}\n<figcaption>");
@@ -156,7 +163,8 @@ fn section(out: &mut String, section: &Section) {
     if !section.rows.is_empty() {
         let _ = write!(
             out,
-            "<div class=\"table\" tabindex=\"0\" role=\"region\" aria-label=\"{}\">\n<table>\n<thead><tr>",
+            "<div class=\"table{}\" tabindex=\"0\" role=\"region\" aria-label=\"{}\">\n<table>\n<thead><tr>",
+            if section.small { "" } else { " cards" },
             section.title
         );
         for Column { title, numeric } in &section.columns {
@@ -167,8 +175,16 @@ fn section(out: &mut String, section: &Section) {
         for cells in &section.rows {
             out.push_str("<tr>");
             for (column, cell) in section.columns.iter().zip(cells) {
-                let class = if column.numeric { r#" class="number""# } else { "" };
-                let _ = write!(out, "<td{class}>{}</td>", lines(cell));
+                let short =
+                    cell.0.iter().all(|(_, text)| text.len() <= SHORT && !text.contains('→'));
+                let class = match column.numeric {
+                    true => r#" class="number""#,
+                    false if short => r#" class="short""#,
+                    false => "",
+                };
+                let title = column.title;
+                let lines = lines(cell);
+                let _ = write!(out, r#"<td{class} data-label="{title}"><div>{lines}</div></td>"#);
             }
             out.push_str("</tr>\n");
         }

@@ -249,6 +249,8 @@ struct Line {
     name: String,
     class: String,
     points: Vec<Option<(f64, f64)>>,
+    /// Whether only its points are known.
+    dots: bool,
 }
 
 impl Line {
@@ -278,13 +280,15 @@ fn lines(
                 name,
                 class: format!("line {}", version_colour(facts, version)),
                 points,
+                dots: false,
             });
         }
     } else {
         for (index, metric) in judged.iter().enumerate() {
             let points = metric.points.iter().map(|(at, value, _)| value.map(|value| (*at, value)));
             let class = format!("line {}", colour(index + 1));
-            lines.push(Line { name: metric.metric.clone(), class, points: points.collect() });
+            let points = points.collect();
+            lines.push(Line { name: metric.metric.clone(), class, points, dots: true });
         }
     }
     lines.retain(|line| line.values().next().is_some());
@@ -302,10 +306,14 @@ fn plot(
     judged: &[Measured],
 ) -> Panel {
     let (mut body, mut labels) = (String::new(), Vec::new());
-    for Line { name, class, points } in lines {
+    for Line { name, class, points, dots } in lines {
         let placed = points.iter().map(|point| point.map(|(at, value)| (x.of(at), y.of(value))));
         let placed: Vec<_> = placed.collect();
         draw(&mut body, class, &line(&placed), name);
+        if *dots {
+            let alone = placed.iter().flat_map(|point| [*point, None]).collect::<Vec<_>>();
+            draw(&mut body, &format!("{class} dots"), &line(&alone), name);
+        }
         let last = placed.iter().rev().flatten().next().map_or(height, |(_, y)| *y);
         labels.push(Label::new(name, class.clone(), last));
     }

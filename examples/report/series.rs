@@ -160,7 +160,9 @@ pub(super) fn phases(report: &Report) -> Vec<Phase> {
         "rolled-back" | "aborted" => around(last.to, end, &["way back", "back"]),
         _ => around(last.to, end, &[]),
     };
-    let before = around(0.0, first.from, &["prepare"]);
+    let rolling: &[&str] = &["replace tasks", "replace"];
+    let before = if report.strategy == "rolling" { rolling } else { &["prepare"] };
+    let before = around(0.0, first.from, before);
     phases.insert(0, before);
     phases.push(after);
     phases

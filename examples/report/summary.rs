@@ -25,7 +25,7 @@ pub fn summary(report: &Report) -> String {
     let mut say = |name: &str, value: String| lines.push(format!("  {name:<24}{value}"));
     say("Reason", plain(&headline.reason));
     if !headline.meaning.is_empty() {
-        say("Meaning", headline.meaning.to_owned());
+        say("System", headline.meaning.to_owned());
     }
     let resumed = match report.resumed {
         0 => String::new(),

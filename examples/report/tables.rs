@@ -24,6 +24,8 @@ pub(super) struct Section {
     pub(super) intro: String,
     pub(super) columns: Vec<Column>,
     pub(super) rows: Vec<Vec<Cell>>,
+    /// Whether half the width of a page is enough for it.
+    pub(super) small: bool,
 }
 
 pub(super) struct Column {
@@ -58,6 +60,9 @@ fn columns(titles: &[&'static str]) -> Vec<Column> {
 pub(super) fn figures(facts: &Facts<'_>) -> Vec<Figure> {
     let report = facts.report;
     let mut figures = Vec::new();
+    if !facts.is_begun() {
+        return figures;
+    }
     if let Some(traffic) = &report.traffic {
         let named = |name: &str| if name == NOBODY { "nobody" } else { name }.to_owned();
         let by = |counts: &std::collections::BTreeMap<String, u64>| {
@@ -110,9 +115,9 @@ pub(super) fn figures(facts: &Facts<'_>) -> Vec<Figure> {
     });
     if let Some((_, took)) = facts.traffic_off() {
         figures.push(Figure {
-            name: "Verdict to traffic off",
+            name: "Traffic off after",
             value: text::span(took),
-            notes: vec!["from failing verdict to last router change".to_owned()],
+            notes: vec!["from the failing verdict".to_owned()],
             tone: Tone::Calm,
         });
     }
@@ -151,6 +156,7 @@ fn stages(report: &Report) -> Section {
         intro: intro.to_owned(),
         columns: columns(&["Stage", "Weight#", "Started#", "Took#", "Last verdict", "Evidence"]),
         rows,
+        small: false,
     }
 }
 
@@ -178,6 +184,7 @@ fn traffic(facts: &Facts<'_>) -> Vec<Section> {
             intro: "Nobody counted the requests of users during this rollout.".to_owned(),
             columns: Vec::new(),
             rows: Vec::new(),
+            small: false,
         }];
     };
     let row = |name: String, requests: u64, failed: u64| {
@@ -200,8 +207,9 @@ fn traffic(facts: &Facts<'_>) -> Vec<Section> {
     let mut sections = vec![Section {
         title: "What users saw, by version",
         intro: String::new(),
-        columns: columns(&["Version", "Requests#", "Failed#", "Share#"]),
+        columns: columns(&["Version", "Requests#", "Failed#", "Failed share#"]),
         rows: versions.chain([total]).collect(),
+        small: true,
     }];
     let stages = traffic.by_stage.iter();
     let rows: Vec<_> = stages.map(|(name, all, failed)| row(name.clone(), *all, *failed)).collect();
@@ -209,8 +217,9 @@ fn traffic(facts: &Facts<'_>) -> Vec<Section> {
         sections.push(Section {
             title: "What users saw, by stage",
             intro: String::new(),
-            columns: columns(&["Stage", "Requests#", "Failed#", "Share#"]),
+            columns: columns(&["Stage", "Requests#", "Failed#", "Failed share#"]),
             rows,
+            small: true,
         });
     }
     sections
@@ -275,6 +284,7 @@ fn state(facts: &Facts<'_>) -> Section {
             "Healthy#",
         ]),
         rows: rows.collect(),
+        small: false,
     }
 }
 
@@ -299,5 +309,6 @@ fn actions(report: &Report) -> Section {
         intro: intro.to_owned(),
         columns: columns(&["At#", "Action", "Took#", "Result"]),
         rows,
+        small: false,
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn span(duration: SignedDuration) -> String {
     match seconds {
         _ if millis < 1000 => format!("{sign}{millis} ms"),
         // 59.95 s and more would be shown as 60.0 s.
-        _ if millis < 59_950 => format!("{sign}{} s", decimal(duration.as_secs_f64(), 1)),
+        _ if millis < 59_950 => format!("{sign}{:.1} s", duration.as_secs_f64()),
         _ if millis < 3_600_000 => {
             let seconds = (millis + 500) / 1000;
             let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);

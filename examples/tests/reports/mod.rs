@@ -10,23 +10,23 @@ use petswipe_deploy::{
 use petswipe_monitor::{Finding, FindingResult};
 
 const START: &str = "2026-05-04T12:00:00.250Z";
-pub const BLUE: &str = "petswipe-production-blue";
-pub const GREEN: &str = "petswipe-production-green";
+pub(crate) const BLUE: &str = "petswipe-production-blue";
+pub(crate) const GREEN: &str = "petswipe-production-green";
 
-pub fn at(seconds: f64) -> Timestamp {
+pub(crate) fn at(seconds: f64) -> Timestamp {
     let start: Timestamp = START.parse().unwrap();
     start + SignedDuration::from_millis((seconds * 1000.0) as i64)
 }
 
-pub fn environment(name: &str) -> Environment {
+pub(crate) fn environment(name: &str) -> Environment {
     Environment::new(name).unwrap()
 }
 
-pub fn percent(share: u8) -> Percent {
+pub(crate) fn percent(share: u8) -> Percent {
     Percent::new(share).unwrap()
 }
 
-pub fn finding(metric: &str, value: Option<f64>, limit: f64, unit: &str) -> Finding {
+pub(crate) fn finding(metric: &str, value: Option<f64>, limit: f64, unit: &str) -> Finding {
     let result = match value {
         Some(value) if value <= limit => FindingResult::Holds,
         Some(_) => FindingResult::Broken,
@@ -36,14 +36,20 @@ pub fn finding(metric: &str, value: Option<f64>, limit: f64, unit: &str) -> Find
     Finding { metric, value, limit, unit, samples: 412, result }
 }
 
-pub fn evidence(errors: f64, p99: f64) -> Vec<Finding> {
+pub(crate) fn evidence(errors: f64, p99: f64) -> Vec<Finding> {
     vec![
         finding("error rate", Some(errors), 5.0, "%"),
         finding("p99 latency", Some(p99), 1000.0, "ms"),
     ]
 }
 
-pub fn stage(name: &str, weight: u8, from: f64, to: Option<f64>, verdict: &str) -> StageReport {
+pub(crate) fn stage(
+    name: &str,
+    weight: u8,
+    from: f64,
+    to: Option<f64>,
+    verdict: &str,
+) -> StageReport {
     StageReport {
         name: name.to_owned(),
         weight: percent(weight),
@@ -59,7 +65,7 @@ pub fn stage(name: &str, weight: u8, from: f64, to: Option<f64>, verdict: &str) 
     }
 }
 
-pub fn check(seconds: f64, weight: u8, verdict: &str) -> CheckReport {
+pub(crate) fn check(seconds: f64, weight: u8, verdict: &str) -> CheckReport {
     let evidence = stage("", weight, seconds, None, verdict).evidence;
     let list: Vec<_> = evidence.iter().map(Finding::to_string).collect();
     let text = format!("{verdict}: {}", list.join("; "));
@@ -72,7 +78,7 @@ pub fn check(seconds: f64, weight: u8, verdict: &str) -> CheckReport {
     }
 }
 
-pub fn action(seconds: f64, took: Option<u64>, action: &str) -> ActionReport {
+pub(crate) fn action(seconds: f64, took: Option<u64>, action: &str) -> ActionReport {
     let result = if took.is_some() { "done" } else { "unknown: the driver died meanwhile" };
     ActionReport {
         at: at(seconds),
@@ -83,7 +89,7 @@ pub fn action(seconds: f64, took: Option<u64>, action: &str) -> ActionReport {
 }
 
 /// Named as the rollout itself names it, so that a change of words there is noticed here.
-pub fn shift(seconds: f64, took: u64, green: u8) -> ActionReport {
+pub(crate) fn shift(seconds: f64, took: u64, green: u8) -> ActionReport {
     let to = Split::between(environment(GREEN), percent(green), environment(BLUE));
     let effect = Effect::Shift { expected: Vec::new(), to };
     action(seconds, Some(took), &effect.to_string())
@@ -99,7 +105,7 @@ fn side(revision: u32, image: &str, tasks: u32) -> SideReport {
     }
 }
 
-pub fn state(green: u8, sides: [SideReport; 2]) -> StateReport {
+pub(crate) fn state(green: u8, sides: [SideReport; 2]) -> StateReport {
     let serving = match green {
         0 => sides[0].revision.clone(),
         100 => sides[1].revision.clone(),
@@ -119,7 +125,7 @@ fn before() -> StateReport {
 }
 
 /// Requests of 200 a second, divided as `share` says, with the failures of the new version that `failing` says.
-pub fn traffic(
+pub(crate) fn traffic(
     seconds: u32,
     share: &dyn Fn(f64) -> f64,
     failing: &dyn Fn(f64) -> f64,
@@ -170,7 +176,7 @@ fn count(report: &mut TrafficReport, point: &TrafficPoint, stages: &[StageReport
 }
 
 /// A canary in four stages that all passed, with a bake.
-pub fn promoted() -> Report {
+pub(crate) fn promoted() -> Report {
     let weights = [5, 25, 50, 100];
     let begins = [8.0, 15.0, 22.0, 29.0];
     let mut stages = Vec::new();
@@ -212,7 +218,7 @@ pub fn promoted() -> Report {
 }
 
 /// The third stage fails, and traffic is back within a second.
-pub fn rolled_back() -> Report {
+pub(crate) fn rolled_back() -> Report {
     let mut report = promoted();
     report.outcome = "rolled-back".to_owned();
     report.reason = "rolled back: error rate 21.43 % (limit 5.00 %, 412 samples)".to_owned();
@@ -238,7 +244,7 @@ pub fn rolled_back() -> Report {
 }
 
 /// Nothing was touched.
-pub fn refused() -> Report {
+pub(crate) fn refused() -> Report {
     Report {
         outcome: "failed".to_owned(),
         reason: "refused: image petswipe:v2 does not exist; the weights are not all on one side"
@@ -255,7 +261,7 @@ pub fn refused() -> Report {
 }
 
 /// Stopped half-way, in its second stage, by a driver that died; nobody counted requests.
-pub fn resumed() -> Report {
+pub(crate) fn resumed() -> Report {
     let mut report = promoted();
     report.outcome = "unfinished".to_owned();
     report.reason = "it stopped half-way; resume it".to_owned();
@@ -276,7 +282,7 @@ pub fn resumed() -> Report {
 }
 
 /// One environment whose tasks are replaced one after the other: no weights, only a bake.
-pub fn rolling() -> Report {
+pub(crate) fn rolling() -> Report {
     let only = |revision: u32, image: &str| StateReport {
         weights: [(environment(BLUE), Percent::FULL)].into(),
         environments: [(environment(BLUE), side(revision, image, 4))].into(),
@@ -303,7 +309,7 @@ pub fn rolling() -> Report {
     }
 }
 
-pub fn all() -> BTreeMap<&'static str, Report> {
+pub(crate) fn all() -> BTreeMap<&'static str, Report> {
     [
         ("promoted", promoted()),
         ("rolled_back", rolled_back()),
