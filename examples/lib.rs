@@ -1,1 +1,61 @@
-//! Shared helpers of the example binaries.
+//! Shared helpers of the example binaries: flags, the place where the crates are put together, progress, prompts, exit
+//! codes. Nothing here decides about a rollout.
+
+// The examples are programs at the edge: they read the clock and print.
+#![allow(clippy::disallowed_methods)]
+
+pub mod cli;
+mod journal;
+mod progress;
+mod prompt;
+pub mod report;
+pub mod rollout;
+mod target;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+/// Done as asked.
+pub const DONE: u8 = 0;
+/// Ended safely, but not as asked.
+pub const NOT_AS_ASKED: u8 = 1;
+/// Bad usage or an invalid plan; nothing was touched.
+pub const BAD_USAGE: u8 = 2;
+/// Stopped half-way; `--resume` or a person is needed.
+pub const HALF_WAY: u8 = 3;
+/// Another operation holds the lease.
+pub const HELD: u8 = 4;
+
+/// An error that ends the program: the message, and the exit code.
+#[derive(Debug)]
+pub struct Exit {
+    /// The exit code.
+    pub code: u8,
+    /// For the person.
+    pub message: String,
+}
+
+impl Exit {
+    /// Nothing was touched.
+    pub fn usage(message: impl std::fmt::Display) -> Self {
+        Self { code: BAD_USAGE, message: message.to_string() }
+    }
+}
+
+impl From<petswipe_deploy::Error> for Exit {
+    fn from(error: petswipe_deploy::Error) -> Self {
+        Self::usage(petswipe_monitor::explain(&error))
+    }
+}
+
+/// Ends the program: prints the message, if any, on stderr, and gives the exit code.
+pub fn finish(result: Result<u8, Exit>) -> std::process::ExitCode {
+    match result {
+        Ok(code) => code.into(),
+        Err(exit) => {
+            eprintln!("error: {}", exit.message);
+            exit.code.into()
+        }
+    }
+}

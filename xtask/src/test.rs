@@ -12,6 +12,9 @@ use crate::{tidy, workspace};
 const PASSES: &[(&str, &[&str])] =
     &[("all features", &["--all-features"]), ("default features", &[])];
 
+/// How many seeds of each strategy are simulated by a full run; by itself `cargo test` takes fewer.
+const SEEDS: (&str, &str) = ("PETSWIPE_SEEDS", "10000");
+
 /// What one pass counted.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Tally {
@@ -37,7 +40,9 @@ pub(crate) fn run(quick: bool, extra: &[String]) -> Result<bool, String> {
     let mut passes = Vec::new();
     for (name, arguments) in &PASSES[..if quick { 1 } else { PASSES.len() }] {
         println!("== tests with {name}");
-        passes.push(pass(name, arguments, extra)?);
+        // The seeds do not depend on features, so one pass with all of them is enough.
+        let seeds = (!quick && passes.is_empty()).then_some(SEEDS);
+        passes.push(pass(name, arguments, extra, seeds)?);
     }
     println!("== tidy checks");
     let tidy = tidy::run()?;
@@ -59,11 +64,17 @@ pub(crate) fn run(quick: bool, extra: &[String]) -> Result<bool, String> {
 }
 
 /// Runs `cargo test` once, passing its output on.
-fn pass(name: &'static str, arguments: &[&str], extra: &[String]) -> Result<Pass, String> {
+fn pass(
+    name: &'static str,
+    arguments: &[&str],
+    extra: &[String],
+    seeds: Option<(&str, &str)>,
+) -> Result<Pass, String> {
     let mut child = workspace::cargo()
         .args(["test", "--workspace", "--locked", "--no-fail-fast"])
         .args(arguments)
         .args(extra)
+        .envs(seeds)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()

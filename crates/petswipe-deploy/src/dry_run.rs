@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use petswipe_monitor::AbsolutePolicy;
+use petswipe_monitor::{AbsolutePolicy, Policy};
 use petswipe_runbook::journal::MemoryJournal;
 use petswipe_runbook::sim::SimClock;
 use petswipe_runbook::{
@@ -98,7 +98,10 @@ fn rehearse(
         *target = image.clone();
     }
     let cloud = Arc::new(MemoryCloud::copy_of(clock.clone(), survey, &plan.target, &image)?);
-    let performer = RolloutPerformer::new(cloud.clone(), Arc::new(AbsolutePolicy::default()));
+    let performer = RolloutPerformer::new(
+        cloud.clone(),
+        Arc::new(Policy::gate(&[Policy::Absolute(AbsolutePolicy::default())])),
+    );
     let turns_bad = turns_bad_after.and_then(|after| began.saturating_add(after).ok());
     let rehearsal = Arc::new(Rehearsal {
         performer,
@@ -113,8 +116,14 @@ fn rehearse(
             && effect.is_change()
         {
             let after = Duration::try_from(recorded.at.duration_since(began)).unwrap_or_default();
-            let change =
-                PlannedChange { after, when: conditions(plan, state), change: effect.to_string() };
+            // It gets its real name only when it is registered.
+            let change = match (&plan.target, &state.revision) {
+                (Target::Image(_), Some(new)) => {
+                    effect.to_string().replace(new.as_str(), "the new revision")
+                }
+                _ => effect.to_string(),
+            };
+            let change = PlannedChange { after, when: conditions(plan, state), change };
             let back = state.direction != Direction::Forward;
             seen.lock().unwrap_or_else(PoisonError::into_inner).push((back, change));
         }
@@ -152,7 +161,8 @@ fn condition(plan: &Plan, step: &Move) -> Option<String> {
     Some(match step {
         Move::Hook { point, .. } => format!("hook {point} agrees"),
         Move::AwaitCapacity { environment, enough, .. } => {
-            format!("{enough} tasks of {environment} are healthy")
+            let (s, are) = if *enough == 1 { ("", "is") } else { ("s", "are") };
+            format!("{enough} task{s} of {environment} {are} healthy")
         }
         Move::Smoke => "the smoke test passes".to_owned(),
         Move::Approve { .. } => "a person says yes".to_owned(),

@@ -11,7 +11,7 @@ use petswipe_monitor::{
 use petswipe_runbook::{EffectContext, Failure, FailureKind, Performer};
 
 use crate::rollout::{
-    Effect, JudgeRequest, Look, Output, Plan, Seen, SeenSide, Survey, SurveyedSide,
+    Effect, JudgeRequest, Look, Output, Plan, Seen, SeenSide, Survey, SurveyedSide, Target,
 };
 use crate::{
     Authority, AutoScaling, Compute, Environment, Error, HookCall, Hooks, Image, NoHooks,
@@ -59,6 +59,18 @@ impl RolloutPerformer {
     pub fn hooks(mut self, hooks: Arc<dyn Hooks>) -> Self {
         self.hooks = hooks;
         self
+    }
+
+    /// What a rollout would find if it began now. Reads only.
+    ///
+    /// # Errors
+    /// What could not be read or does not exist.
+    pub async fn first_look(&self, plan: &Plan) -> Result<Survey, Error> {
+        let image = match &plan.target {
+            Target::Image(image) => Some(image),
+            Target::Revision(_) => None,
+        };
+        self.survey(&plan.all_environments(), image).await
     }
 
     async fn survey(

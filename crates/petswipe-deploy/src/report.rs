@@ -125,6 +125,9 @@ pub struct TrafficReport {
     pub requests_by_version: BTreeMap<String, u64>,
     /// Failed ones by the version that answered.
     pub failed_by_version: BTreeMap<String, u64>,
+    /// When each version answered last.
+    #[serde(default)]
+    pub last_answer_at: BTreeMap<String, Timestamp>,
     /// By stage, in order: name, requests, failed.
     pub by_stage: Vec<(String, u64, u64)>,
     /// Every second and version.

@@ -1,3 +1,5 @@
+//! The embedded cloud. What composes it with the other crates lives in the examples of the repository.
+//!
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // This crate is the real world: it serves sockets, measures latency and waits, so it reads the clock.

@@ -93,7 +93,7 @@ mod window;
 pub use error::{Cause, Error, explain};
 pub use gate::{
     AbsolutePolicy, All, Carried, Comparison, Finding, FindingResult, Gate, Judgement,
-    LatencyLimit, LatencyRegression, NoData, Step, Verdict,
+    LatencyLimit, LatencyRegression, NoData, Policy, Step, Verdict,
 };
 pub use histogram::Histogram;
 pub use memory::MemorySource;

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -46,10 +47,10 @@ impl Clock for SystemClock {
 
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     fn sleep_until(&self, time: Timestamp) -> Sleep<'_> {
-        let wait = time.duration_since(self.started);
-        let wait = std::time::Duration::try_from(wait).unwrap_or_default();
-        // Tokio's timer can't hold a time centuries away; nobody waits that long.
-        let wait = wait.min(std::time::Duration::from_secs(60 * 60 * 24 * 365));
-        Box::pin(tokio::time::sleep_until(self.anchor + wait))
+        let wait = Duration::try_from(time.duration_since(self.started)).unwrap_or_default();
+        let elapsed = self.anchor.elapsed();
+        // Tokio's timer can't hold a time centuries away; whoever waits that long looks again after a year.
+        let left = wait.saturating_sub(elapsed).min(Duration::from_secs(60 * 60 * 24 * 365));
+        Box::pin(tokio::time::sleep_until(self.anchor + elapsed + left))
     }
 }

@@ -148,6 +148,7 @@ pub mod conformance;
 mod disk;
 mod driver;
 mod error;
+mod forward;
 mod id;
 pub mod journal;
 pub mod lease;

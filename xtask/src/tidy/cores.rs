@@ -7,8 +7,7 @@ use crate::workspace::Workspace;
 /// The decision cores: each stands for the file of this name and for all files below it. `*` is one directory,
 /// `**` any number of them.
 const CORES: &[&str] = &[
-    "crates/petswipe-deploy/src/shift",
-    "crates/petswipe-deploy/src/rolling",
+    "crates/petswipe-monitor/src/gate",
     "crates/petswipe-deploy/src/rollout",
     "crates/*/src/**/analyzer",
     "crates/*/src/**/core",

@@ -251,7 +251,8 @@ impl fmt::Display for Effect {
             }
             Self::Deploy { environment, deployment } => {
                 let Deployment { revision, desired, .. } = deployment;
-                write!(f, "deploy {revision} to {environment} with {desired} tasks")
+                let s = if *desired == 1 { "" } else { "s" };
+                write!(f, "deploy {revision} to {environment} with {desired} task{s}")
             }
             Self::Scale { environment, desired } => write!(f, "scale {environment} to {desired}"),
             Self::Shift { to, .. } => write!(f, "set the weights to {to}"),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as span;
+use petswipe_monitor::{AbsolutePolicy, All, Policy};
 use petswipe_runbook::Retry;
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +43,8 @@ pub struct Plan {
     pub target: Target,
     /// The shares of traffic on the way, rising, the last one 100 %. Not for rolling updates.
     pub stages: Vec<Stage>,
+    /// What the new version is judged by, see [`Plan::gate`]. A performer may bring another gate of its own.
+    pub policies: Vec<Policy>,
     /// Time between two looks at health and metrics.
     #[serde(with = "span")]
     pub check_interval: Duration,
@@ -200,6 +203,7 @@ impl Plan {
             baseline: None,
             target,
             stages: weights.map(stage).collect(),
+            policies: vec![Policy::Absolute(AbsolutePolicy::default())],
             check_interval: 30 * SECOND,
             patience: 600 * SECOND,
             capacity: CapacityPlan {
@@ -335,6 +339,14 @@ impl Plan {
         for hook in &self.hooks {
             hook.validate()?;
         }
+        for policy in &self.policies {
+            policy.validate().map_err(|error| match error {
+                petswipe_monitor::Error::InvalidPolicy { field, value, allowed } => {
+                    Error::InvalidPlan { field, value, allowed }
+                }
+                other => Error::backend("checking the policies", other),
+            })?;
+        }
         Ok(())
     }
 
@@ -391,6 +403,11 @@ impl Plan {
             return Err(Error::invalid("baseline", baseline, "an environment other than the pair"));
         }
         Ok(())
+    }
+
+    /// The gate that the policies make together. Without any policy it never passes.
+    pub fn gate(&self) -> All {
+        Policy::gate(&self.policies)
     }
 
     /// The key of the lease that protects the service.

@@ -264,7 +264,7 @@ impl Plan {
     }
 
     /// The environments that take part.
-    pub(super) fn all_environments(&self) -> Vec<Environment> {
+    pub(crate) fn all_environments(&self) -> Vec<Environment> {
         self.environments.iter().chain(&self.baseline).cloned().collect()
     }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::call::Call;
 use super::wire::Problem;
-use crate::cloud::Core;
+use crate::cloud::Control;
 
 type Answer = Result<(StatusCode, Value), Problem>;
 
@@ -18,7 +18,7 @@ pub(crate) struct Endpoint {
     pub(super) method: Method,
     /// With `{…}` where anything may stand.
     pub(super) path: &'static str,
-    pub(super) answer: fn(&Core, &Call) -> Answer,
+    pub(super) answer: fn(&Control, &Call) -> Answer,
 }
 
 impl Endpoint {
@@ -86,87 +86,87 @@ fn accepted((): ()) -> Answer {
     Ok((StatusCode::ACCEPTED, json!({})))
 }
 
-fn cloud(core: &Core, _: &Call) -> Answer {
-    ok(core.summary())
+fn cloud(control: &Control, _: &Call) -> Answer {
+    ok(control.summary())
 }
 
-fn services(core: &Core, _: &Call) -> Answer {
-    ok(json!({ "services": core.services() }))
+fn services(control: &Control, _: &Call) -> Answer {
+    ok(json!({ "services": control.services() }))
 }
 
-fn service(core: &Core, call: &Call) -> Answer {
-    ok(core.service(&call.environment()?)?)
+fn service(control: &Control, call: &Call) -> Answer {
+    ok(control.service(&call.environment()?)?)
 }
 
-fn deploy(core: &Core, call: &Call) -> Answer {
+fn deploy(control: &Control, call: &Call) -> Answer {
     let (authority, deployment) = (call.field("authority")?, call.field("deployment")?);
-    accepted(core.deploy(&authority, &call.environment()?, deployment)?)
+    accepted(control.deploy(&authority, &call.environment()?, deployment)?)
 }
 
-fn scale(core: &Core, call: &Call) -> Answer {
+fn scale(control: &Control, call: &Call) -> Answer {
     let (authority, desired) = (call.field("authority")?, call.field("desired")?);
-    accepted(core.scale(&authority, &call.environment()?, desired)?)
+    accepted(control.scale(&authority, &call.environment()?, desired)?)
 }
 
-fn health(core: &Core, call: &Call) -> Answer {
-    ok(core.health(&call.environment()?)?)
+fn health(control: &Control, call: &Call) -> Answer {
+    ok(control.health(&call.environment()?)?)
 }
 
-fn scaling(core: &Core, call: &Call) -> Answer {
-    ok(json!({ "scaling": core.scaling(&call.environment()?)? }))
+fn scaling(control: &Control, call: &Call) -> Answer {
+    ok(json!({ "scaling": control.scaling(&call.environment()?)? }))
 }
 
-fn restore_scaling(core: &Core, call: &Call) -> Answer {
+fn restore_scaling(control: &Control, call: &Call) -> Answer {
     let (authority, state) = (call.field("authority")?, call.field("state")?);
-    accepted(core.restore_scaling(&authority, &call.environment()?, &state)?)
+    accepted(control.restore_scaling(&authority, &call.environment()?, &state)?)
 }
 
-fn suspend_scaling(core: &Core, call: &Call) -> Answer {
-    accepted(core.suspend_scaling(&call.field("authority")?, &call.environment()?)?)
+fn suspend_scaling(control: &Control, call: &Call) -> Answer {
+    accepted(control.suspend_scaling(&call.field("authority")?, &call.environment()?)?)
 }
 
-fn revisions(core: &Core, _: &Call) -> Answer {
-    ok(json!({ "revisions": core.revisions() }))
+fn revisions(control: &Control, _: &Call) -> Answer {
+    ok(json!({ "revisions": control.revisions() }))
 }
 
-fn register(core: &Core, call: &Call) -> Answer {
+fn register(control: &Control, call: &Call) -> Answer {
     let (authority, from, image) =
         (call.field("authority")?, call.field("from")?, call.field("image")?);
-    ok(core.register(&authority, &from, &image, &call.field_or_default("variables")?)?)
+    ok(control.register(&authority, &from, &image, &call.field_or_default("variables")?)?)
 }
 
-fn revision(core: &Core, call: &Call) -> Answer {
-    ok(core.revision(&RevisionId::new(call.capture())?)?)
+fn revision(control: &Control, call: &Call) -> Answer {
+    ok(control.revision(&RevisionId::new(call.capture())?)?)
 }
 
-fn images(core: &Core, _: &Call) -> Answer {
-    ok(json!({ "images": core.images() }))
+fn images(control: &Control, _: &Call) -> Answer {
+    ok(json!({ "images": control.images() }))
 }
 
-fn add_image(core: &Core, call: &Call) -> Answer {
-    accepted(core.add_image(call.whole()?)?)
+fn add_image(control: &Control, call: &Call) -> Answer {
+    accepted(control.add_image(call.whole()?)?)
 }
 
-fn resolve(core: &Core, call: &Call) -> Answer {
+fn resolve(control: &Control, call: &Call) -> Answer {
     let image: Image = call.field("image")?;
-    ok(json!({ "image": core.resolve(&image)? }))
+    ok(json!({ "image": control.resolve(&image)? }))
 }
 
-fn route(core: &Core, _: &Call) -> Answer {
-    ok(core.route()?)
+fn route(control: &Control, _: &Call) -> Answer {
+    ok(control.route()?)
 }
 
-fn set_split(core: &Core, call: &Call) -> Answer {
+fn set_split(control: &Control, call: &Call) -> Answer {
     let expected: Vec<_> = call.field("expected")?;
-    accepted(core.set_split(&call.field("authority")?, &expected, &call.field("to")?)?)
+    accepted(control.set_split(&call.field("authority")?, &expected, &call.field("to")?)?)
 }
 
-fn set_test_route(core: &Core, call: &Call) -> Answer {
+fn set_test_route(control: &Control, call: &Call) -> Answer {
     let environment: Option<_> = call.field("environment")?;
-    accepted(core.set_test_route(&call.field("authority")?, environment.as_ref())?)
+    accepted(control.set_test_route(&call.field("authority")?, environment.as_ref())?)
 }
 
-fn metrics(core: &Core, call: &Call) -> Answer {
+fn metrics(control: &Control, call: &Call) -> Answer {
     let time = |name: &str| -> Result<jiff::Timestamp, Error> {
         let text = call.query(name)?;
         text.parse().map_err(|_| Error::invalid(name, text, "a time such as 2026-11-23T03:10:38Z"))
@@ -181,38 +181,38 @@ fn metrics(core: &Core, call: &Call) -> Answer {
         true => time("now")?,
         false => jiff::Timestamp::now(),
     };
-    ok(core.observe(&subject, window, now)?)
+    ok(control.observe(&subject, window, now)?)
 }
 
-fn lease(core: &Core, call: &Call) -> Answer {
-    ok(json!({ "lease": core.lease(call.query("key")?)? }))
+fn lease(control: &Control, call: &Call) -> Answer {
+    ok(json!({ "lease": control.lease(call.query("key")?)? }))
 }
 
-fn acquire(core: &Core, call: &Call) -> Answer {
+fn acquire(control: &Control, call: &Call) -> Answer {
     let request: LeaseRequest = call.field("request")?;
-    ok(core.acquire(&request)?)
+    ok(control.acquire(&request)?)
 }
 
-fn renew(core: &Core, call: &Call) -> Answer {
+fn renew(control: &Control, call: &Call) -> Answer {
     let lease: Lease = call.field("lease")?;
-    ok(core.renew(&lease)?)
+    ok(control.renew(&lease)?)
 }
 
-fn release(core: &Core, call: &Call) -> Answer {
+fn release(control: &Control, call: &Call) -> Answer {
     let lease: Lease = call.field("lease")?;
-    accepted(core.release(&lease)?)
+    accepted(control.release(&lease)?)
 }
 
-fn tasks(core: &Core, _: &Call) -> Answer {
-    ok(json!({ "tasks": core.tasks() }))
+fn tasks(control: &Control, _: &Call) -> Answer {
+    ok(json!({ "tasks": control.tasks() }))
 }
 
-fn kill(core: &Core, call: &Call) -> Answer {
-    accepted(core.kill(call.capture())?)
+fn kill(control: &Control, call: &Call) -> Answer {
+    accepted(control.kill(call.capture())?)
 }
 
-fn shutdown(core: &Core, _: &Call) -> Answer {
-    core.ask_to_stop();
+fn shutdown(control: &Control, _: &Call) -> Answer {
+    control.ask_to_stop();
     accepted(())
 }
 

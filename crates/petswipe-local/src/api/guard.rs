@@ -4,12 +4,12 @@ use hyper::header::{AUTHORIZATION, HOST};
 use hyper::{HeaderMap, Request, StatusCode};
 
 use super::wire::Problem;
-use crate::cloud::Core;
+use crate::cloud::Control;
 
 type Refusal = (StatusCode, Problem);
 
 /// Refuses a call whose `Host` is not this machine, and one without the token, except for `/healthz`.
-pub(super) fn admit<B>(core: &Core, request: &Request<B>) -> Result<(), Refusal> {
+pub(super) fn admit<B>(control: &Control, request: &Request<B>) -> Result<(), Refusal> {
     let denied = |status, action: &str| (status, Problem::Denied { action: action.to_owned() });
     if !is_local(request.headers()) {
         // A page of another origin whose name was made to point here would carry that name.
@@ -21,7 +21,7 @@ pub(super) fn admit<B>(core: &Core, request: &Request<B>) -> Result<(), Refusal>
     }
     let given = request.headers().get(AUTHORIZATION).map(|value| value.as_bytes());
     match given.and_then(|value| value.strip_prefix(b"Bearer ")) {
-        Some(token) if core.token.is(token) => Ok(()),
+        Some(token) if control.token.is(token) => Ok(()),
         _ => Err(denied(StatusCode::UNAUTHORIZED, "a call without the right token")),
     }
 }

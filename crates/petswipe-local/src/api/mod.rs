@@ -25,7 +25,7 @@ use self::call::Call;
 pub(crate) use self::call::encode;
 use self::endpoints::ENDPOINTS;
 pub(crate) use self::wire::Problem;
-use crate::cloud::Core;
+use crate::cloud::Control;
 
 /// The longest body that is read.
 const LONGEST: usize = 1024 * 1024;
@@ -35,15 +35,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Listens, and serves until aborted.
 pub(crate) async fn serve(
     address: SocketAddr,
-    core: Arc<Core>,
+    control: Arc<Control>,
 ) -> Result<(SocketAddr, AbortHandle), Error> {
     let failed = |why| Error::backend(format!("listening on {address}"), why);
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    Ok((address, tokio::spawn(accept(listener, core)).abort_handle()))
+    Ok((address, tokio::spawn(accept(listener, control)).abort_handle()))
 }
 
-async fn accept(listener: TcpListener, core: Arc<Core>) {
+async fn accept(listener: TcpListener, control: Arc<Control>) {
     // Aborting this task aborts the connections with it.
     let mut connections = JoinSet::new();
     loop {
@@ -56,10 +56,10 @@ async fn accept(listener: TcpListener, core: Arc<Core>) {
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let core = core.clone();
+        let control = control.clone();
         let service = service_fn(move |request| {
-            let core = core.clone();
-            async move { Ok::<_, Infallible>(answer(&core, request).await) }
+            let control = control.clone();
+            async move { Ok::<_, Infallible>(answer(&control, request).await) }
         });
         let mut http = hyper::server::conn::http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
@@ -70,8 +70,8 @@ async fn accept(listener: TcpListener, core: Arc<Core>) {
     }
 }
 
-async fn answer(core: &Core, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    if let Err((status, problem)) = guard::admit(core, &request) {
+async fn answer(control: &Control, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    if let Err((status, problem)) = guard::admit(control, &request) {
         let mut response = json(status, problem.body());
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -102,7 +102,7 @@ async fn answer(core: &Core, request: Request<Incoming>) -> Response<Full<Bytes>
     };
     let answer = call::body(&bytes).map_err(Problem::from).and_then(|body| {
         call.body = body;
-        (endpoint.answer)(core, &call)
+        (endpoint.answer)(control, &call)
     });
     match answer {
         Ok((status, value)) => json(status, value.to_string()),

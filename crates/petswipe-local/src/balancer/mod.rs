@@ -14,9 +14,16 @@
 //! | `X-Forwarded-*` | appended, or set | *HTTP headers and Application Load Balancers* |
 //! | `X-Amzn-Trace-Id` | added, or `Self` set | *Request tracing for your Application Load Balancer* |
 //!
-//! It differs in these points: HTTP/2, TLS and WebSockets are not supported (an `Upgrade` header is removed, and the
-//! request goes on as a plain one); too large a head is answered 431, not 400; an idempotent request without a body
-//! that met a stale kept connection is repeated on a new one, where AWS may answer 502.
+//! It differs in these points:
+//!
+//! - HTTP/2, TLS and WebSockets are not supported; an `Upgrade` header is removed, and the request goes on as a plain one.
+//! - Targets in their initial state get requests when no target of the group is healthy, as unhealthy ones do; AWS
+//!   speaks of unhealthy ones only.
+//! - An idempotent request without a body that met a stale kept connection is repeated on a new one, where AWS may
+//!   answer 502.
+//! - Changes hold for the very next request, where AWS takes a moment; and a target that has drained is gone, where AWS
+//!   shows it as draining until the delay is over.
+//! - Too large a head is answered 431, not 400, and an unknown transfer encoding 400, not 501.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new()?.block_on(async {

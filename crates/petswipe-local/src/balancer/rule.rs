@@ -18,11 +18,12 @@ pub struct WeightedGroup {
 
 /// The action of a rule: forward to one to five target groups by weight.
 ///
-/// A group is chosen at random for each request, whether its targets are healthy or not, exactly as an Application
-/// Load Balancer does: a broken group with a weight of 5 of 100 costs 5 % of the requests.
+/// A group is chosen at random for each request, whether its targets are healthy or not: AWS documents that requests
+/// are distributed by weight, and no failover between the groups of an action. So a broken group with a weight of 5 of
+/// 100 costs 5 % of the requests.
 ///
 /// Source: AWS, *Action types for listener rules*, "Forward actions"; *ForwardActionConfig* and *TargetGroupTuple* in
-/// the API reference. Stricter than AWS in one point: weights that are all 0 are refused.
+/// the API reference; *Quotas for your Application Load Balancers*. Stricter than AWS in one point: weights that are all 0 are refused.
 ///
 /// ```
 /// use petswipe_local::balancer::Forward;

@@ -1,7 +1,7 @@
 //! The cloud: services and a load balancer behind one control API, in the process that starts it.
 
 mod authority;
-mod core;
+mod control;
 mod router;
 
 use std::collections::BTreeMap;
@@ -14,8 +14,8 @@ use petswipe_deploy::{Deployment, DeploymentState, Environment, Error};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinHandle};
 
-pub use self::core::CloudSummary;
-pub(crate) use self::core::Core;
+pub use self::control::CloudSummary;
+pub(crate) use self::control::Control;
 pub(crate) use router::SMOKE_REQUESTS;
 pub use router::TEST_HEADER;
 
@@ -32,7 +32,7 @@ use crate::{CloudConfig, CloudUrl, LocalClient, Token};
 /// even when its process is killed.
 #[derive(Debug)]
 pub struct Cloud {
-    core: Arc<Core>,
+    control: Arc<Control>,
     url: CloudUrl,
     platform: Arc<Platform>,
     loops: Vec<AbortHandle>,
@@ -50,7 +50,7 @@ impl Cloud {
     /// is taken, [`Error::TimedOut`] when the tasks are not healthy in time.
     pub async fn start(config: CloudConfig) -> Result<Self, Error> {
         config.check()?;
-        self::core::check_count("tasks", config.tasks)?;
+        self::control::check_count("tasks", config.tasks)?;
         refuse_recursion()?;
         let mut registry = Registry::new(&config.project);
         config.images.iter().try_for_each(|source| registry.add(source.clone()))?;
@@ -88,7 +88,7 @@ impl Cloud {
                 .map_err(refused)?;
         }
         let shorts = |side: &Side| (side.short.clone(), side.environment.clone());
-        let core = Arc::new(Core {
+        let control = Arc::new(Control {
             summary: CloudSummary {
                 project: config.project.clone(),
                 environment: config.environment.clone(),
@@ -105,15 +105,16 @@ impl Cloud {
             authorities: Mutex::new(Authorities::default()),
             stop_asked: watch::Sender::new(false),
         });
-        let (address, serving) = api::serve(config.control_address, core.clone()).await?;
+        let (address, serving) = api::serve(config.control_address, control.clone()).await?;
         let mut loops = vec![serving];
         loops.extend(
-            core.services
+            control
+                .services
                 .iter()
                 .map(|service| tokio::spawn(service.clone().supervise()).abort_handle()),
         );
         let cloud = Self {
-            core,
+            control,
             url: CloudUrl::new(address, token),
             platform,
             loops,
@@ -124,7 +125,7 @@ impl Cloud {
     }
 
     async fn wait_until_live(&self, config: &CloudConfig) -> Result<(), Error> {
-        let Some(live) = self.core.services.first() else { return Ok(()) };
+        let Some(live) = self.control.services.first() else { return Ok(()) };
         let wanted = config.tasks;
         let complete = async {
             while live.status().deployment != DeploymentState::Completed {
@@ -144,12 +145,12 @@ impl Cloud {
 
     /// Where the load balancer listens.
     pub fn balancer_address(&self) -> SocketAddr {
-        self.core.summary.balancer
+        self.control.summary.balancer
     }
 
     /// The load balancer itself, for rules and counters that the control API does not have.
     pub fn balancer(&self) -> &Balancer {
-        &self.core.balancer
+        &self.control.balancer
     }
 
     /// Where the control API listens, with the token.
@@ -164,19 +165,19 @@ impl Cloud {
 
     /// The environment with that short name, such as `green`.
     pub fn environment(&self, short: &str) -> Option<Environment> {
-        self.core.summary.environments.get(short).cloned()
+        self.control.summary.environments.get(short).cloned()
     }
 
     /// Returns when somebody asked the control API to stop the cloud. That does not stop it yet.
     pub async fn stop_asked(&self) {
-        // The sender lives as long as the core does.
-        let _ = self.core.stop_asked.subscribe().wait_for(|asked| *asked).await;
+        // The sender lives as long as the control does.
+        let _ = self.control.stop_asked.subscribe().wait_for(|asked| *asked).await;
     }
 
     /// Lets requests in flight end, stops all tasks, and returns when no process is left.
     pub async fn shutdown(mut self) {
-        self.core.balancer.shutdown().await;
-        futures_util::future::join_all(self.core.services.iter().map(|service| service.close()))
+        self.control.balancer.shutdown().await;
+        futures_util::future::join_all(self.control.services.iter().map(|service| service.close()))
             .await;
         self.abort();
         self.platform.launcher.watchdog.end();
@@ -193,7 +194,7 @@ impl Cloud {
 impl Drop for Cloud {
     fn drop(&mut self) {
         self.abort();
-        self.core.services.iter().for_each(|service| service.abandon());
+        self.control.services.iter().for_each(|service| service.abandon());
         self.platform.launcher.watchdog.kill_all();
         self.platform.launcher.watchdog.end();
     }

@@ -6,15 +6,25 @@ use jiff::Timestamp;
 use petswipe_deploy::{
     Compute, Deployment, DeploymentState, Percent, SmokeTest, Split, TrafficRouter,
 };
+use petswipe_local::{Cloud, CloudConfig};
 use petswipe_monitor::{MetricSource, Subject, Window};
 
 use super::support::*;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_version_goes_from_image_to_traffic() {
+async fn four_tasks_are_healthy_within_three_seconds() {
     let started = std::time::Instant::now();
+    let cloud = Cloud::start(CloudConfig { tasks: 4, ..config() }).await.unwrap();
+    let took = started.elapsed();
+    println!("a cloud with four tasks started in {took:?}");
+    let live = cloud.client().service(&side(&cloud, "blue")).await.unwrap();
+    assert_eq!((live.running, live.desired), (4, 4));
+    assert!(took < Duration::from_secs(3), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_version_goes_from_image_to_traffic() {
     let cloud = cloud().await;
-    eprintln!("started in {:?}", started.elapsed());
     let client = cloud.client();
     let (blue, green) = (side(&cloud, "blue"), side(&cloud, "green"));
     let live = client.service(&blue).await.unwrap();

@@ -4,9 +4,12 @@
 
 mod api;
 mod app;
+mod contracts;
 mod deployments;
 mod end_to_end;
 mod leases;
+mod metrics;
 mod processes;
+mod rollouts;
 mod scaling;
 mod support;

@@ -5,11 +5,14 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use petswipe_deploy::{Compute, Deployment};
-use petswipe_local::{Backoff, Cloud, CloudConfig, Fault, ImageSource};
+use petswipe_local::{
+    Backoff, Cloud, CloudConfig, Fault, ImageSource, LocalClient, TaskState, TaskStatus, Token,
+};
 
 use super::support::*;
 
 const ROLE: &str = "PETSWIPE_TEST_CLOUD_TASKS";
+const TOKEN: &str = "the-token-of-a-test";
 
 /// Not a test of its own: the cloud in another process that the others kill.
 #[test]
@@ -17,10 +20,11 @@ fn be_a_cloud() {
     let Ok(tasks) = std::env::var(ROLE) else { return };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let config = CloudConfig { tasks: tasks.parse().unwrap(), ..config() };
+        let token = Some(Token::new(TOKEN).unwrap());
+        let config = CloudConfig { tasks: tasks.parse().unwrap(), token, ..config() };
         match Cloud::start(config).await {
             Ok(cloud) => {
-                println!("\ncloud is ready");
+                println!("\ncloud is ready at {}", cloud.url().address());
                 cloud.stop_asked().await;
             }
             Err(error) => println!("\ncloud: {}", petswipe_monitor::explain(&error)),
@@ -69,7 +73,7 @@ fn watchdog(processes: &[(i32, String)]) -> Option<i32> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_cloud_leaves_no_process() {
     let (mut cloud, _output, said) = cloud_process(3, &[]);
-    assert_eq!(said, "cloud is ready");
+    assert!(said.starts_with("cloud is ready at "), "{said}");
     let processes = children(cloud.id());
     assert_eq!(processes.len(), 4, "{processes:?}");
     assert!(watchdog(&processes).is_some(), "{processes:?}");
@@ -81,27 +85,70 @@ async fn a_killed_cloud_leaves_no_process() {
     .await;
 }
 
+/// The processes that inherited a variable, those of the test itself excepted.
+fn marked(mark: &str) -> Vec<i32> {
+    let pids = std::fs::read_dir("/proc").unwrap().flatten();
+    pids.filter_map(|entry| {
+        let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+        let variables = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
+        let found = variables.split(|byte| *byte == 0).any(|one| one.starts_with(mark.as_bytes()));
+        (found && alive(pid)).then_some(pid)
+    })
+    .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cloud_killed_at_any_moment_of_its_start_leaves_no_process() {
+    let mut most = 0;
+    for delay in (0..100).step_by(5) {
+        let mark = format!("MARK_OF_{}_{delay}", std::process::id());
+        let mut cloud = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "processes::be_a_cloud", "--nocapture"])
+            .envs([(ROLE, "4"), (&mark, "1")])
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        tokio::time::sleep(Duration::from_millis(delay)).await;
+        most = most.max(marked(&mark).len());
+        cloud.kill().unwrap();
+        cloud.wait().unwrap();
+        eventually("all are gone", async || marked(&mark).is_empty().then_some(())).await;
+    }
+    assert!(most > 1, "no start was slow enough to be seen");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watchdog_that_dies_is_replaced_and_knows_all_tasks() {
     let (mut cloud, _output, said) = cloud_process(2, &[]);
-    assert_eq!(said, "cloud is ready");
+    assert!(said.starts_with("cloud is ready at "), "{said}");
     let first = watchdog(&children(cloud.id())).unwrap();
     kill(first);
-    let processes = eventually("there is another watchdog", async || {
-        let processes = children(cloud.id());
-        watchdog(&processes).filter(|pid| *pid != first).map(|_| processes)
+    eventually("there is another watchdog", async || {
+        watchdog(&children(cloud.id())).filter(|pid| *pid != first)
     })
     .await;
+    // It is told what there is before it is told of the next task; so when that runs, it knows all.
+    let address = said.rsplit(' ').next().unwrap();
+    let url = format!("http://{TOKEN}@{address}").parse().unwrap();
+    let client = LocalClient::new(url);
+    let before = client.tasks().await.unwrap();
+    client.kill(&before[0].id).await.unwrap();
+    eventually("there is another task", async || {
+        let tasks = client.tasks().await.unwrap();
+        let is_new =
+            |task: &TaskStatus| task.id != before[0].id && task.state == TaskState::Running;
+        (tasks.len() == 2 && tasks.iter().all(is_new)).then_some(())
+    })
+    .await;
+    let processes = children(cloud.id());
     assert_eq!(processes.len(), 3, "{processes:?}");
     // Stopped, the tasks can't see that their input ends: only the watchdog can end them now.
-    for (pid, _) in &processes {
-        if Some(*pid) != watchdog(&processes) {
+    for (pid, line) in &processes {
+        if line.starts_with("petswipe-task") {
             let pid = rustix::process::Pid::from_raw(*pid).unwrap();
             rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
         }
     }
-    // It is told what there is right after its start.
-    tokio::time::sleep(Duration::from_millis(100)).await;
     cloud.kill().unwrap();
     cloud.wait().unwrap();
     eventually("all are gone", async || {
@@ -231,7 +278,7 @@ fn memory(parent: u32) -> (u64, Option<u64>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cloud_of_eight_tasks_stays_under_120_mebibytes() {
     let (mut cloud, _output, said) = cloud_process(8, &[]);
-    assert_eq!(said, "cloud is ready");
+    assert!(said.starts_with("cloud is ready at "), "{said}");
     let (resident, proportional) = memory(cloud.id());
     cloud.kill().unwrap();
     cloud.wait().unwrap();

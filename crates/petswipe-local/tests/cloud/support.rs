@@ -18,15 +18,15 @@ use petswipe_runbook::{Fence, OperationId};
 /// How long a condition may take to come true on a busy machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
-/// A small cloud that checks health often.
+/// A small cloud that checks health often, but not so often that a busy machine makes it fail.
 pub(crate) fn config() -> CloudConfig {
     let mut config = CloudConfig {
         program: Some(env!("CARGO_BIN_EXE_petswipe-local-task").into()),
         tasks: 2,
         ..CloudConfig::default()
     };
-    config.target_group.health_check.interval = Duration::from_millis(250);
-    config.target_group.health_check.timeout = Duration::from_millis(250);
+    config.target_group.health_check.interval = Duration::from_millis(500);
+    config.target_group.health_check.timeout = Duration::from_millis(500);
     config
 }
 

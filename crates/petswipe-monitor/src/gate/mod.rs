@@ -14,11 +14,13 @@ use crate::{Observation, Window};
 
 mod absolute;
 mod all;
+mod policy;
 mod regression;
 mod verdict;
 
 pub use absolute::{AbsolutePolicy, LatencyLimit, NoData};
 pub use all::All;
+pub use policy::Policy;
 pub use regression::LatencyRegression;
 pub use verdict::{Finding, FindingResult, Verdict};
 

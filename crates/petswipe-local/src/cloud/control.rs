@@ -41,7 +41,7 @@ pub struct CloudSummary {
 
 /// The state behind the control API.
 #[derive(Debug)]
-pub(crate) struct Core {
+pub(crate) struct Control {
     pub(super) summary: CloudSummary,
     pub(crate) token: Token,
     pub(super) services: Vec<Arc<Service>>,
@@ -52,7 +52,7 @@ pub(crate) struct Core {
     pub(super) stop_asked: watch::Sender<bool>,
 }
 
-impl Core {
+impl Control {
     fn registry(&self) -> MutexGuard<'_, Registry> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }

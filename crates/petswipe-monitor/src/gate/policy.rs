@@ -1,0 +1,50 @@
+//! Policies as data, so that a plan can carry them.
+
+use serde::{Deserialize, Serialize};
+
+use super::{AbsolutePolicy, All, Gate, LatencyRegression};
+use crate::Error;
+
+/// One of this crate's policies, as data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Policy {
+    /// Limits on what the new version does.
+    Absolute(AbsolutePolicy),
+    /// A plain comparison of latency with the version beside it.
+    LatencyRegression(LatencyRegression),
+}
+
+impl Policy {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPolicy`] with the field, its value and what is allowed.
+    pub fn validate(&self) -> Result<(), Error> {
+        match self {
+            Self::Absolute(policy) => policy.clone().validated().map(drop),
+            Self::LatencyRegression(policy) => policy.clone().validated().map(drop),
+        }
+    }
+
+    /// The gate that all of these make together; see [`All`].
+    ///
+    /// ```
+    /// use petswipe_monitor::{AbsolutePolicy, Gate, LatencyRegression, Policy};
+    /// let gate = Policy::gate(&[
+    ///     Policy::Absolute(AbsolutePolicy::default()),
+    ///     Policy::LatencyRegression(LatencyRegression::default()),
+    /// ]);
+    /// assert_eq!(gate.name(), "absolute and latency regression");
+    /// ```
+    pub fn gate(policies: &[Policy]) -> All {
+        let gate = |policy: &Policy| -> Box<dyn Gate> {
+            match policy {
+                Self::Absolute(policy) => Box::new(policy.clone()),
+                Self::LatencyRegression(policy) => Box::new(policy.clone()),
+            }
+        };
+        All::new(policies.iter().map(gate).collect())
+    }
+}

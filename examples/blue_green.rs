@@ -1,0 +1,81 @@
+//! A blue-green deployment: the new version is started at full size on the idle side, tested through test traffic,
+//! approved, switched to at once, and watched.
+//!
+//! ```sh
+//! cargo run --example blue_green -- --auto-promote=true
+//! ```
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use clap::builder::BoolishValueParser;
+use petswipe_deploy::{ApprovalPlan, ApprovalPoint, Plan};
+use petswipe_examples::cli::{Common, seconds};
+use petswipe_examples::rollout::{Job, at_local_pace, policies};
+use petswipe_examples::{Exit, finish};
+
+/// Deploy to the idle side, test it, switch; exit code 0 promoted, 1 rolled back, 2 bad usage, 3 half-way, 4 held by
+/// another
+#[derive(Parser)]
+struct Flags {
+    #[command(flatten)]
+    common: Common,
+    /// Seconds between two looks for healthy tasks
+    #[arg(long, env = "HEALTH_CHECK_INTERVAL", default_value = "1", value_parser = seconds)]
+    health_check_interval: Duration,
+    /// Seconds within which the tasks must be healthy
+    #[arg(long, env = "HEALTH_CHECK_TIMEOUT", default_value = "20", value_parser = seconds)]
+    health_check_timeout: Duration,
+    /// Seconds of requests to the new side before it takes production traffic; 0 for none
+    #[arg(long, env = "SMOKE_TEST_DURATION", default_value = "5", value_parser = seconds)]
+    smoke_test_duration: Duration,
+    /// Seconds the new version is judged after the switch
+    #[arg(long, env = "BAKE_DURATION", default_value = "10", value_parser = seconds)]
+    bake: Duration,
+    /// The most failed requests, in percent
+    #[arg(long, env = "ERROR_THRESHOLD", default_value_t = 5.0)]
+    error_threshold: f64,
+    /// The most that 99 % of the requests may take, in milliseconds
+    #[arg(long, env = "LATENCY_THRESHOLD", default_value_t = 1000)]
+    latency_threshold: u64,
+    /// Switch without asking
+    #[arg(long, env = "AUTO_PROMOTE", num_args = 0..=1, default_value = "false", default_missing_value = "true",
+        value_parser = BoolishValueParser::new())]
+    auto_promote: bool,
+}
+
+fn main() -> ExitCode {
+    petswipe_local::run_task_if_asked();
+    let flags = Flags::parse();
+    let job = Job {
+        name: "blue_green",
+        plan: |common: &Common, environments, target| {
+            let mut plan = Plan::blue_green(&common.service(), environments, target);
+            at_local_pace(&mut plan);
+            plan.capacity.poll = flags.health_check_interval;
+            plan.capacity.deadline = flags.health_check_timeout;
+            for stage in &mut plan.stages {
+                stage.duration = Duration::from_secs(5);
+            }
+            plan.bake = flags.bake;
+            plan.policies = policies(flags.error_threshold, flags.latency_threshold);
+            match &mut plan.smoke {
+                Some(smoke) if !flags.smoke_test_duration.is_zero() => {
+                    smoke.duration = flags.smoke_test_duration;
+                    smoke.interval = Duration::from_secs(1);
+                }
+                smoke => *smoke = None,
+            }
+            plan.approval = (!flags.auto_promote).then(|| ApprovalPlan {
+                before: ApprovalPoint::FirstTraffic,
+                within: Duration::from_secs(common.approval_timeout),
+            });
+            Ok(plan)
+        },
+    };
+    match tokio::runtime::Runtime::new() {
+        Ok(runtime) => finish(runtime.block_on(job.run(&flags.common))),
+        Err(error) => finish(Err(Exit::usage(error))),
+    }
+}

@@ -1,0 +1,67 @@
+//! A canary rollout: the new version gets its traffic in stages, each judged, and everything goes back if it is bad.
+//!
+//! ```sh
+//! cargo run --example canary                                 # on a small cloud of its own
+//! cargo run --example canary -- --fault error-rate=0.2       # a bad version: rolled back, exit code 1
+//! cargo run --example canary -- --dry-run                    # only the plan
+//! ```
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use clap::builder::BoolishValueParser;
+use petswipe_deploy::{ApprovalPlan, ApprovalPoint, Plan, Stage};
+use petswipe_examples::cli::{Common, seconds};
+use petswipe_examples::rollout::{Job, at_local_pace, policies};
+use petswipe_examples::{Exit, finish};
+
+/// Roll a new version out in stages; exit code 0 promoted, 1 rolled back, 2 bad usage, 3 half-way, 4 held by another
+#[derive(Parser)]
+struct Flags {
+    #[command(flatten)]
+    common: Common,
+    /// The new version's shares of traffic in percent, rising, the last one 100
+    #[arg(long, env = "CANARY_STAGES", default_value = "5,10,25,50,100", value_delimiter = ',')]
+    stages: Vec<u8>,
+    /// Seconds each stage is judged at least
+    #[arg(long, env = "STAGE_DURATION", default_value = "5", value_parser = seconds)]
+    stage_duration: Duration,
+    /// The most failed requests, in percent
+    #[arg(long, env = "ERROR_THRESHOLD", default_value_t = 5.0)]
+    error_threshold: f64,
+    /// The most that 99 % of the requests may take, in milliseconds
+    #[arg(long, env = "LATENCY_THRESHOLD", default_value_t = 1000)]
+    latency_threshold: u64,
+    /// Go to 100 % without asking
+    #[arg(long, env = "AUTO_PROMOTE", num_args = 0..=1, default_value = "true", default_missing_value = "true",
+        value_parser = BoolishValueParser::new())]
+    auto_promote: bool,
+    /// Seconds the new version is judged at 100 % before the old one may go
+    #[arg(long, env = "BAKE_DURATION", default_value = "5", value_parser = seconds)]
+    bake: Duration,
+}
+
+fn main() -> ExitCode {
+    petswipe_local::run_task_if_asked();
+    let flags = Flags::parse();
+    let job = Job {
+        name: "canary",
+        plan: |common: &Common, environments, target| {
+            let mut plan = Plan::canary(&common.service(), environments, target);
+            at_local_pace(&mut plan);
+            plan.stages = Stage::list(&flags.stages, flags.stage_duration)?;
+            plan.bake = flags.bake;
+            plan.policies = policies(flags.error_threshold, flags.latency_threshold);
+            plan.approval = (!flags.auto_promote).then(|| ApprovalPlan {
+                before: ApprovalPoint::AllTraffic,
+                within: Duration::from_secs(common.approval_timeout),
+            });
+            Ok(plan)
+        },
+    };
+    match tokio::runtime::Runtime::new() {
+        Ok(runtime) => finish(runtime.block_on(job.run(&flags.common))),
+        Err(error) => finish(Err(Exit::usage(error))),
+    }
+}

@@ -1,0 +1,114 @@
+//! The flags that all rollout examples share, each of which is also an environment variable.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::BoolishValueParser;
+use clap::{Args, ValueEnum};
+use petswipe_deploy::{Error, Image};
+use petswipe_local::{CloudUrl, Fault};
+
+/// Flags of every rollout.
+#[derive(Args, Clone, Debug)]
+pub struct Common {
+    /// What to act upon: a small cloud on this machine, or an AWS account
+    #[arg(long, env = "BACKEND", default_value = "local")]
+    pub backend: Backend,
+    /// The AWS region
+    #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
+    pub region: String,
+    /// The first part of resource names
+    #[arg(long, env = "PROJECT", default_value = "petswipe")]
+    pub project: String,
+    /// The second part of resource names
+    #[arg(long, env = "ENVIRONMENT", default_value = "production")]
+    pub environment: String,
+    /// The image to deploy, or only its tag. On the local cloud the version after the live one if not given
+    #[arg(long, env = "IMAGE_TAG")]
+    pub image: Option<String>,
+    /// Print the full plan and change nothing
+    #[arg(long, alias = "plan", env = "DRY_RUN", num_args = 0..=1, require_equals = true,
+        default_value = "false", default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    pub dry_run: bool,
+    /// Where the operation is journaled [default: .petswipe/<example>.jsonl]
+    #[arg(long, env = "JOURNAL")]
+    pub journal: Option<PathBuf>,
+    /// Continue the operation in the journal from where it stopped
+    #[arg(long, conflicts_with = "undo")]
+    pub resume: bool,
+    /// Go straight back to the version before the rollout in the journal, while its rollback window is open
+    #[arg(long)]
+    pub undo: bool,
+    /// Write the final report; the ending chooses the format: .json, .html or .md
+    #[arg(long, env = "REPORT", value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Print the final report as one JSON document on stdout, and nothing else there
+    #[arg(long)]
+    pub json: bool,
+    /// No progress
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Read approvals from this file: its first word is `approve` or `deny`
+    #[arg(long, env = "APPROVAL_FILE", value_name = "FILE")]
+    pub approval_file: Option<PathBuf>,
+    /// How long a question waits for its answer, in seconds
+    #[arg(long, env = "APPROVAL_TIMEOUT", default_value_t = 3600, value_name = "SECONDS")]
+    pub approval_timeout: u64,
+    /// A running local cloud, as `local_cloud` prints it; without it the example starts its own
+    #[arg(long, env = "PETSWIPE_CLOUD", hide_env_values = true)]
+    pub cloud: Option<CloudUrl>,
+    /// Requests per second of generated user traffic (local only)
+    #[arg(long, env = "RATE", default_value_t = 200.0)]
+    pub rate: f64,
+    /// Tasks on the live side of the example's own cloud (local only)
+    #[arg(long, env = "TASKS", default_value_t = 4)]
+    pub tasks: u32,
+    /// What is wrong with the new version (local only): none, error-rate=0.2, latency=800ms, crash-on-boot,
+    /// crash-after=10s, slow-start=5s, unhealthy
+    #[arg(long, env = "FAULT", default_value = "none")]
+    pub fault: Fault,
+}
+
+/// What an example acts upon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Backend {
+    /// The embedded cloud.
+    Local,
+    /// The account and region of the ambient AWS configuration.
+    Aws,
+}
+
+impl Common {
+    /// The service that is operated on: `{project}-{environment}`.
+    pub fn service(&self) -> String {
+        format!("{}-{}", self.project, self.environment)
+    }
+
+    /// Where the operation of this example is journaled.
+    pub fn journal_path(&self, example: &str) -> PathBuf {
+        let default = || PathBuf::from(".petswipe").join(format!("{example}.jsonl"));
+        self.journal.clone().unwrap_or_else(default)
+    }
+
+    /// The image that was asked for. A bare tag belongs to the project's own image.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPlan`] when it is no name of an image.
+    pub fn image(&self) -> Result<Option<Image>, Error> {
+        let named = self.image.as_ref().map(|text| {
+            let bare = !text.is_empty() && !text.contains([':', '/', '@']);
+            Image::new(if bare { format!("{}:{text}", self.project) } else { text.clone() })
+        });
+        named.transpose()
+    }
+}
+
+/// Seconds, possibly with a fraction, as a duration.
+///
+/// # Errors
+/// What is allowed, for the command line.
+pub fn seconds(text: &str) -> Result<Duration, String> {
+    let plain = text.strip_suffix('s').unwrap_or(text);
+    let seconds = plain.parse::<f64>().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
+    seconds.ok_or_else(|| "allowed: a number of seconds, 0 or more".to_owned())
+}

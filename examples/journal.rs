@@ -1,0 +1,71 @@
+//! Which journal an example writes, and what becomes of an older one in its place.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use petswipe_deploy::Plan;
+use petswipe_runbook::journal::{FileJournal, Journal};
+use petswipe_runbook::{Error, EventLog, History, Journaled, OperationId};
+
+use crate::{BAD_USAGE, Exit, HELD};
+
+/// How a driver is called whose cloud ends with its process, so that nothing of it is left to resume.
+pub(crate) const OWN_CLOUD: &str = "own cloud";
+
+/// An open journal and what it held.
+pub(crate) struct Opened {
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) history: Option<History<Plan>>,
+}
+
+/// Opens a journal and reads what is in it.
+///
+/// # Errors
+/// Exit code 4 when another process has it open, 2 when it is no journal of a rollout.
+pub(crate) async fn open(path: &Path) -> Result<Opened, Exit> {
+    let journal: Arc<dyn Journal> =
+        Arc::new(FileJournal::open(path).map_err(|error| exit(&error))?);
+    let log = Journaled(Arc::clone(&journal));
+    let history = EventLog::<Plan>::load(&log).await.map_err(|error| exit(&error))?;
+    Ok(Opened { journal, history })
+}
+
+/// A journal for a new operation. An operation in its place that has ended, or whose cloud is gone, is put aside under
+/// its own name; one that can still be resumed is left alone.
+///
+/// # Errors
+/// As [`open`], and exit code 2 when an operation waits there to be resumed.
+pub(crate) async fn fresh(path: &Path, own_cloud: bool) -> Result<Arc<dyn Journal>, Exit> {
+    let opened = open(path).await?;
+    let Some(history) = opened.history else { return Ok(opened.journal) };
+    let operation = history.opening.operation.clone();
+    let gone = own_cloud && history.opening.holder.contains(OWN_CLOUD);
+    if history.outcome().is_none() && !gone {
+        return Err(Exit::usage(format!(
+            "{} holds operation {operation}, which has not ended: go on with it by --resume, or name another --journal",
+            path.display()
+        )));
+    }
+    drop(opened.journal);
+    let aside = path.with_file_name(format!("{operation}.jsonl"));
+    std::fs::rename(path, &aside)
+        .map_err(|error| Exit::usage(format!("moving {} aside: {error}", path.display())))?;
+    Ok(open(path).await?.journal)
+}
+
+/// A new name for an operation, such as `canary-20261123T031038Z-7f3a`.
+///
+/// # Errors
+/// When the example's name is no part of such a name.
+pub(crate) fn new_operation(example: &str) -> Result<OperationId, Exit> {
+    let now = Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+    let id = format!("{example}-{now}-{:04x}", fastrand::u16(..));
+    OperationId::new(id).map_err(Exit::usage)
+}
+
+/// An error before anything was touched.
+pub(crate) fn exit(error: &Error) -> Exit {
+    let code = if error.is_held() { HELD } else { BAD_USAGE };
+    Exit { code, message: petswipe_monitor::explain(error) }
+}

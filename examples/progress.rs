@@ -1,0 +1,175 @@
+//! What a person sees while a rollout goes on: a live line on a terminal, one plain line per event otherwise. All of it
+//! goes to stderr.
+
+use std::io::IsTerminal;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
+use petswipe_deploy::{Direction, Effect, Output, Plan, State};
+use petswipe_local::load::Load;
+use petswipe_monitor::Verdict;
+use petswipe_runbook::{Event, EventOf, Observer, Recorded};
+
+/// Told of every event.
+pub(crate) struct Progress {
+    bar: Option<ProgressBar>,
+    quiet: bool,
+    colour: bool,
+    began: Timestamp,
+    last: Mutex<Last>,
+}
+
+#[derive(Default)]
+struct Last {
+    stages: usize,
+    ended_stages: usize,
+    turned: bool,
+    headline: String,
+    verdict: String,
+    held_until: Option<Timestamp>,
+}
+
+impl Progress {
+    /// A live line on a terminal, plain lines elsewhere, nothing when `quiet`.
+    pub(crate) fn new(quiet: bool) -> Arc<Self> {
+        let terminal = std::io::stderr().is_terminal() && !quiet;
+        let bar = terminal.then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+                bar.set_style(style);
+            }
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+        let (began, last) = (Timestamp::now(), Mutex::default());
+        Arc::new(Self { bar, quiet, colour, began, last })
+    }
+
+    /// One line for good.
+    pub(crate) fn line(&self, text: &str) {
+        if self.quiet {
+            return;
+        }
+        let seconds = Timestamp::now().duration_since(self.began).as_secs_f64();
+        let line = format!("{seconds:7.1} s  {text}");
+        match &self.bar {
+            Some(bar) => bar.println(line),
+            None => eprintln!("{line}"),
+        }
+    }
+
+    /// Renews the live line from what users see.
+    pub(crate) fn refresh(&self, load: &Load) {
+        let Some(bar) = &self.bar else { return };
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let total = load.snapshot().total;
+        let rate = total.failed as f64 * 100.0 / total.requests.max(1) as f64;
+        let left = last.held_until.map(|until| until.duration_since(Timestamp::now()).as_secs());
+        let left =
+            left.filter(|left| *left > 0).map_or(String::new(), |s| format!(" · {s} s left"));
+        let verdict = if last.verdict.is_empty() { "no verdict yet" } else { &last.verdict };
+        bar.set_message(format!(
+            "{} · {} requests, {} failed ({rate:.2} %) · {verdict}{left}",
+            last.headline, total.requests, total.failed
+        ));
+    }
+
+    /// Takes the live line away.
+    pub(crate) fn done(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn paint(&self, verdict: &Verdict) -> String {
+        let text = verdict.to_string();
+        if !self.colour {
+            return text;
+        }
+        let code = match verdict {
+            Verdict::Pass { .. } => 32,
+            Verdict::Fail { .. } => 31,
+            Verdict::Inconclusive { .. } => 33,
+        };
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+
+    fn event(&self, event: &EventOf<Plan>) {
+        match event {
+            Event::Intended { effect, .. } if effect.is_change() => self.line(&effect.to_string()),
+            Event::Intended { effect: effect @ Effect::Hook { .. }, .. } => {
+                self.line(&effect.to_string());
+            }
+            Event::Succeeded { output: Output::Seen(seen), .. } => {
+                if let Some(judgement) = &seen.judgement {
+                    self.line(&format!("check: {}", self.paint(&judgement.verdict)));
+                }
+                for problem in &seen.problems {
+                    self.line(&format!("could not look: {problem}"));
+                }
+            }
+            Event::Succeeded { output: Output::Registered(revision), .. } => {
+                self.line(&format!("registered {revision}"));
+            }
+            Event::Failed { failure, .. } => self.line(&format!("failed: {}", failure.message)),
+            Event::Asked { question } if self.bar.is_none() => self.line(&question.text),
+            Event::Answered { answer, .. } => {
+                let word = if answer.approved { "yes" } else { "no" };
+                self.line(&format!("{} says {word} {}", answer.by, answer.reason));
+            }
+            Event::Unanswered { .. } => self.line("nobody answered"),
+            Event::AbortRequested { by, reason } => {
+                self.line(&format!("{by}: {reason}; bringing everything back to safety"));
+            }
+            Event::Resumed { .. } => self.line("going on where the last driver stopped"),
+            _ => {}
+        }
+    }
+}
+
+impl Observer<Plan> for Progress {
+    fn notice(&self, plan: &Plan, recorded: &Recorded<EventOf<Plan>>, state: &State) {
+        self.event(&recorded.event);
+        let mut lines = Vec::new();
+        {
+            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            let ended = state.stages.iter().filter(|stage| stage.ended_at.is_some()).count();
+            if ended > last.ended_stages && state.direction == Direction::Forward {
+                lines.extend(
+                    state.stages.get(ended - 1).map(|stage| format!("{} passed", stage.name)),
+                );
+            }
+            last.ended_stages = ended;
+            for stage in state.stages.iter().skip(last.stages) {
+                lines.push(format!("{}: {} to the new version", stage.name, stage.weight));
+            }
+            last.stages = state.stages.len();
+            if let (Direction::Back(cause), false) = (&state.direction, last.turned) {
+                last.turned = true;
+                lines.push(format!("going back: {cause}"));
+            }
+            if let (Direction::Stopping { reason }, false) = (&state.direction, last.turned) {
+                last.turned = true;
+                lines.push(format!("stopping: {reason}"));
+            }
+            let name = state.stages.last().map_or("preparing", |stage| stage.name.as_str());
+            last.headline = match &state.direction {
+                Direction::Back(_) => "going back".to_owned(),
+                Direction::Stopping { .. } => "stopping".to_owned(),
+                _ => format!("{} {name} at {}", plan.strategy, state.weight),
+            };
+            last.held_until = state.held_until();
+            if let Event::Succeeded { output: Output::Seen(seen), .. } = &recorded.event
+                && let Some(judgement) = &seen.judgement
+            {
+                last.verdict = judgement.verdict.word().to_owned();
+            }
+        }
+        for line in lines {
+            self.line(&line);
+        }
+    }
+}

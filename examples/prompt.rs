@@ -1,0 +1,53 @@
+//! Asking the person at the terminal.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use petswipe_runbook::{Answer, Approver, AutoApprover, FileApprover, Question, SystemClock};
+
+use crate::Exit;
+use crate::cli::Common;
+
+/// Asks on stderr and reads a line from stdin.
+struct Terminal;
+
+#[async_trait]
+impl Approver for Terminal {
+    async fn ask(&self, question: &Question) -> Answer {
+        let text = question.text.clone();
+        // A read can't be cancelled: if the deadline comes first, its thread waits on until the program ends.
+        let asked = tokio::task::spawn_blocking(move || {
+            let mut stderr = std::io::stderr();
+            let mut line = String::new();
+            let _ = write!(stderr, "\n{text} [y/N] ").and_then(|()| stderr.flush());
+            let read = std::io::stdin().read_line(&mut line);
+            read.map(|_| line.trim().to_lowercase())
+        });
+        match asked.await {
+            Ok(Ok(line)) if line == "y" || line == "yes" => Answer::yes("terminal"),
+            Ok(Ok(_)) => Answer::no("terminal", "not approved"),
+            _ => Answer::no("terminal", "the terminal could not be read"),
+        }
+    }
+}
+
+/// Whoever answers the questions of this run.
+///
+/// # Errors
+/// When questions will be asked and there is nobody to answer them.
+pub(crate) fn approver(common: &Common, asks: bool) -> Result<Arc<dyn Approver>, Exit> {
+    if !asks {
+        return Ok(Arc::new(AutoApprover { by: "auto-promote".to_owned() }));
+    }
+    if let Some(path) = &common.approval_file {
+        return Ok(Arc::new(FileApprover::new(path, Arc::new(SystemClock::new()))));
+    }
+    if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() {
+        return Ok(Arc::new(Terminal));
+    }
+    Err(Exit::usage(
+        "this rollout asks for approval, but there is no terminal; give --approval-file FILE, or \
+         --auto-promote=true to go on without asking",
+    ))
+}

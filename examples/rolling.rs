@@ -1,0 +1,61 @@
+//! A rolling update: the platform replaces the tasks of the live side one by one, watched, and goes back by itself or
+//! because the gate says so.
+//!
+//! ```sh
+//! cargo run --example rolling
+//! ```
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use petswipe_deploy::{Plan, Strategy};
+use petswipe_examples::cli::{Common, seconds};
+use petswipe_examples::rollout::{Job, at_local_pace, policies};
+use petswipe_examples::{Exit, finish};
+
+/// Replace the tasks of the live side; exit code 0 done, 1 rolled back, 2 bad usage, 3 half-way, 4 held by another
+#[derive(Parser)]
+struct Flags {
+    #[command(flatten)]
+    common: Common,
+    /// How many more tasks than desired may run meanwhile, in percent of desired
+    #[arg(long, env = "MAX_SURGE", default_value_t = 100)]
+    max_surge: u32,
+    /// How many tasks stay healthy meanwhile, in percent of desired
+    #[arg(long, env = "MIN_HEALTHY", default_value_t = 100)]
+    min_healthy: u32,
+    /// Seconds the new version is judged when all tasks are replaced
+    #[arg(long, env = "BAKE_DURATION", default_value = "5", value_parser = seconds)]
+    bake: Duration,
+    /// The most failed requests, in percent
+    #[arg(long, env = "ERROR_THRESHOLD", default_value_t = 5.0)]
+    error_threshold: f64,
+    /// The most that 99 % of the requests may take, in milliseconds
+    #[arg(long, env = "LATENCY_THRESHOLD", default_value_t = 1000)]
+    latency_threshold: u64,
+}
+
+fn main() -> ExitCode {
+    petswipe_local::run_task_if_asked();
+    let flags = Flags::parse();
+    let job = Job {
+        name: "rolling",
+        plan: |common: &Common, environments, target| {
+            let mut plan = Plan::rolling(&common.service(), environments, target);
+            at_local_pace(&mut plan);
+            plan.scale_down_delay = Duration::ZERO;
+            plan.strategy = Strategy::Rolling {
+                minimum_healthy_percent: flags.min_healthy,
+                maximum_percent: flags.max_surge.saturating_add(100),
+            };
+            plan.bake = flags.bake;
+            plan.policies = policies(flags.error_threshold, flags.latency_threshold);
+            Ok(plan)
+        },
+    };
+    match tokio::runtime::Runtime::new() {
+        Ok(runtime) => finish(runtime.block_on(job.run(&flags.common))),
+        Err(error) => finish(Err(Exit::usage(error))),
+    }
+}

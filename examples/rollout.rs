@@ -1,0 +1,317 @@
+//! Carrying a rollout out, from the flags to the exit code.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use petswipe_deploy::{
+    DryRun, Image, Outcome, Plan, Report, RolloutPerformer, Target as Wanted, dry_run,
+};
+use petswipe_local::load::Load;
+use petswipe_monitor::{AbsolutePolicy, LatencyLimit, LatencyRegression, Policy, explain};
+use petswipe_runbook::{
+    AbortHandle, Completed, Driver, Error, EventLog, Halted, Journaled, LeaseTerms, OperationId,
+};
+
+use crate::cli::Common;
+use crate::progress::Progress;
+use crate::target::{Target, traffic};
+use crate::{BAD_USAGE, DONE, Exit, HALF_WAY, HELD, NOT_AS_ASKED, journal, prompt, report};
+
+const SECOND: Duration = Duration::from_secs(1);
+/// How long traffic goes on before and after, so that the report shows how it was and how it is now.
+const LEAD: Duration = Duration::from_millis(1500);
+const LEASE: Duration = Duration::from_secs(15);
+
+/// What an example brings along: its name and its plan.
+pub struct Job<F> {
+    /// The example's name.
+    pub name: &'static str,
+    /// Makes the plan for two sides and a target.
+    pub plan: F,
+}
+
+/// How the new version is judged, from the flags: error rate in percent and the p99 in milliseconds, and in any case no
+/// gross regression of the median beside the live version.
+pub fn policies(error_percent: f64, latency_ms: u64) -> Vec<Policy> {
+    let limit = LatencyLimit { quantile: 0.99, limit: Duration::from_millis(latency_ms) };
+    vec![
+        Policy::Absolute(AbsolutePolicy {
+            error_rate: error_percent / 100.0,
+            latency: vec![limit],
+            minimum_requests: 20,
+            ..AbsolutePolicy::default()
+        }),
+        Policy::LatencyRegression(LatencyRegression::default()),
+    ]
+}
+
+/// The pace of the local cloud, where everything takes seconds and not minutes.
+pub fn at_local_pace(plan: &mut Plan) {
+    plan.check_interval = SECOND;
+    plan.patience = 15 * SECOND;
+    plan.capacity.deadline = 20 * SECOND;
+    plan.capacity.poll = Duration::from_millis(250);
+    plan.call_timeout = 10 * SECOND;
+    plan.scale_down_delay = 2 * SECOND;
+}
+
+impl<F> Job<F>
+where
+    F: Fn(&Common, [petswipe_deploy::Environment; 2], Wanted) -> Result<Plan, Exit>,
+{
+    /// Runs the job and gives the exit code.
+    ///
+    /// # Errors
+    /// Whatever ends the program without a report.
+    pub async fn run(&self, common: &Common) -> Result<u8, Exit> {
+        if let Some(path) = &common.report {
+            report::check(path).map_err(Exit::usage)?;
+        }
+        // A wrong flag is found before a cloud is started.
+        let sample = ["side-a", "side-b"].map(petswipe_deploy::Environment::new);
+        if let [Ok(a), Ok(b)] = sample {
+            let image = common.image()?.map_or_else(|| Image::new("any:v1"), Ok)?;
+            let plan = (self.plan)(common, [a, b], Wanted::Image(image))?;
+            plan.validate()?;
+            if !common.dry_run {
+                prompt::approver(common, plan.approval.is_some())?;
+            }
+        }
+        if common.resume && common.cloud.is_none() {
+            return Err(Exit::usage(
+                "--resume needs --cloud: the cloud that an example starts itself ends with it, and nothing is left to resume",
+            ));
+        }
+        let target = Target::open(common).await?;
+        let result = self.on(common, &target).await;
+        target.close().await;
+        result
+    }
+
+    async fn on(&self, common: &Common, target: &Target) -> Result<u8, Exit> {
+        if common.resume {
+            return self.resume(common, target).await;
+        }
+        if common.undo {
+            return self.undo(common, target).await;
+        }
+        let image = match common.image()? {
+            Some(image) => image,
+            None => target.next_image(common).await?,
+        };
+        let plan = (self.plan)(common, target.environments.clone(), Wanted::Image(image))?;
+        if common.dry_run {
+            return self.rehearse(common, target, &plan).await;
+        }
+        self.start(common, target, plan).await
+    }
+
+    async fn rehearse(&self, common: &Common, target: &Target, plan: &Plan) -> Result<u8, Exit> {
+        let performer = RolloutPerformer::new(target.client.clone(), Arc::new(plan.gate()));
+        let survey = performer.first_look(plan).await?;
+        let dry = dry_run(plan, &survey)?;
+        if common.json {
+            println!("{}", serde_json::to_string_pretty(&dry).map_err(Exit::usage)?);
+        } else {
+            print_plan(plan, &dry);
+        }
+        Ok(DONE)
+    }
+
+    async fn start(&self, common: &Common, target: &Target, plan: Plan) -> Result<u8, Exit> {
+        plan.validate()?;
+        let path = common.journal_path(self.name);
+        let journal = journal::fresh(&path, target.is_own()).await?;
+        let operation = journal::new_operation(self.name)?;
+        let approver = prompt::approver(common, plan.approval.is_some())?;
+        let run = Running::new(common, target, &plan, journal, approver)?;
+        let start = Some((operation, plan));
+        run.to_the_end(common, start, &path.display().to_string()).await
+    }
+
+    async fn resume(&self, common: &Common, target: &Target) -> Result<u8, Exit> {
+        let path = common.journal_path(self.name);
+        let opened = journal::open(&path).await?;
+        let Some(history) = opened.history else {
+            return Err(Exit::usage(format!("{} holds no operation to resume", path.display())));
+        };
+        let plan = history.opening.plan;
+        let wanted = (self.plan)(common, plan.environments.clone(), plan.target.clone())?;
+        let same_kind =
+            std::mem::discriminant(&wanted.strategy) == std::mem::discriminant(&plan.strategy);
+        if !same_kind && !history.opening.operation.as_str().starts_with(self.name) {
+            return Err(Exit::usage(format!(
+                "{} holds the {} operation {}, not a {} one; resume it with that example",
+                path.display(),
+                plan.strategy,
+                history.opening.operation,
+                wanted.strategy
+            )));
+        }
+        let approver = prompt::approver(common, plan.approval.is_some())?;
+        let run = Running::new(common, target, &plan, opened.journal, approver)?;
+        run.to_the_end(common, None, &path.display().to_string()).await
+    }
+
+    async fn undo(&self, common: &Common, target: &Target) -> Result<u8, Exit> {
+        let path = common.journal_path(self.name);
+        let history = journal::open(&path).await?.history;
+        let ended = history.as_ref().and_then(|held| Some((held, held.outcome()?)));
+        let Some((history, outcome)) = ended else {
+            return Err(Exit::usage(format!("{} holds no rollout that has ended", path.display())));
+        };
+        let now = jiff::Timestamp::now();
+        let plan = history.opening.plan.undo(outcome, history.last_at(), now)?;
+        if common.dry_run {
+            return self.rehearse(common, target, &plan).await;
+        }
+        self.start(common, target, plan).await
+    }
+}
+
+/// A rollout that is being carried out.
+struct Running {
+    driver: Driver<Plan>,
+    log: Journaled,
+    progress: Arc<Progress>,
+    load: Load,
+    abort: AbortHandle,
+}
+
+impl Running {
+    fn new(
+        common: &Common,
+        target: &Target,
+        plan: &Plan,
+        journal: Arc<dyn petswipe_runbook::journal::Journal>,
+        approver: Arc<dyn petswipe_runbook::Approver>,
+    ) -> Result<Self, Exit> {
+        let performer = RolloutPerformer::new(target.client.clone(), Arc::new(plan.gate()));
+        let progress = Progress::new(common.quiet);
+        let abort = AbortHandle::new();
+        let cloud = if target.is_own() { journal::OWN_CLOUD } else { "running cloud" };
+        let driver = Driver::new(Arc::clone(&journal), Arc::new(performer))
+            .approver(approver)
+            .observer(progress.clone())
+            .abort(abort.clone())
+            .holder(format!("process {} on its {cloud}", std::process::id()))
+            .lease(LeaseTerms { store: target.client.clone(), key: plan.lease_key(), ttl: LEASE });
+        let load = target.start_load(common.rate)?;
+        Ok(Self { driver, log: Journaled(journal), progress, load, abort })
+    }
+
+    async fn to_the_end(
+        self,
+        common: &Common,
+        start: Option<(OperationId, Plan)>,
+        journal: &str,
+    ) -> Result<u8, Exit> {
+        let listening = tokio::spawn(listen(self.abort.clone(), journal.to_owned()));
+        let driven = async {
+            if common.rate > 0.0 {
+                tokio::time::sleep(LEAD).await;
+            }
+            match start {
+                Some((operation, plan)) => self.driver.start(operation, plan).await,
+                None => self.driver.resume().await,
+            }
+        };
+        let mut driven = std::pin::pin!(driven);
+        let mut tick = tokio::time::interval(Duration::from_millis(250));
+        let result = loop {
+            tokio::select! {
+                result = &mut driven => break result,
+                _ = tick.tick() => self.progress.refresh(&self.load),
+            }
+        };
+        let touched = !matches!(&result, Err(halted) if !halted.touched);
+        if common.rate > 0.0 && touched {
+            tokio::time::sleep(LEAD).await;
+        }
+        listening.abort();
+        self.progress.done();
+        let users = self.load.stop().await;
+        let code = code_of(&result);
+        if let Err(halted) = &result {
+            let cause = explain(&halted.error);
+            if !halted.touched {
+                return Err(Exit { code, message: format!("{halted}: {cause}") });
+            }
+            eprintln!("{halted}: {cause}\nto go on: --resume --journal {journal}");
+        }
+        let history =
+            EventLog::<Plan>::load(&self.log).await.map_err(|error| journal::exit(&error))?;
+        if let Some(history) = history {
+            let mut report = Report::of(&history);
+            report.traffic = Some(traffic(&users, &report));
+            publish(common, &report)?;
+        }
+        Ok(code)
+    }
+}
+
+fn code_of(result: &Result<Completed<Plan>, Halted<Plan>>) -> u8 {
+    match result {
+        Ok(completed) => match completed.outcome {
+            Outcome::Promoted { .. } => DONE,
+            Outcome::RolledBack { .. } | Outcome::Aborted { .. } => NOT_AS_ASKED,
+            Outcome::Refused { .. } => BAD_USAGE,
+            Outcome::Stopped { .. } => HALF_WAY,
+        },
+        Err(halted) if halted.error.is_held() => HELD,
+        Err(halted) if halted.touched => HALF_WAY,
+        Err(Halted { error: Error::Suspended { .. }, .. }) => HALF_WAY,
+        Err(_) => BAD_USAGE,
+    }
+}
+
+fn publish(common: &Common, report: &Report) -> Result<(), Exit> {
+    if let Some(path) = &common.report {
+        report::write(path, report)
+            .map_err(|error| Exit { code: HALF_WAY, message: error.to_string() })?;
+    }
+    if common.json {
+        println!("{}", serde_json::to_string_pretty(report).map_err(Exit::usage)?);
+    } else {
+        println!("{}", report::summary(report));
+    }
+    Ok(())
+}
+
+/// The first Ctrl-C (or SIGTERM) brings the system to safety; the second leaves at once.
+async fn listen(abort: AbortHandle, journal: String) {
+    let Ok(mut terminate) =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+    else {
+        return;
+    };
+    for count in 0.. {
+        let by = tokio::select! {
+            _ = tokio::signal::ctrl_c() => "Ctrl-C",
+            _ = terminate.recv() => "SIGTERM",
+        };
+        if count == 0 {
+            abort.abort(by, "the operator wants it to end");
+            continue;
+        }
+        eprintln!("left half-way; to go on: --resume --journal {journal}");
+        std::process::exit(i32::from(HALF_WAY));
+    }
+}
+
+fn print_plan(plan: &Plan, dry: &DryRun) {
+    println!("{} rollout of {}: nothing is changed now\n", plan.strategy, plan.service);
+    let list = |title: &str, changes: &[petswipe_deploy::PlannedChange]| {
+        println!("{title}");
+        for (index, planned) in changes.iter().enumerate() {
+            let after = format!("{:.0} s", planned.after.as_secs_f64());
+            println!("{:>4}. after {after:>7}  {}", index + 1, planned.change);
+            for condition in &planned.when {
+                println!("                      when {condition}");
+            }
+        }
+        println!();
+    };
+    list("If the new version is healthy:", &dry.forward);
+    list("If it turns out bad at the end, everything goes back:", &dry.back);
+}
