@@ -383,6 +383,11 @@ impl Plan {
                 at,
             );
         }
+        if matches!(state.direction, Direction::Stopping { .. }) {
+            // Whatever it is, it is somebody else's now; it is only noted.
+            state.last_survey = Some(survey.clone());
+            return self.advance(state, at);
+        }
         let Some(before) = state.before.clone() else { return };
         if !state.splits.contains(&survey.route.split) {
             let reason =

@@ -75,5 +75,6 @@ pub(in crate::rollout) fn stop(state: &State, before: &Before) -> Vec<Move> {
         script.push(Move::TestRoute(before.survey.route.test.clone()));
     }
     restore_touched_scaling(state, before, &mut script);
+    script.push(Move::Settle);
     script
 }
