@@ -147,8 +147,8 @@ fn a_baseline_of_the_live_revision_grows_beside_the_canary_and_goes() {
         [
             "suspend auto scaling of shop-blue",
             "register revision:1 with image shop:v2 as a new revision",
-            "deploy revision:2 to shop-green with 1 tasks",
-            "deploy revision:1 to shop-baseline with 1 tasks",
+            "deploy revision:2 to shop-green with 1 task",
+            "deploy revision:1 to shop-baseline with 1 task",
             "set the weights to shop-baseline 10 %, shop-blue 80 %, shop-green 10 %",
             "scale shop-green to 2",
             "scale shop-baseline to 2",

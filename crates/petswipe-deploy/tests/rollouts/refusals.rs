@@ -175,11 +175,12 @@ async fn a_journal_of_another_kind_is_refused() {
     let shop = Shop::new();
     let driver: Driver<Plan> = Driver::new(journal, Arc::new(shop.performer.clone()));
     let halted = driver.resume().await.unwrap_err();
-    assert!(!halted.touched);
+    assert_eq!(halted.operation, None);
     assert_eq!(
         halted.error.to_string(),
-        "journal memory holds the database migration operation migration-7, not a petswipe rollout \
-         operation; resume it with the tool for database migration, or name another journal"
+        "journal memory holds operation migration-7 of kind database migration, not an operation of \
+         kind petswipe rollout; resume it with the tool for database migration, or name another \
+         journal"
     );
 }
 
