@@ -77,10 +77,16 @@ where
                 prompt::approver(common, plan.approval.is_some())?;
             }
         }
-        if common.resume && common.cloud.is_none() {
+        if common.resume && common.dry_run {
             return Err(Exit::usage(
-                "--resume needs --cloud: the cloud that an example starts itself ends with it, and nothing is left to resume",
+                "--resume goes on for real, and --dry-run (or DRY_RUN) says that nothing may change; give only one of them",
             ));
+        }
+        let again = [(common.resume, "--resume"), (common.undo, "--undo")];
+        if let Some((_, flag)) = again.iter().find(|(asked, _)| *asked && common.cloud.is_none()) {
+            return Err(Exit::usage(format!(
+                "{flag} needs --cloud: the cloud that an example starts itself ends with it, and nothing is left to go on with"
+            )));
         }
         let target = Target::open(common).await?;
         let result = self.on(common, &target).await;
