@@ -83,7 +83,8 @@ where
             ));
         }
         let again = [(common.resume, "--resume"), (common.undo, "--undo")];
-        if let Some((_, flag)) = again.iter().find(|(asked, _)| *asked && common.cloud.is_none()) {
+        let own = common.cloud()?.is_none();
+        if let Some((_, flag)) = again.iter().find(|(asked, _)| *asked && own) {
             return Err(Exit::usage(format!(
                 "{flag} needs --cloud: the cloud that an example starts itself ends with it, and nothing is left to go on with"
             )));
@@ -132,7 +133,7 @@ where
         let approver = prompt::approver(common, plan.approval.is_some())?;
         let run = Running::new(common, target, &plan, journal, approver)?;
         let start = Some((operation, plan));
-        run.to_the_end(common, start, &path.display().to_string()).await
+        run.drive(common, start, &path.display().to_string()).await
     }
 
     async fn resume(&self, common: &Common, target: &Target) -> Result<u8, Exit> {
@@ -156,7 +157,7 @@ where
         }
         let approver = prompt::approver(common, plan.approval.is_some())?;
         let run = Running::new(common, target, &plan, opened.journal, approver)?;
-        run.to_the_end(common, None, &path.display().to_string()).await
+        run.drive(common, None, &path.display().to_string()).await
     }
 
     async fn undo(&self, common: &Common, target: &Target) -> Result<u8, Exit> {
@@ -206,7 +207,7 @@ impl Running {
         Ok(Self { driver, log: Journaled(journal), progress, load, abort })
     }
 
-    async fn to_the_end(
+    async fn drive(
         self,
         common: &Common,
         start: Option<(OperationId, Plan)>,
