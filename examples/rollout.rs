@@ -8,6 +8,7 @@ use petswipe_deploy::{
 };
 use petswipe_local::load::Load;
 use petswipe_monitor::{AbsolutePolicy, LatencyLimit, LatencyRegression, Policy, explain};
+use petswipe_runbook::lease::{Lease, LeaseStore};
 use petswipe_runbook::{
     AbortHandle, Completed, Driver, Error, EventLog, Halted, Journaled, LeaseTerms, OperationId,
 };
@@ -77,10 +78,17 @@ where
                 prompt::approver(common, plan.approval.is_some())?;
             }
         }
-        if common.resume && common.cloud.is_none() {
+        if common.resume && common.dry_run {
             return Err(Exit::usage(
-                "--resume needs --cloud: the cloud that an example starts itself ends with it, and nothing is left to resume",
+                "--resume goes on for real, and --dry-run (or DRY_RUN) says that nothing may change; give only one of them",
             ));
+        }
+        let again = [(common.resume, "--resume"), (common.undo, "--undo")];
+        let own = common.cloud()?.is_none();
+        if let Some((_, flag)) = again.iter().find(|(asked, _)| *asked && own) {
+            return Err(Exit::usage(format!(
+                "{flag} needs --cloud: the cloud that an example starts itself ends with it, and nothing is left to go on with"
+            )));
         }
         let target = Target::open(common).await?;
         let result = self.on(common, &target).await;
@@ -121,17 +129,24 @@ where
     async fn start(&self, common: &Common, target: &Target, plan: Plan) -> Result<u8, Exit> {
         plan.validate()?;
         let path = common.journal_path(self.name);
+        journal::check_free(&path, target.is_own()).await?;
+        may_begin(target, &plan).await?;
+        let new = !path.exists();
         let journal = journal::fresh(&path, target.is_own()).await?;
         let operation = journal::new_operation(self.name)?;
         let approver = prompt::approver(common, plan.approval.is_some())?;
         let run = Running::new(common, target, &plan, journal, approver)?;
         let start = Some((operation, plan));
-        run.to_the_end(common, start, &path.display().to_string()).await
+        let result = run.drive(common, start, &path.display().to_string()).await;
+        if new && result.is_err() {
+            journal::discard_empty(&path);
+        }
+        result
     }
 
     async fn resume(&self, common: &Common, target: &Target) -> Result<u8, Exit> {
         let path = common.journal_path(self.name);
-        let opened = journal::open(&path).await?;
+        let opened = journal::open_existing(&path).await?;
         let Some(history) = opened.history else {
             return Err(Exit::usage(format!("{} holds no operation to resume", path.display())));
         };
@@ -150,12 +165,12 @@ where
         }
         let approver = prompt::approver(common, plan.approval.is_some())?;
         let run = Running::new(common, target, &plan, opened.journal, approver)?;
-        run.to_the_end(common, None, &path.display().to_string()).await
+        run.drive(common, None, &path.display().to_string()).await
     }
 
     async fn undo(&self, common: &Common, target: &Target) -> Result<u8, Exit> {
         let path = common.journal_path(self.name);
-        let history = journal::open(&path).await?.history;
+        let history = journal::open_existing(&path).await?.history;
         let ended = history.as_ref().and_then(|held| Some((held, held.outcome()?)));
         let Some((history, outcome)) = ended else {
             return Err(Exit::usage(format!("{} holds no rollout that has ended", path.display())));
@@ -166,6 +181,23 @@ where
             return self.rehearse(common, target, &plan).await;
         }
         self.start(common, target, plan).await
+    }
+}
+
+/// Looks before anything is written: is the service free, and would the rollout be begun in the present state? The
+/// driver makes sure of both once more.
+async fn may_begin(target: &Target, plan: &Plan) -> Result<(), Exit> {
+    let client = &target.client;
+    let holder = client.current(&plan.lease_key(), jiff::Timestamp::now()).await;
+    if let Some(lease) = holder.map_err(|error| journal::exit(&error))? {
+        let Lease { key, operation, holder, expires_at, .. } = lease;
+        return Err(journal::exit(&Error::Held { key, operation, holder, expires_at }));
+    }
+    let performer = RolloutPerformer::new(client.clone(), Arc::new(plan.gate()));
+    let survey = performer.first_look(plan).await?;
+    match dry_run(plan, &survey) {
+        Err(refused @ petswipe_deploy::Error::InvalidPlan { .. }) => Err(refused.into()),
+        _ => Ok(()),
     }
 }
 
@@ -200,7 +232,7 @@ impl Running {
         Ok(Self { driver, log: Journaled(journal), progress, load, abort })
     }
 
-    async fn to_the_end(
+    async fn drive(
         self,
         common: &Common,
         start: Option<(OperationId, Plan)>,
