@@ -4,6 +4,8 @@
 // The examples are programs at the edge: they read the clock and print.
 #![allow(clippy::disallowed_methods)]
 
+use std::io::Write;
+
 pub mod cli;
 mod journal;
 mod progress;
@@ -49,12 +51,22 @@ impl From<petswipe_deploy::Error> for Exit {
     }
 }
 
+/// Prints a line on stdout. A reader that has gone away is no reason to stop.
+pub fn say(line: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// Prints a line on stderr. A terminal that has gone away is no reason to stop, least of all in the middle of a rollout.
+pub fn tell(line: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
 /// Ends the program: prints the message, if any, on stderr, and gives the exit code.
 pub fn finish(result: Result<u8, Exit>) -> std::process::ExitCode {
     match result {
         Ok(code) => code.into(),
         Err(exit) => {
-            eprintln!("error: {}", exit.message);
+            tell(format_args!("error: {}", exit.message));
             exit.code.into()
         }
     }

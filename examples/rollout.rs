@@ -13,10 +13,14 @@ use petswipe_runbook::{
     AbortHandle, Completed, Driver, Error, EventLog, Halted, Journaled, LeaseTerms, OperationId,
 };
 
+use tokio::signal::unix::{SignalKind, signal};
+
 use crate::cli::Common;
 use crate::progress::Progress;
 use crate::target::{Target, traffic};
-use crate::{BAD_USAGE, DONE, Exit, HALF_WAY, HELD, NOT_AS_ASKED, journal, prompt, report};
+use crate::{
+    BAD_USAGE, DONE, Exit, HALF_WAY, HELD, NOT_AS_ASKED, journal, prompt, report, say, tell,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// How long traffic goes on before and after, so that the report shows how it was and how it is now.
@@ -119,7 +123,7 @@ where
         let survey = performer.first_look(plan).await?;
         let dry = dry_run(plan, &survey)?;
         if common.json {
-            println!("{}", serde_json::to_string_pretty(&dry).map_err(Exit::usage)?);
+            say(serde_json::to_string_pretty(&dry).map_err(Exit::usage)?);
         } else {
             print_plan(plan, &dry);
         }
@@ -269,7 +273,7 @@ impl Running {
             if !halted.touched {
                 return Err(Exit { code, message: format!("{halted}: {cause}") });
             }
-            eprintln!("{halted}: {cause}\nto go on: --resume --journal {journal}");
+            tell(format_args!("{halted}: {cause}\nto go on: --resume --journal {journal}"));
         }
         let history =
             EventLog::<Plan>::load(&self.log).await.map_err(|error| journal::exit(&error))?;
@@ -303,17 +307,17 @@ fn publish(common: &Common, report: &Report) -> Result<(), Exit> {
             .map_err(|error| Exit { code: HALF_WAY, message: error.to_string() })?;
     }
     if common.json {
-        println!("{}", serde_json::to_string_pretty(report).map_err(Exit::usage)?);
+        say(serde_json::to_string_pretty(report).map_err(Exit::usage)?);
     } else {
-        println!("{}", report::summary(report));
+        say(report::summary(report));
     }
     Ok(())
 }
 
-/// The first Ctrl-C (or SIGTERM) brings the system to safety; the second leaves at once.
+/// The first Ctrl-C, SIGTERM or SIGHUP (the terminal went away) brings the system to safety; the second leaves at once.
 async fn listen(abort: AbortHandle, journal: String) {
-    let Ok(mut terminate) =
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+    let (Ok(mut terminate), Ok(mut hangup)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::hangup()))
     else {
         return;
     };
@@ -321,28 +325,29 @@ async fn listen(abort: AbortHandle, journal: String) {
         let by = tokio::select! {
             _ = tokio::signal::ctrl_c() => "Ctrl-C",
             _ = terminate.recv() => "SIGTERM",
+            _ = hangup.recv() => "SIGHUP",
         };
         if count == 0 {
             abort.abort(by, "the operator wants it to end");
             continue;
         }
-        eprintln!("left half-way; to go on: --resume --journal {journal}");
+        tell(format_args!("left half-way; to go on: --resume --journal {journal}"));
         std::process::exit(i32::from(HALF_WAY));
     }
 }
 
 fn print_plan(plan: &Plan, dry: &DryRun) {
-    println!("{} rollout of {}: nothing is changed now\n", plan.strategy, plan.service);
+    say(format_args!("{} rollout of {}: nothing is changed now\n", plan.strategy, plan.service));
     let list = |title: &str, changes: &[petswipe_deploy::PlannedChange]| {
-        println!("{title}");
+        say(title);
         for (index, planned) in changes.iter().enumerate() {
             let after = format!("{:.0} s", planned.after.as_secs_f64());
-            println!("{:>4}. after {after:>7}  {}", index + 1, planned.change);
+            say(format_args!("{:>4}. after {after:>7}  {}", index + 1, planned.change));
             for condition in &planned.when {
-                println!("                      when {condition}");
+                say(format_args!("                      when {condition}"));
             }
         }
-        println!();
+        say("");
     };
     list("If the new version is healthy:", &dry.forward);
     list("If it turns out bad at the end, everything goes back:", &dry.back);
