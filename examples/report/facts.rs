@@ -107,6 +107,11 @@ impl<'a> Facts<'a> {
         !(stages.is_empty() && checks.is_empty() && actions.is_empty() && traffic.is_none())
     }
 
+    /// What `finished_at` is.
+    pub(super) fn ended(&self) -> &'static str {
+        if self.report.outcome == "unfinished" { "Last record" } else { "Ended" }
+    }
+
     pub(super) fn took(&self) -> SignedDuration {
         self.report.finished_at.duration_since(self.report.started_at)
     }
