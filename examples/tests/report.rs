@@ -1,5 +1,11 @@
 //! Reports in every format: well-formed, escaped, complete, and the same each time.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests, which clippy does not know as such"
+)]
+
 mod reports;
 
 use petswipe_deploy::sim::{Scenario, rollout};
