@@ -116,7 +116,8 @@ fn draw_panel(out: &mut String, panel: &Panel, layout: Layout, top: &mut f64) {
     out.push_str(&panel.body);
     if layout.wide {
         let wanted: Vec<f64> = panel.labels.iter().map(|label| label.y).collect();
-        let places = apart(&wanted, 15.0, 4.0, panel.height - 2.0);
+        let room = (panel.height - 6.0) / wanted.len().saturating_sub(1).max(1) as f64;
+        let places = apart(&wanted, room.min(15.0), 4.0, panel.height - 2.0);
         for (label, y) in panel.labels.iter().zip(places) {
             swatch(out, label, right + 10.0, y);
             name(out, label, right + 30.0, y + 4.0);
