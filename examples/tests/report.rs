@@ -1,10 +1,6 @@
 //! Reports in every format: well-formed, escaped, complete, and the same each time.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "helpers of tests, which clippy does not know as such"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod reports;
 
@@ -247,10 +243,10 @@ fn the_weights_are_read_from_the_changes_as_rollouts_name_them() {
 
 #[test]
 fn every_ending_writes_its_format() {
-    let directory = match std::env::var_os("PETSWIPE_REPORTS") {
-        Some(directory) => directory.into(),
-        None => tempfile::tempdir().unwrap().keep(),
-    };
+    let temporary = tempfile::tempdir().unwrap();
+    // Set it to look at them.
+    let wanted = std::env::var_os("PETSWIPE_REPORTS").map(std::path::PathBuf::from);
+    let directory = wanted.unwrap_or_else(|| temporary.path().to_owned());
     for (name, one) in reports::all() {
         let path = |ending: &str| directory.join(name).join(format!("report.{ending}"));
         for ending in ["html", "md", "json", "JSON"] {
