@@ -57,7 +57,7 @@ impl Progress {
         let line = format!("{seconds:7.1} s  {text}");
         match &self.bar {
             Some(bar) => bar.println(line),
-            None => eprintln!("{line}"),
+            None => crate::say(&line),
         }
     }
 
