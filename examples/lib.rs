@@ -66,8 +66,25 @@ pub fn finish(result: Result<u8, Exit>) -> std::process::ExitCode {
     match result {
         Ok(code) => code.into(),
         Err(exit) => {
+<<<<<<< HEAD
             tell(format_args!("error: {}", exit.message));
+=======
+            say(&format!("error: {}", exit.message));
+>>>>>>> e2e
             exit.code.into()
         }
+    }
+}
+
+/// A line on stderr. Nobody reading it (a closed pipe, a terminal that is gone) is no reason to stop half-way.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Text on stdout, the result of the program. If nobody takes it, stderr says so.
+pub(crate) fn print(text: &str) {
+    let mut stdout = std::io::stdout();
+    if let Err(error) = writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        say(&format!("the result could not be written to stdout: {error}"));
     }
 }

@@ -15,12 +15,19 @@ use petswipe_runbook::{
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use tokio::signal::unix::{SignalKind, signal};
+
 use crate::cli::Common;
 use crate::progress::Progress;
 use crate::target::{Target, traffic};
+<<<<<<< HEAD
 use crate::{
     BAD_USAGE, DONE, Exit, HALF_WAY, HELD, NOT_AS_ASKED, journal, prompt, report, say, tell,
 };
+=======
+use crate::{BAD_USAGE, DONE, Exit, HALF_WAY, HELD, NOT_AS_ASKED};
+use crate::{journal, print, prompt, report, say};
+>>>>>>> e2e
 
 const SECOND: Duration = Duration::from_secs(1);
 /// How long traffic goes on before and after, so that the report shows how it was and how it is now.
@@ -123,9 +130,13 @@ where
         let survey = performer.first_look(plan).await?;
         let dry = dry_run(plan, &survey)?;
         if common.json {
+<<<<<<< HEAD
             say(serde_json::to_string_pretty(&dry).map_err(Exit::usage)?);
+=======
+            print(&serde_json::to_string_pretty(&dry).map_err(Exit::usage)?);
+>>>>>>> e2e
         } else {
-            print_plan(plan, &dry);
+            print(&plan_text(plan, &dry));
         }
         Ok(DONE)
     }
@@ -273,7 +284,11 @@ impl Running {
             if !halted.touched {
                 return Err(Exit { code, message: format!("{halted}: {cause}") });
             }
+<<<<<<< HEAD
             tell(format_args!("{halted}: {cause}\nto go on: --resume --journal {journal}"));
+=======
+            say(&format!("{halted}: {cause}\nto go on: --resume --journal {journal}"));
+>>>>>>> e2e
         }
         let history =
             EventLog::<Plan>::load(&self.log).await.map_err(|error| journal::exit(&error))?;
@@ -307,9 +322,15 @@ fn publish(common: &Common, report: &Report) -> Result<(), Exit> {
             .map_err(|error| Exit { code: HALF_WAY, message: error.to_string() })?;
     }
     if common.json {
+<<<<<<< HEAD
         say(serde_json::to_string_pretty(report).map_err(Exit::usage)?);
     } else {
         say(report::summary(report));
+=======
+        print(&serde_json::to_string_pretty(report).map_err(Exit::usage)?);
+    } else {
+        print(&report::summary(report));
+>>>>>>> e2e
     }
     Ok(())
 }
@@ -331,24 +352,26 @@ async fn listen(abort: AbortHandle, journal: String) {
             abort.abort(by, "the operator wants it to end");
             continue;
         }
-        tell(format_args!("left half-way; to go on: --resume --journal {journal}"));
+        say(&format!("left half-way; to go on: --resume --journal {journal}"));
         std::process::exit(i32::from(HALF_WAY));
     }
 }
 
-fn print_plan(plan: &Plan, dry: &DryRun) {
-    say(format_args!("{} rollout of {}: nothing is changed now\n", plan.strategy, plan.service));
-    let list = |title: &str, changes: &[petswipe_deploy::PlannedChange]| {
-        say(title);
+fn plan_text(plan: &Plan, dry: &DryRun) -> String {
+    let mut text =
+        format!("{} rollout of {}: nothing is changed now\n", plan.strategy, plan.service);
+    let mut list = |title: &str, changes: &[petswipe_deploy::PlannedChange]| {
+        text += &format!("\n{title}\n");
         for (index, planned) in changes.iter().enumerate() {
             let after = format!("{:.0} s", planned.after.as_secs_f64());
-            say(format_args!("{:>4}. after {after:>7}  {}", index + 1, planned.change));
+            text += &format!("{:>4}. after {after:>7}  {}\n", index + 1, planned.change);
             for condition in &planned.when {
-                say(format_args!("                      when {condition}"));
+                text += &format!("                      when {condition}\n");
             }
         }
-        say("");
+>>>>>>> e2e
     };
     list("If the new version is healthy:", &dry.forward);
     list("If it turns out bad at the end, everything goes back:", &dry.back);
+    text
 }
