@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::Parser;
 use clap::builder::BoolishValueParser;
 use petswipe_deploy::{ApprovalPlan, ApprovalPoint, Plan};
-use petswipe_examples::cli::{Common, seconds};
+use petswipe_examples::cli::{Common, milliseconds, percent, seconds, some_seconds};
 use petswipe_examples::rollout::{Job, at_local_pace, policies};
 use petswipe_examples::{Exit, finish};
 
@@ -22,10 +22,10 @@ struct Flags {
     #[command(flatten)]
     common: Common,
     /// Seconds between two looks for healthy tasks
-    #[arg(long, env = "HEALTH_CHECK_INTERVAL", default_value = "1", value_parser = seconds)]
+    #[arg(long, env = "HEALTH_CHECK_INTERVAL", default_value = "1", value_parser = some_seconds)]
     health_check_interval: Duration,
     /// Seconds within which the tasks must be healthy
-    #[arg(long, env = "HEALTH_CHECK_TIMEOUT", default_value = "20", value_parser = seconds)]
+    #[arg(long, env = "HEALTH_CHECK_TIMEOUT", default_value = "20", value_parser = some_seconds)]
     health_check_timeout: Duration,
     /// Seconds of requests to the new side before it takes production traffic; 0 for none
     #[arg(long, env = "SMOKE_TEST_DURATION", default_value = "5", value_parser = seconds)]
@@ -34,10 +34,10 @@ struct Flags {
     #[arg(long, env = "BAKE_DURATION", default_value = "10", value_parser = seconds)]
     bake: Duration,
     /// The most failed requests, in percent
-    #[arg(long, env = "ERROR_THRESHOLD", default_value_t = 5.0)]
+    #[arg(long, env = "ERROR_THRESHOLD", default_value = "5", value_parser = percent)]
     error_threshold: f64,
     /// The most that 99 % of the requests may take, in milliseconds
-    #[arg(long, env = "LATENCY_THRESHOLD", default_value_t = 1000)]
+    #[arg(long, env = "LATENCY_THRESHOLD", default_value = "1000", value_parser = milliseconds)]
     latency_threshold: u64,
     /// Switch without asking
     #[arg(long, env = "AUTO_PROMOTE", num_args = 0..=1, default_value = "false", default_missing_value = "true",
@@ -67,9 +67,9 @@ fn main() -> ExitCode {
                 }
                 smoke => *smoke = None,
             }
-            plan.approval = (!flags.auto_promote).then(|| ApprovalPlan {
+            plan.approval = (!flags.auto_promote).then_some(ApprovalPlan {
                 before: ApprovalPoint::FirstTraffic,
-                within: Duration::from_secs(common.approval_timeout),
+                within: common.approval_timeout,
             });
             Ok(plan)
         },

@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::Parser;
 use clap::builder::BoolishValueParser;
 use petswipe_deploy::{ApprovalPlan, ApprovalPoint, Plan, Stage};
-use petswipe_examples::cli::{Common, seconds};
+use petswipe_examples::cli::{Common, milliseconds, percent, seconds, some_seconds, weight};
 use petswipe_examples::rollout::{Job, at_local_pace, policies};
 use petswipe_examples::{Exit, finish};
 
@@ -22,16 +22,17 @@ struct Flags {
     #[command(flatten)]
     common: Common,
     /// The new version's shares of traffic in percent, rising, the last one 100
-    #[arg(long, env = "CANARY_STAGES", default_value = "5,10,25,50,100", value_delimiter = ',')]
+    #[arg(long, env = "CANARY_STAGES", default_value = "5,10,25,50,100", value_delimiter = ',',
+        value_parser = weight)]
     stages: Vec<u8>,
     /// Seconds each stage is judged at least
-    #[arg(long, env = "STAGE_DURATION", default_value = "5", value_parser = seconds)]
+    #[arg(long, env = "STAGE_DURATION", default_value = "5", value_parser = some_seconds)]
     stage_duration: Duration,
     /// The most failed requests, in percent
-    #[arg(long, env = "ERROR_THRESHOLD", default_value_t = 5.0)]
+    #[arg(long, env = "ERROR_THRESHOLD", default_value = "5", value_parser = percent)]
     error_threshold: f64,
     /// The most that 99 % of the requests may take, in milliseconds
-    #[arg(long, env = "LATENCY_THRESHOLD", default_value_t = 1000)]
+    #[arg(long, env = "LATENCY_THRESHOLD", default_value = "1000", value_parser = milliseconds)]
     latency_threshold: u64,
     /// Go to 100 % without asking
     #[arg(long, env = "AUTO_PROMOTE", num_args = 0..=1, default_value = "true", default_missing_value = "true",
@@ -53,9 +54,9 @@ fn main() -> ExitCode {
             plan.stages = Stage::list(&flags.stages, flags.stage_duration)?;
             plan.bake = flags.bake;
             plan.policies = policies(flags.error_threshold, flags.latency_threshold);
-            plan.approval = (!flags.auto_promote).then(|| ApprovalPlan {
+            plan.approval = (!flags.auto_promote).then_some(ApprovalPlan {
                 before: ApprovalPoint::AllTraffic,
-                within: Duration::from_secs(common.approval_timeout),
+                within: common.approval_timeout,
             });
             Ok(plan)
         },

@@ -1,5 +1,6 @@
 //! The flags that all rollout examples share, each of which is also an environment variable.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,6 +8,8 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use petswipe_deploy::{Error, Image};
 use petswipe_local::{CloudUrl, Fault};
+
+use crate::Exit;
 
 /// Flags of every rollout.
 #[derive(Args, Clone, Debug)]
@@ -52,16 +55,16 @@ pub struct Common {
     #[arg(long, env = "APPROVAL_FILE", value_name = "FILE")]
     pub approval_file: Option<PathBuf>,
     /// How long a question waits for its answer, in seconds
-    #[arg(long, env = "APPROVAL_TIMEOUT", default_value_t = 3600, value_name = "SECONDS")]
-    pub approval_timeout: u64,
+    #[arg(long, env = "APPROVAL_TIMEOUT", default_value = "3600", value_name = "SECONDS", value_parser = some_seconds)]
+    pub approval_timeout: Duration,
     /// A running local cloud, as `local_cloud` prints it; without it the example starts its own
     #[arg(long, env = "PETSWIPE_CLOUD", hide_env_values = true)]
-    pub cloud: Option<CloudUrl>,
+    pub cloud: Option<CloudText>,
     /// Requests per second of generated user traffic (local only)
-    #[arg(long, env = "RATE", default_value_t = 200.0)]
+    #[arg(long, env = "RATE", default_value = "200", value_parser = rate)]
     pub rate: f64,
     /// Tasks on the live side of the example's own cloud (local only)
-    #[arg(long, env = "TASKS", default_value_t = 4)]
+    #[arg(long, env = "TASKS", default_value = "4", value_parser = tasks)]
     pub tasks: u32,
     /// What is wrong with the new version (local only): none, error-rate=0.2, latency=800ms, crash-on-boot,
     /// crash-after=10s, slow-start=5s, unhealthy
@@ -78,7 +81,33 @@ pub enum Backend {
     Aws,
 }
 
+/// The URL of a cloud, not yet looked at: it holds a token, which a complaint about the flag would repeat.
+#[derive(Clone)]
+pub struct CloudText(String);
+
+impl From<String> for CloudText {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl std::fmt::Debug for CloudText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
 impl Common {
+    /// The cloud that was named, if one was.
+    ///
+    /// # Errors
+    /// What is allowed; never the text itself.
+    pub fn cloud(&self) -> Result<Option<CloudUrl>, Exit> {
+        let named = self.cloud.as_ref().filter(|CloudText(text)| !text.is_empty());
+        let url = named.map(|CloudText(text)| text.parse::<CloudUrl>());
+        url.transpose().map_err(|error| Exit::usage(format!("--cloud: {error}")))
+    }
+
     /// The service that is operated on: `{project}-{environment}`.
     pub fn service(&self) -> String {
         format!("{}-{}", self.project, self.environment)
@@ -103,12 +132,78 @@ impl Common {
     }
 }
 
+/// A year, in seconds.
+const LONGEST: f64 = 31_536_000.0;
+
 /// Seconds, possibly with a fraction, as a duration.
 ///
 /// # Errors
 /// What is allowed, for the command line.
 pub fn seconds(text: &str) -> Result<Duration, String> {
     let plain = text.strip_suffix('s').unwrap_or(text);
-    let seconds = plain.parse::<f64>().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
-    seconds.ok_or_else(|| "allowed: a number of seconds, 0 or more".to_owned())
+    let seconds = number(plain, 0.0..=LONGEST);
+    let seconds = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.ok_or_else(|| "allowed: a number of seconds, 0 or more, at most a year".to_owned())
+}
+
+/// The same for a time that can't be nothing.
+///
+/// # Errors
+/// What is allowed, for the command line.
+pub fn some_seconds(text: &str) -> Result<Duration, String> {
+    let seconds = seconds(text).ok().filter(|seconds| !seconds.is_zero());
+    seconds.ok_or_else(|| "allowed: a number of seconds above 0, at most a year".to_owned())
+}
+
+/// A share of traffic in whole percent.
+///
+/// # Errors
+/// What is allowed, for the command line.
+pub fn weight(text: &str) -> Result<u8, String> {
+    let weight = text.parse().ok().filter(|weight| (1..=100).contains(weight));
+    weight
+        .ok_or_else(|| "allowed: whole percents from 1 to 100, rising, the last one 100".to_owned())
+}
+
+/// A share in percent, possibly with a fraction.
+///
+/// # Errors
+/// What is allowed, for the command line.
+pub fn percent(text: &str) -> Result<f64, String> {
+    number(text, 0.0..=100.0).ok_or_else(|| "allowed: a number of percent from 0 to 100".to_owned())
+}
+
+/// A share in whole percent.
+///
+/// # Errors
+/// What is allowed, for the command line.
+pub fn whole_percent(text: &str) -> Result<u32, String> {
+    let percent = text.parse().ok().filter(|percent| *percent <= 100);
+    percent.ok_or_else(|| "allowed: a whole number of percent from 0 to 100".to_owned())
+}
+
+/// A time in milliseconds that is not nothing.
+///
+/// # Errors
+/// What is allowed, for the command line.
+pub fn milliseconds(text: &str) -> Result<u64, String> {
+    let milliseconds =
+        text.parse().ok().filter(|milliseconds| (1..=3_600_000).contains(milliseconds));
+    milliseconds.ok_or_else(|| {
+        "allowed: a whole number of milliseconds from 1 to 3600000, an hour".to_owned()
+    })
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    number(text, 0.0..=1_000_000.0)
+        .ok_or_else(|| "allowed: a number of requests per second from 0 to 1000000".to_owned())
+}
+
+fn tasks(text: &str) -> Result<u32, String> {
+    let tasks = text.parse().ok().filter(|tasks| (1..=200).contains(tasks));
+    tasks.ok_or_else(|| "allowed: a whole number from 1 to 200".to_owned())
+}
+
+fn number(text: &str, allowed: RangeInclusive<f64>) -> Option<f64> {
+    text.parse().ok().filter(|number| allowed.contains(number))
 }

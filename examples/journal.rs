@@ -31,27 +31,69 @@ pub(crate) async fn open(path: &Path) -> Result<Opened, Exit> {
     Ok(Opened { journal, history })
 }
 
+/// Opens a journal that has to be there.
+///
+/// # Errors
+/// As [`open`], and exit code 2 when there is none.
+pub(crate) async fn open_existing(path: &Path) -> Result<Opened, Exit> {
+    if !path.exists() {
+        return Err(Exit::usage(format!(
+            "journal {} was not found; name the one to go on with by --journal",
+            path.display()
+        )));
+    }
+    open(path).await
+}
+
+/// Whether a new operation may begin at that path. Nothing is changed yet.
+///
+/// # Errors
+/// As [`open`], and exit code 2 when an operation waits there to be resumed.
+pub(crate) async fn check_free(path: &Path, own_cloud: bool) -> Result<(), Exit> {
+    if !path.exists() {
+        return Ok(());
+    }
+    match open(path).await?.history {
+        Some(history) => has_ended(path, own_cloud, &history),
+        None => Ok(()),
+    }
+}
+
 /// A journal for a new operation. An operation in its place that has ended, or whose cloud is gone, is put aside under
 /// its own name; one that can still be resumed is left alone.
 ///
 /// # Errors
-/// As [`open`], and exit code 2 when an operation waits there to be resumed.
+/// As [`check_free`].
 pub(crate) async fn fresh(path: &Path, own_cloud: bool) -> Result<Arc<dyn Journal>, Exit> {
     let opened = open(path).await?;
     let Some(history) = opened.history else { return Ok(opened.journal) };
-    let operation = history.opening.operation.clone();
-    let gone = own_cloud && history.opening.holder.contains(OWN_CLOUD);
-    if history.outcome().is_none() && !gone {
-        return Err(Exit::usage(format!(
-            "{} holds operation {operation}, which has not ended: go on with it by --resume, or name another --journal",
-            path.display()
-        )));
-    }
+    has_ended(path, own_cloud, &history)?;
+    let operation = &history.opening.operation;
     drop(opened.journal);
     let aside = path.with_file_name(format!("{operation}.jsonl"));
     std::fs::rename(path, &aside)
         .map_err(|error| Exit::usage(format!("moving {} aside: {error}", path.display())))?;
     Ok(open(path).await?.journal)
+}
+
+/// Takes a journal away again in which nothing was written.
+pub(crate) fn discard_empty(path: &Path) {
+    if std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() == 0) {
+        // What is left is an empty file, which is no journal of anything.
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+fn has_ended(path: &Path, own_cloud: bool, history: &History<Plan>) -> Result<(), Exit> {
+    let operation = &history.opening.operation;
+    let gone = own_cloud && history.opening.holder.contains(OWN_CLOUD);
+    if history.outcome().is_some() || gone {
+        return Ok(());
+    }
+    Err(Exit::usage(format!(
+        "{} holds operation {operation}, which has not ended: go on with it by --resume, or name another --journal",
+        path.display()
+    )))
 }
 
 /// A new name for an operation, such as `canary-20261123T031038Z-7f3a`.

@@ -57,7 +57,11 @@ impl Progress {
         let line = format!("{seconds:7.1} s  {text}");
         match &self.bar {
             Some(bar) => bar.println(line),
-            None => eprintln!("{line}"),
+<<<<<<< HEAD
+            None => crate::tell(line),
+=======
+            None => crate::say(&line),
+>>>>>>> e2e
         }
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use petswipe_deploy::{Plan, Strategy};
-use petswipe_examples::cli::{Common, seconds};
+use petswipe_examples::cli::{Common, milliseconds, percent, seconds, whole_percent};
 use petswipe_examples::rollout::{Job, at_local_pace, policies};
 use petswipe_examples::{Exit, finish};
 
@@ -20,19 +20,19 @@ struct Flags {
     #[command(flatten)]
     common: Common,
     /// How many more tasks than desired may run meanwhile, in percent of desired
-    #[arg(long, env = "MAX_SURGE", default_value_t = 100)]
+    #[arg(long, env = "MAX_SURGE", default_value = "100", value_parser = whole_percent)]
     max_surge: u32,
     /// How many tasks stay healthy meanwhile, in percent of desired
-    #[arg(long, env = "MIN_HEALTHY", default_value_t = 100)]
+    #[arg(long, env = "MIN_HEALTHY", default_value = "100", value_parser = whole_percent)]
     min_healthy: u32,
     /// Seconds the new version is judged when all tasks are replaced
     #[arg(long, env = "BAKE_DURATION", default_value = "5", value_parser = seconds)]
     bake: Duration,
     /// The most failed requests, in percent
-    #[arg(long, env = "ERROR_THRESHOLD", default_value_t = 5.0)]
+    #[arg(long, env = "ERROR_THRESHOLD", default_value = "5", value_parser = percent)]
     error_threshold: f64,
     /// The most that 99 % of the requests may take, in milliseconds
-    #[arg(long, env = "LATENCY_THRESHOLD", default_value_t = 1000)]
+    #[arg(long, env = "LATENCY_THRESHOLD", default_value = "1000", value_parser = milliseconds)]
     latency_threshold: u64,
 }
 
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
             plan.scale_down_delay = Duration::ZERO;
             plan.strategy = Strategy::Rolling {
                 minimum_healthy_percent: flags.min_healthy,
-                maximum_percent: flags.max_surge.saturating_add(100),
+                maximum_percent: flags.max_surge + 100,
             };
             plan.bake = flags.bake;
             plan.policies = policies(flags.error_threshold, flags.latency_threshold);

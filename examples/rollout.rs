@@ -8,14 +8,26 @@ use petswipe_deploy::{
 };
 use petswipe_local::load::Load;
 use petswipe_monitor::{AbsolutePolicy, LatencyLimit, LatencyRegression, Policy, explain};
+use petswipe_runbook::lease::{Lease, LeaseStore};
 use petswipe_runbook::{
     AbortHandle, Completed, Driver, Error, EventLog, Halted, Journaled, LeaseTerms, OperationId,
 };
 
+use tokio::signal::unix::{SignalKind, signal};
+
+use tokio::signal::unix::{SignalKind, signal};
+
 use crate::cli::Common;
 use crate::progress::Progress;
 use crate::target::{Target, traffic};
-use crate::{BAD_USAGE, DONE, Exit, HALF_WAY, HELD, NOT_AS_ASKED, journal, prompt, report};
+<<<<<<< HEAD
+use crate::{
+    BAD_USAGE, DONE, Exit, HALF_WAY, HELD, NOT_AS_ASKED, journal, prompt, report, say, tell,
+};
+=======
+use crate::{BAD_USAGE, DONE, Exit, HALF_WAY, HELD, NOT_AS_ASKED};
+use crate::{journal, print, prompt, report, say};
+>>>>>>> e2e
 
 const SECOND: Duration = Duration::from_secs(1);
 /// How long traffic goes on before and after, so that the report shows how it was and how it is now.
@@ -77,10 +89,17 @@ where
                 prompt::approver(common, plan.approval.is_some())?;
             }
         }
-        if common.resume && common.cloud.is_none() {
+        if common.resume && common.dry_run {
             return Err(Exit::usage(
-                "--resume needs --cloud: the cloud that an example starts itself ends with it, and nothing is left to resume",
+                "--resume goes on for real, and --dry-run (or DRY_RUN) says that nothing may change; give only one of them",
             ));
+        }
+        let again = [(common.resume, "--resume"), (common.undo, "--undo")];
+        let own = common.cloud()?.is_none();
+        if let Some((_, flag)) = again.iter().find(|(asked, _)| *asked && own) {
+            return Err(Exit::usage(format!(
+                "{flag} needs --cloud: the cloud that an example starts itself ends with it, and nothing is left to go on with"
+            )));
         }
         let target = Target::open(common).await?;
         let result = self.on(common, &target).await;
@@ -111,9 +130,13 @@ where
         let survey = performer.first_look(plan).await?;
         let dry = dry_run(plan, &survey)?;
         if common.json {
-            println!("{}", serde_json::to_string_pretty(&dry).map_err(Exit::usage)?);
+<<<<<<< HEAD
+            say(serde_json::to_string_pretty(&dry).map_err(Exit::usage)?);
+=======
+            print(&serde_json::to_string_pretty(&dry).map_err(Exit::usage)?);
+>>>>>>> e2e
         } else {
-            print_plan(plan, &dry);
+            print(&plan_text(plan, &dry));
         }
         Ok(DONE)
     }
@@ -121,17 +144,24 @@ where
     async fn start(&self, common: &Common, target: &Target, plan: Plan) -> Result<u8, Exit> {
         plan.validate()?;
         let path = common.journal_path(self.name);
+        journal::check_free(&path, target.is_own()).await?;
+        may_begin(target, &plan).await?;
+        let new = !path.exists();
         let journal = journal::fresh(&path, target.is_own()).await?;
         let operation = journal::new_operation(self.name)?;
         let approver = prompt::approver(common, plan.approval.is_some())?;
         let run = Running::new(common, target, &plan, journal, approver)?;
         let start = Some((operation, plan));
-        run.to_the_end(common, start, &path.display().to_string()).await
+        let result = run.drive(common, start, &path.display().to_string()).await;
+        if new && result.is_err() {
+            journal::discard_empty(&path);
+        }
+        result
     }
 
     async fn resume(&self, common: &Common, target: &Target) -> Result<u8, Exit> {
         let path = common.journal_path(self.name);
-        let opened = journal::open(&path).await?;
+        let opened = journal::open_existing(&path).await?;
         let Some(history) = opened.history else {
             return Err(Exit::usage(format!("{} holds no operation to resume", path.display())));
         };
@@ -150,12 +180,12 @@ where
         }
         let approver = prompt::approver(common, plan.approval.is_some())?;
         let run = Running::new(common, target, &plan, opened.journal, approver)?;
-        run.to_the_end(common, None, &path.display().to_string()).await
+        run.drive(common, None, &path.display().to_string()).await
     }
 
     async fn undo(&self, common: &Common, target: &Target) -> Result<u8, Exit> {
         let path = common.journal_path(self.name);
-        let history = journal::open(&path).await?.history;
+        let history = journal::open_existing(&path).await?.history;
         let ended = history.as_ref().and_then(|held| Some((held, held.outcome()?)));
         let Some((history, outcome)) = ended else {
             return Err(Exit::usage(format!("{} holds no rollout that has ended", path.display())));
@@ -166,6 +196,23 @@ where
             return self.rehearse(common, target, &plan).await;
         }
         self.start(common, target, plan).await
+    }
+}
+
+/// Looks before anything is written: is the service free, and would the rollout be begun in the present state? The
+/// driver makes sure of both once more.
+async fn may_begin(target: &Target, plan: &Plan) -> Result<(), Exit> {
+    let client = &target.client;
+    let holder = client.current(&plan.lease_key(), jiff::Timestamp::now()).await;
+    if let Some(lease) = holder.map_err(|error| journal::exit(&error))? {
+        let Lease { key, operation, holder, expires_at, .. } = lease;
+        return Err(journal::exit(&Error::Held { key, operation, holder, expires_at }));
+    }
+    let performer = RolloutPerformer::new(client.clone(), Arc::new(plan.gate()));
+    let survey = performer.first_look(plan).await?;
+    match dry_run(plan, &survey) {
+        Err(refused @ petswipe_deploy::Error::InvalidPlan { .. }) => Err(refused.into()),
+        _ => Ok(()),
     }
 }
 
@@ -200,7 +247,7 @@ impl Running {
         Ok(Self { driver, log: Journaled(journal), progress, load, abort })
     }
 
-    async fn to_the_end(
+    async fn drive(
         self,
         common: &Common,
         start: Option<(OperationId, Plan)>,
@@ -237,7 +284,11 @@ impl Running {
             if !halted.touched {
                 return Err(Exit { code, message: format!("{halted}: {cause}") });
             }
-            eprintln!("{halted}: {cause}\nto go on: --resume --journal {journal}");
+<<<<<<< HEAD
+            tell(format_args!("{halted}: {cause}\nto go on: --resume --journal {journal}"));
+=======
+            say(&format!("{halted}: {cause}\nto go on: --resume --journal {journal}"));
+>>>>>>> e2e
         }
         let history =
             EventLog::<Plan>::load(&self.log).await.map_err(|error| journal::exit(&error))?;
@@ -271,17 +322,23 @@ fn publish(common: &Common, report: &Report) -> Result<(), Exit> {
             .map_err(|error| Exit { code: HALF_WAY, message: error.to_string() })?;
     }
     if common.json {
-        println!("{}", serde_json::to_string_pretty(report).map_err(Exit::usage)?);
+<<<<<<< HEAD
+        say(serde_json::to_string_pretty(report).map_err(Exit::usage)?);
     } else {
-        println!("{}", report::summary(report));
+        say(report::summary(report));
+=======
+        print(&serde_json::to_string_pretty(report).map_err(Exit::usage)?);
+    } else {
+        print(&report::summary(report));
+>>>>>>> e2e
     }
     Ok(())
 }
 
-/// The first Ctrl-C (or SIGTERM) brings the system to safety; the second leaves at once.
+/// The first Ctrl-C, SIGTERM or SIGHUP (the terminal went away) brings the system to safety; the second leaves at once.
 async fn listen(abort: AbortHandle, journal: String) {
-    let Ok(mut terminate) =
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+    let (Ok(mut terminate), Ok(mut hangup)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::hangup()))
     else {
         return;
     };
@@ -289,29 +346,32 @@ async fn listen(abort: AbortHandle, journal: String) {
         let by = tokio::select! {
             _ = tokio::signal::ctrl_c() => "Ctrl-C",
             _ = terminate.recv() => "SIGTERM",
+            _ = hangup.recv() => "SIGHUP",
         };
         if count == 0 {
             abort.abort(by, "the operator wants it to end");
             continue;
         }
-        eprintln!("left half-way; to go on: --resume --journal {journal}");
+        say(&format!("left half-way; to go on: --resume --journal {journal}"));
         std::process::exit(i32::from(HALF_WAY));
     }
 }
 
-fn print_plan(plan: &Plan, dry: &DryRun) {
-    println!("{} rollout of {}: nothing is changed now\n", plan.strategy, plan.service);
-    let list = |title: &str, changes: &[petswipe_deploy::PlannedChange]| {
-        println!("{title}");
+fn plan_text(plan: &Plan, dry: &DryRun) -> String {
+    let mut text =
+        format!("{} rollout of {}: nothing is changed now\n", plan.strategy, plan.service);
+    let mut list = |title: &str, changes: &[petswipe_deploy::PlannedChange]| {
+        text += &format!("\n{title}\n");
         for (index, planned) in changes.iter().enumerate() {
             let after = format!("{:.0} s", planned.after.as_secs_f64());
-            println!("{:>4}. after {after:>7}  {}", index + 1, planned.change);
+            text += &format!("{:>4}. after {after:>7}  {}\n", index + 1, planned.change);
             for condition in &planned.when {
-                println!("                      when {condition}");
+                text += &format!("                      when {condition}\n");
             }
         }
-        println!();
+>>>>>>> e2e
     };
     list("If the new version is healthy:", &dry.forward);
     list("If it turns out bad at the end, everything goes back:", &dry.back);
+    text
 }

@@ -32,7 +32,8 @@ impl Target {
                 "--backend is aws; allowed: local (this release has no AWS backend yet)",
             ));
         }
-        let own = match &common.cloud {
+        let url = common.cloud()?;
+        let own = match &url {
             Some(_) => None,
             None => Some(
                 Cloud::start(CloudConfig {
@@ -45,8 +46,8 @@ impl Target {
                 .await?,
             ),
         };
-        let client = match (&common.cloud, &own) {
-            (Some(url), _) => LocalClient::new(url.clone()),
+        let client = match (url, &own) {
+            (Some(url), _) => LocalClient::new(url),
             (None, Some(cloud)) => cloud.client(),
             (None, None) => return Err(Exit::usage("there is no cloud")),
         };

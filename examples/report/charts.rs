@@ -116,7 +116,8 @@ fn draw_panel(out: &mut String, panel: &Panel, layout: Layout, top: &mut f64) {
     out.push_str(&panel.body);
     if layout.wide {
         let wanted: Vec<f64> = panel.labels.iter().map(|label| label.y).collect();
-        let places = apart(&wanted, 15.0, 4.0, panel.height - 2.0);
+        let room = (panel.height - 6.0) / wanted.len().saturating_sub(1).max(1) as f64;
+        let places = apart(&wanted, room.min(15.0), 4.0, panel.height - 2.0);
         for (label, y) in panel.labels.iter().zip(places) {
             swatch(out, label, right + 10.0, y);
             name(out, label, right + 30.0, y + 4.0);
@@ -200,7 +201,7 @@ fn bands(out: &mut String, phases: &[Phase], x: &Scale) {
     }
 }
 
-/// One mark for each check: a disc, a diamond or a ring. Of equal ones that would lie upon each other only one is drawn.
+/// One mark for each check: a disc, a diamond or a ring. Of those that would lie upon each other the worst is drawn.
 fn checks(out: &mut String, facts: &Facts<'_>, x: &Scale, layout: Layout) {
     let report = facts.report;
     if report.checks.is_empty() {
@@ -213,16 +214,25 @@ fn checks(out: &mut String, facts: &Facts<'_>, x: &Scale, layout: Layout) {
         at(layout.left - 7.0),
         at(y + 4.0)
     );
-    let mut last: Option<(f64, &str)> = None;
     let mut edge = 0.0;
-    for check in &report.checks {
-        let place = x.of(seconds(report, check.at));
+    let places: Vec<_> = report.checks.iter().map(|c| (x.of(seconds(report, c.at)), c)).collect();
+    let mut rest = places.as_slice();
+    while let Some((first, _)) = rest.first() {
+        let near = rest.iter().take_while(|(place, _)| place - first < 9.0).count().max(1);
+        let (group, after) = rest.split_at(near);
+        rest = after;
+        let badness = |verdict: &str| match verdict {
+            "fail" => 2,
+            "pass" => 0,
+            _ => 1,
+        };
+        let worst = group.iter().rev().max_by_key(|(_, check)| badness(&check.verdict));
+        let Some((place, check)) = worst else { break };
         let verdict = check.verdict.as_str();
-        if last.is_some_and(|(before, same)| same == verdict && place - before < 8.0) {
-            continue;
-        }
-        (last, edge) = (Some((place, verdict)), place);
-        let (x, y) = (at(place), at(y));
+        // A failure is where it was; others keep their distance.
+        let place = if verdict == "fail" { place } else { first };
+        edge = place.max(edge);
+        let (x, y) = (at(*place), at(y));
         let shape = match verdict {
             "pass" => format!(r#"<circle class="pass" cx="{x}" cy="{y}" r="4">"#),
             "fail" => {
@@ -234,16 +244,15 @@ fn checks(out: &mut String, facts: &Facts<'_>, x: &Scale, layout: Layout) {
             _ => format!(r#"<circle class="unsure" cx="{x}" cy="{y}" r="3.5">"#),
         };
         let close = if verdict == "fail" { "path" } else { "circle" };
-        let what = format!(
-            "{} at {}: {}",
-            text::offset(report.started_at, check.at),
-            check.weight,
-            check.text
-        );
+        let time = text::offset(report.started_at, check.at);
+        let mut what = format!("{time} at {}: {}", check.weight, check.text);
+        if near > 1 {
+            let _ = write!(what, " (the worst of {near} checks)");
+        }
         let _ = write!(out, "{shape}<title>{}</title></{close}>", escape(&what));
     }
     if let Some((off, took)) = facts.traffic_off() {
-        let note = format!("traffic off after {}", text::span(took));
+        let note = format!("traffic off +{}", text::span(took));
         let from = (x.of(seconds(report, off)) + 6.0).max(edge + 12.0);
         if from + CHARACTER * note.chars().count() as f64 <= layout.width {
             let (x, y) = (at(from), at(y + 4.0));

@@ -107,6 +107,11 @@ impl<'a> Facts<'a> {
         !(stages.is_empty() && checks.is_empty() && actions.is_empty() && traffic.is_none())
     }
 
+    /// What `finished_at` is.
+    pub(super) fn ended(&self) -> &'static str {
+        if self.report.outcome == "unfinished" { "Last record" } else { "Ended" }
+    }
+
     pub(super) fn took(&self) -> SignedDuration {
         self.report.finished_at.duration_since(self.report.started_at)
     }
@@ -208,9 +213,19 @@ fn environments(report: &Report, weights: &[(Timestamp, Shares)]) -> Vec<String>
     let mut names: Vec<String> = most.keys().cloned().collect();
     names.sort_by_key(|name| {
         let share = |shares: &Shares| std::cmp::Reverse(shares.get(name).copied().unwrap_or(0));
-        (share(&first), share(&last), share(&most), name.clone())
+        (share(&first), share(&last), deployed(report, name), share(&most), name.clone())
     });
     names
+}
+
+/// How many changes there were before something was deployed to it: a new version comes before its baseline.
+fn deployed(report: &Report, environment: &str) -> usize {
+    let there = format!(" to {environment} with ");
+    let mut actions = report.actions.iter();
+    let deploy = |action: &ActionReport| {
+        action.action.starts_with("deploy ") && action.action.contains(&there)
+    };
+    actions.position(deploy).unwrap_or(usize::MAX)
 }
 
 /// The version before, then the others as they appear. Which one was before: its image or revision served at first, else

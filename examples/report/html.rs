@@ -93,10 +93,7 @@ fn header(out: &mut String, facts: &Facts<'_>) {
     let mut about = vec![
         ("Took", text::span(facts.took())),
         ("Started", time(report.started_at)),
-        (
-            if report.outcome == "unfinished" { "Last record" } else { "Ended" },
-            time(report.finished_at),
-        ),
+        (facts.ended(), time(report.finished_at)),
     ];
     if report.resumed > 0 {
         about.push(("Resumed", text::counted(u64::from(report.resumed), "time", "times")));

@@ -18,7 +18,7 @@ pub fn markdown(report: &Report) -> String {
     // Writing to a string can't fail.
     let _ = write!(
         out,
-        "# {} {}: {} of {}\n\n**{}** {}\n\n",
+        "# {} {}: {} of {}\n\n**{}**\n\n{}",
         headline.icon,
         escape(&headline.word),
         escape(&report.strategy),
@@ -26,10 +26,13 @@ pub fn markdown(report: &Report) -> String {
         escape(&headline.reason),
         headline.meaning,
     );
+    if !headline.meaning.is_empty() {
+        out.push_str("\n\n");
+    }
     let mut about = vec![
         ("Operation", escape(&report.operation)),
         ("Started", text::time(report.started_at)),
-        ("Ended", text::time(report.finished_at)),
+        (facts.ended(), text::time(report.finished_at)),
         ("Took", text::span(facts.took())),
     ];
     if report.resumed > 0 {

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use petswipe_monitor::FindingResult;
+
 use super::facts::{Facts, NOBODY};
 use super::series::{Bucket, Measured, Traffic, extent, measured, seconds, shares};
 use super::svg::{Scale, at, escape, line, round_step, step_area};
@@ -76,11 +78,11 @@ fn percent_ticks(y: &Scale) -> Vec<(f64, String)> {
 /// The part of all names up to and including the last dash that they share.
 fn common_prefix(names: &[String]) -> usize {
     let Some((first, rest)) = names.split_first() else { return 0 };
-    let ends = first.match_indices('-').map(|(index, dash)| index + dash.len());
+    let mut ends = first.match_indices('-').map(|(index, dash)| index + dash.len());
     let shared = |end: &usize| {
         *end < first.len() && rest.iter().all(|n| n.len() > *end && n.starts_with(&first[..*end]))
     };
-    if rest.is_empty() { 0 } else { ends.filter(shared).next_back().unwrap_or(0) }
+    if rest.is_empty() { 0 } else { ends.rfind(shared).unwrap_or(0) }
 }
 
 fn split(facts: &Facts<'_>, x: &Scale) -> Option<Panel> {
@@ -204,7 +206,15 @@ fn ticks(y: &Scale, most: usize, label: impl Fn(f64) -> String) -> Vec<(f64, Str
 }
 
 fn errors(facts: &Facts<'_>, traffic: Option<&Traffic>, x: &Scale) -> Option<Panel> {
-    let judged = measured(facts.report, |f| f.unit == "%" && f.metric.contains("error rate"));
+    // Other rates, such as that of client errors, matter here only if their limit was broken.
+    let broken = |metric: &str| {
+        let mut evidence = facts.report.checks.iter().flat_map(|check| &check.evidence);
+        evidence.any(|f| f.metric == metric && f.result == FindingResult::Broken)
+    };
+    let judged = measured(facts.report, |f| {
+        let rate = f.unit == "%" && f.metric.contains("error rate");
+        rate && (f.metric == "error rate" || broken(&f.metric))
+    });
     if traffic.is_none() && judged.is_empty() {
         return None;
     }
@@ -336,6 +346,9 @@ fn plot(
         draw(&mut body, "line limit", &path, &full);
         let mut label = Label::new(&full, "line limit".to_owned(), y.of(*last));
         label.text = format!("limit {} {unit}", text::measured(*last));
+        if judged.len() > 1 {
+            label.text = text::short(&format!("{} {metric}", label.text), 18);
+        }
         labels.push(label);
     }
     Panel { title: title.to_owned(), height, ticks, body, labels }

@@ -1,7 +1,5 @@
 //! What is drawn: counts and latencies in even buckets of time, limits and phases. In seconds since the start.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use petswipe_deploy::{Report, TrafficPoint};
 use petswipe_monitor::Finding;
@@ -142,18 +140,19 @@ pub(super) fn phases(report: &Report) -> Vec<Phase> {
         let to = stage.ended_at.map_or(end, |ended| seconds(report, ended));
         let (name, weight) = (text::short(&stage.name, 24), stage.weight.to_string());
         let short = if name.starts_with("stage ") { weight.clone() } else { name.clone() };
-        let labels = vec![format!("{name} · {weight}"), short, weight];
+        let tight = weight.replace(' ', "");
+        let labels = vec![format!("{name} · {weight}"), short, weight, tight];
         let from = seconds(report, stage.started_at);
         phases.push(Phase { from, to, labels, is_stage: true });
     }
-    let (Some(first), Some(last)) = (phases.first(), phases.last()) else {
-        return phases;
-    };
     let around = |from: f64, to: f64, labels: &[&str]| Phase {
         from,
         to,
         labels: labels.iter().map(|label| (*label).to_owned()).collect(),
         is_stage: false,
+    };
+    let (Some(first), Some(last)) = (phases.first(), phases.last()) else {
+        return vec![around(0.0, end, &["no stage was begun"])];
     };
     let after = match report.outcome.as_str() {
         "promoted" => around(last.to, end, &["clean up"]),
@@ -168,16 +167,20 @@ pub(super) fn phases(report: &Report) -> Vec<Phase> {
     phases
 }
 
-/// What the checks measured, by metric, for those metrics that are `wanted`.
+/// What the checks measured, by metric in order of appearance, for those findings that are `wanted`.
 pub(super) fn measured(report: &Report, wanted: impl Fn(&Finding) -> bool) -> Vec<Measured> {
-    let mut metrics = BTreeMap::<&str, Vec<_>>::new();
+    let mut metrics = Vec::<Measured>::new();
     for check in &report.checks {
         let at = seconds(report, check.at);
         for finding in check.evidence.iter().filter(|f| wanted(f) && f.limit.is_finite()) {
             let value = finding.value.filter(|value| value.is_finite());
-            metrics.entry(&finding.metric).or_default().push((at, value, finding.limit));
+            let known = metrics.iter().position(|known| known.metric == finding.metric);
+            let index = known.unwrap_or_else(|| {
+                metrics.push(Measured { metric: finding.metric.clone(), points: Vec::new() });
+                metrics.len() - 1
+            });
+            metrics[index].points.push((at, value, finding.limit));
         }
     }
-    let all = metrics.into_iter();
-    all.map(|(metric, points)| Measured { metric: metric.to_owned(), points }).collect()
+    metrics
 }

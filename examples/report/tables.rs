@@ -103,7 +103,7 @@ pub(super) fn figures(facts: &Facts<'_>) -> Vec<Figure> {
     figures.push(Figure {
         name: "Health checks",
         value: text::count(report.checks.len() as u64),
-        notes: seen.map(|(verdict, n)| format!("{n} {verdict}")).collect(),
+        notes: seen.map(|(verdict, n)| format!("{} {verdict}", text::count(*n as u64))).collect(),
         tone: Tone::Calm,
     });
     let changes = report.actions.len() as u64;

@@ -1,5 +1,7 @@
 //! Reports made by hand: what the tests render.
 
+pub(crate) mod markup;
+
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
