@@ -118,7 +118,7 @@ impl RolloutWorld {
         if shrinks && !self.is_rolling() {
             let last = self.plan.stages.last().map_or(Duration::ZERO, |stage| stage.duration);
             let bake = last + self.plan.bake + self.plan.scale_down_delay;
-            if !ledger.full_since.is_some_and(|since| self.watched(&ledger, since) >= bake) {
+            if ledger.full_since.is_none_or(|since| self.watched(&ledger, since) < bake) {
                 ledger.breaks(3, format!("the old side shrinks before the bake is over: {effect}"));
             }
         }
