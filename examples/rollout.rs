@@ -15,19 +15,11 @@ use petswipe_runbook::{
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use tokio::signal::unix::{SignalKind, signal};
-
 use crate::cli::Common;
 use crate::progress::Progress;
 use crate::target::{Target, traffic};
-<<<<<<< HEAD
-use crate::{
-    BAD_USAGE, DONE, Exit, HALF_WAY, HELD, NOT_AS_ASKED, journal, prompt, report, say, tell,
-};
-=======
 use crate::{BAD_USAGE, DONE, Exit, HALF_WAY, HELD, NOT_AS_ASKED};
 use crate::{journal, print, prompt, report, say};
->>>>>>> e2e
 
 const SECOND: Duration = Duration::from_secs(1);
 /// How long traffic goes on before and after, so that the report shows how it was and how it is now.
@@ -130,11 +122,7 @@ where
         let survey = performer.first_look(plan).await?;
         let dry = dry_run(plan, &survey)?;
         if common.json {
-<<<<<<< HEAD
-            say(serde_json::to_string_pretty(&dry).map_err(Exit::usage)?);
-=======
             print(&serde_json::to_string_pretty(&dry).map_err(Exit::usage)?);
->>>>>>> e2e
         } else {
             print(&plan_text(plan, &dry));
         }
@@ -284,11 +272,7 @@ impl Running {
             if !halted.touched {
                 return Err(Exit { code, message: format!("{halted}: {cause}") });
             }
-<<<<<<< HEAD
-            tell(format_args!("{halted}: {cause}\nto go on: --resume --journal {journal}"));
-=======
             say(&format!("{halted}: {cause}\nto go on: --resume --journal {journal}"));
->>>>>>> e2e
         }
         let history =
             EventLog::<Plan>::load(&self.log).await.map_err(|error| journal::exit(&error))?;
@@ -322,15 +306,9 @@ fn publish(common: &Common, report: &Report) -> Result<(), Exit> {
             .map_err(|error| Exit { code: HALF_WAY, message: error.to_string() })?;
     }
     if common.json {
-<<<<<<< HEAD
-        say(serde_json::to_string_pretty(report).map_err(Exit::usage)?);
-    } else {
-        say(report::summary(report));
-=======
         print(&serde_json::to_string_pretty(report).map_err(Exit::usage)?);
     } else {
         print(&report::summary(report));
->>>>>>> e2e
     }
     Ok(())
 }
@@ -369,7 +347,6 @@ fn plan_text(plan: &Plan, dry: &DryRun) -> String {
                 text += &format!("                      when {condition}\n");
             }
         }
->>>>>>> e2e
     };
     list("If the new version is healthy:", &dry.forward);
     list("If it turns out bad at the end, everything goes back:", &dry.back);
