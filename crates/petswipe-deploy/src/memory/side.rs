@@ -183,7 +183,8 @@ impl Side {
         let due = self.waiting.iter().filter(|at| **at <= now).copied().collect::<Vec<_>>();
         self.waiting.retain(|at| *at > now);
         let mine = self.running_now() as usize + self.waiting.len();
-        let missing = (self.desired.min(self.most) as usize).saturating_sub(mine);
+        let room = (self.most as usize).saturating_sub(self.tasks.len());
+        let missing = (self.desired as usize).saturating_sub(mine).min(room);
         for index in 0..missing {
             let started = due.get(index).copied().unwrap_or(now);
             let after = |wait: Duration| started.saturating_add(wait).unwrap_or(Timestamp::MAX);
