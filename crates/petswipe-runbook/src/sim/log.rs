@@ -59,11 +59,6 @@ impl<R: Runbook> SimLog<R> {
         state.crash = Some((state.appends + appends, written));
     }
 
-    /// The process does not die any more.
-    pub(super) fn spare(&self) {
-        self.state().crash = None;
-    }
-
     pub(super) fn crashed(&self) -> bool {
         self.state().crashed
     }
