@@ -64,9 +64,9 @@ async fn run(flags: Flags) -> Result<u8, Exit> {
         print(&serde_json::json!({ "cloud": url, "balancer": balancer }).to_string());
     } else {
         print(&format!(
-            "load balancer  {balancer}/api/pets?limit=3
-for the tools  export PETSWIPE_CLOUD={url}
-It runs until Ctrl-C."
+            "load balancer  {balancer}/api/pets?limit=3\n\
+             for the tools  export PETSWIPE_CLOUD={url}\n\
+             It runs until Ctrl-C."
         ));
     }
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())

@@ -264,7 +264,6 @@ impl<'a, R: Runbook, W: World<R>> Simulation<'a, R, W> {
         &self,
         story: Pin<&mut impl Future<Output = Ended<R>>>,
     ) -> Result<(), Box<Violation>> {
-        self.log.spare();
         self.performer.frozen.store(false, Ordering::Relaxed);
         self.performer.struck.lock().unwrap_or_else(std::sync::PoisonError::into_inner).freeze += 1;
         let before = self.log.len();
