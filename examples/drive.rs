@@ -4,8 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use petswipe_deploy::{Outcome, Plan, Report, RolloutPerformer, TrafficRouter};
-use petswipe_local::LocalClient;
+use petswipe_deploy::{Outcome, Plan, Report, RolloutPerformer, StateReport};
 use petswipe_local::load::Load;
 use petswipe_monitor::explain;
 use petswipe_runbook::journal::Journal;
@@ -35,7 +34,7 @@ pub(crate) struct Running {
     progress: Arc<Progress>,
     load: Load,
     abort: AbortHandle,
-    client: Arc<LocalClient>,
+    performer: RolloutPerformer,
     /// How to go on after a halt.
     going_on: String,
 }
@@ -52,7 +51,7 @@ impl Running {
         let progress = Progress::new(common.quiet);
         let abort = AbortHandle::new();
         let cloud = if target.is_own() { OWN_CLOUD } else { "running cloud" };
-        let driver = Driver::new(Arc::clone(&journal), Arc::new(performer))
+        let driver = Driver::new(Arc::clone(&journal), Arc::new(performer.clone()))
             .approver(approver)
             .observer(progress.clone())
             .abort(abort.clone())
@@ -63,8 +62,8 @@ impl Running {
             true => "its cloud ends with it, so nothing is left to resume".to_owned(),
             false => format!("to go on: --resume --journal {}", path.display()),
         };
-        let (log, client) = (Journaled(journal), target.client.clone());
-        Ok(Self { driver, log, progress, load, abort, client, going_on })
+        let log = Journaled(journal);
+        Ok(Self { driver, log, progress, load, abort, performer, going_on })
     }
 
     pub(crate) async fn drive(
@@ -108,9 +107,17 @@ impl Running {
         }
         let loaded = EventLog::<Plan>::load(&self.log).await;
         let mut report = loaded.as_ref().ok().and_then(Option::as_ref).map(Report::of);
+        if code == HALF_WAY
+            && let Some(report) = &mut report
+            && let Ok(Some(history)) = &loaded
+        {
+            // The journal knows how it was at the last survey, which may be the one before the first change.
+            let looked = self.performer.first_look(&history.opening.plan);
+            let survey = tokio::time::timeout(LAST_LOOK, looked).await;
+            report.final_state = survey.ok().and_then(Result::ok).as_ref().map(StateReport::of);
+        }
         if let Err(halted) = &result {
-            let (cause, left) =
-                (explain(&halted.error), what_is_left(&self.client, report.as_ref()).await);
+            let (cause, left) = (explain(&halted.error), what_is_left(report.as_ref()));
             say(&format!("{halted}: {cause}\n{left}\n{}", self.going_on));
         }
         if let Err(error) = loaded {
@@ -127,23 +134,27 @@ impl Running {
 }
 
 /// What state the system is in after a halt: as it is, or else as it was left.
-async fn what_is_left(client: &LocalClient, report: Option<&Report>) -> String {
-    if let Ok(Ok(route)) = tokio::time::timeout(LAST_LOOK, client.route()).await {
-        return format!("the weights are now {}", route.split);
+fn what_is_left(report: Option<&Report>) -> String {
+    if let Some(state) = report.and_then(|report| report.final_state.as_ref()) {
+        let weights = state.weights.iter();
+        let weights: Vec<_> = weights.map(|(side, weight)| format!("{side} {weight}")).collect();
+        return format!("the weights are now {}", weights.join(", "));
     }
     let actions = report.map_or(&[][..], |report| report.actions.as_slice());
     let shift = actions.iter().rev().find(|action| action.action.starts_with("set the weights"));
-    match (shift, actions.last()) {
-        (Some(shift), Some(last)) => format!(
-            "the cloud does not answer; at {} it was told to {} ({}); the last change was to {} ({})",
-            shift.at, shift.action, shift.result, last.action, last.result
-        ),
-        (None, Some(last)) => format!(
-            "the cloud does not answer; the weights were not changed, the last change was to {} ({})",
-            last.action, last.result
-        ),
-        _ => "the cloud does not answer; nothing was changed".to_owned(),
-    }
+    let Some(last) = actions.last() else {
+        return "the cloud does not answer; nothing was changed".to_owned();
+    };
+    let weights = match shift {
+        Some(shift) => {
+            format!("at {} it was told to {} ({})", shift.at, shift.action, shift.result)
+        }
+        None => "the weights were not changed".to_owned(),
+    };
+    format!(
+        "the cloud does not answer; {weights}; the last change was to {} ({})",
+        last.action, last.result
+    )
 }
 
 fn code_of(result: &Result<Completed<Plan>, Halted<Plan>>) -> u8 {
