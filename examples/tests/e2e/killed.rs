@@ -37,7 +37,7 @@ struct Case {
 /// Over all of a rollout with two stages: some records long before anything is touched, the last ones after its end.
 fn cases() -> VecDeque<Case> {
     let case = |moment| Case { moment, bad: false, then: None };
-    let good = (1..=49).step_by(2).map(|count| case(Moment::Records(count)));
+    let good = (1..=53).step_by(2).map(|count| case(Moment::Records(count)));
     let timed = [20, 120, 400, 1100, 2300, 3700].map(|time| case(Moment::Milliseconds(time)));
     let bad = [8, 14, 17, 21, 23, 24, 25, 27, 29].map(Moment::Records);
     let bad = bad.map(|moment| Case { bad: true, ..case(moment) });
@@ -100,6 +100,7 @@ async fn one(cloud: &CloudProcess, load: &Load, case: Case, tally: &Mutex<Tally>
     let journal = directory.path().join(".petswipe/canary.jsonl");
     let live = cloud.comes_to_rest().await;
     let before = cloud.state().await;
+    let revisions = cloud.client.revisions().await.unwrap().len();
     let users = load.snapshot();
 
     let mut running = tool(cloud, &directory, case).args(STAGES).start().await;
@@ -132,6 +133,8 @@ async fn one(cloud: &CloudProcess, load: &Load, case: Case, tally: &Mutex<Tally>
         records(&journal)
     );
     check_outcome(case, &report, &live, &now);
+    let registered = cloud.client.revisions().await.unwrap().len() - revisions;
+    assert_eq!(registered, 1, "{case:?}: a revision was registered twice");
     check_journal(&journal, kills).await;
     if case.bad {
         assert_eq!(cloud.state().await, before, "{case:?}");
