@@ -7,11 +7,13 @@
 use std::io::Write;
 
 pub mod cli;
+mod drive;
 mod journal;
 mod progress;
 mod prompt;
 pub mod report;
 pub mod rollout;
+mod signals;
 mod target;
 
 #[cfg(doctest)]
