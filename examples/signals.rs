@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first brings the system to safety, the second leaves at once.
+//! Ctrl-C, SIGTERM and SIGHUP (the terminal went away): the first brings the system to safety, the second leaves at once.
 
 use petswipe_runbook::AbortHandle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -9,6 +9,7 @@ use crate::{Exit, HALF_WAY, say};
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
@@ -18,6 +19,7 @@ impl Signals {
         Ok(Self {
             interrupt: to(SignalKind::interrupt())?,
             terminate: to(SignalKind::terminate())?,
+            hangup: to(SignalKind::hangup())?,
         })
     }
 
@@ -25,6 +27,7 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => "Ctrl-C",
             _ = self.terminate.recv() => "SIGTERM",
+            _ = self.hangup.recv() => "SIGHUP",
         }
     }
 
