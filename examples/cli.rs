@@ -32,7 +32,7 @@ pub struct Common {
     #[arg(long, alias = "plan", env = "DRY_RUN", num_args = 0..=1, require_equals = true,
         default_value = "false", default_missing_value = "true", value_parser = truth)]
     pub dry_run: bool,
-    /// Where the operation is journaled [default: .petswipe/<example>.jsonl]
+    /// Where the operation is journaled [default: .petswipe/EXAMPLE.jsonl]
     #[arg(long, env = "JOURNAL")]
     pub journal: Option<PathBuf>,
     /// Continue the operation in the journal from where it stopped

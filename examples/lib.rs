@@ -16,6 +16,10 @@ pub mod rollout;
 mod signals;
 mod target;
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 /// Done as asked.
 pub const DONE: u8 = 0;
 /// Ended safely, but not as asked.
@@ -66,7 +70,7 @@ pub(crate) fn say(line: &str) {
 }
 
 /// Text on stdout, the result of the program. If nobody takes it, stderr says so.
-pub(crate) fn print(text: &str) {
+pub fn print(text: &str) {
     let mut stdout = std::io::stdout();
     if let Err(error) = writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
         say(&format!("the result could not be written to stdout: {error}"));

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first brings the system to safety, the second leaves at once.
+//! Ctrl-C, SIGTERM and SIGHUP (the terminal went away): the first brings the system to safety, the second leaves at once.
 
 use petswipe_runbook::AbortHandle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -9,6 +9,7 @@ use crate::{Exit, HALF_WAY, say};
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hangup: Option<Signal>,
 }
 
 impl Signals {
@@ -18,6 +19,12 @@ impl Signals {
         Ok(Self {
             interrupt: to(SignalKind::interrupt())?,
             terminate: to(SignalKind::terminate())?,
+            // Who started it with nohup wants it to go on without a terminal.
+            hangup: if is_ignored(SignalKind::hangup()) {
+                None
+            } else {
+                Some(to(SignalKind::hangup())?)
+            },
         })
     }
 
@@ -25,6 +32,7 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => "Ctrl-C",
             _ = self.terminate.recv() => "SIGTERM",
+            Some(()) = async { self.hangup.as_mut()?.recv().await } => "SIGHUP",
         }
     }
 
@@ -36,4 +44,12 @@ impl Signals {
         say(&format!("left half-way because of a second {by}; {going_on}"));
         std::process::exit(i32::from(HALF_WAY));
     }
+}
+
+/// Whether whoever started this process wanted that signal ignored, as far as the system tells.
+fn is_ignored(kind: SignalKind) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask >> (kind.as_raw_value() - 1) & 1 == 1)
 }

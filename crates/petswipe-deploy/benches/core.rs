@@ -1,5 +1,7 @@
 //! How fast the core decides, and how many whole rollouts a second the simulator carries out on one core.
 
+#![allow(clippy::unwrap_used, reason = "a benchmark that can't run has nothing to say")]
+
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use petswipe_deploy::sim::{Scenario, rollout};

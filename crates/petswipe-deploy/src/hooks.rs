@@ -35,6 +35,23 @@ pub enum HookPoint {
     CleanUp,
 }
 
+impl HookPoint {
+    /// Whether a rolling update comes to this point: it shifts no traffic and has no test route.
+    pub(crate) fn is_in_rolling(self) -> bool {
+        match self {
+            Self::ReconcileService
+            | Self::PreScaleUp
+            | Self::PostScaleUp
+            | Self::BakeTime
+            | Self::CleanUp => true,
+            Self::TestTrafficShift
+            | Self::PostTestTrafficShift
+            | Self::ProductionTrafficShift
+            | Self::PostProductionTrafficShift => false,
+        }
+    }
+}
+
 impl std::fmt::Display for HookPoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
@@ -66,7 +83,7 @@ pub struct HookPlan {
 impl HookPlan {
     pub(crate) fn validate(&self) -> Result<(), Error> {
         if self.timeout.is_zero() {
-            let field = format!("timeout of hook {:?}", self.point);
+            let field = format!("timeout of hook {}", self.point);
             return Err(Error::invalid(field, "0", "a positive time"));
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! petswipe-deploy
 mod backend;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 mod dry_run;
 mod error;
 mod hooks;

@@ -37,9 +37,9 @@ pub struct Report {
     pub traffic: Option<TrafficReport>,
     /// Every change that was made, in order.
     pub actions: Vec<ActionReport>,
-    /// How it was before.
+    /// How it was before; `None` if that could not be found out.
     pub initial_state: Option<StateReport>,
-    /// How it was at the last survey.
+    /// How it is now, as surveyed after the last change; `None` if nobody looked since, or nothing was begun.
     pub final_state: Option<StateReport>,
 }
 
@@ -161,7 +161,8 @@ impl Report {
             (None, Some(why)) => ("unfinished", why.clone()),
             (None, None) => ("unfinished", "it stopped half-way; resume it".to_owned()),
         };
-        let initial = state.before.as_ref().map(|before| StateReport::of(&before.survey));
+        let before = state.before.as_ref().map(|before| &before.survey);
+        let initial = before.or_else(|| last_survey(history)).map(StateReport::of);
         let refused = matches!(state.ended, Some(Outcome::Refused { .. }));
         Self {
             operation: history.opening.operation.to_string(),
@@ -176,7 +177,7 @@ impl Report {
             checks: checks(history),
             traffic: None,
             actions: actions(history),
-            final_state: last_survey(history).map(StateReport::of).filter(|_| !refused),
+            final_state: final_survey(history).map(StateReport::of).filter(|_| !refused),
             initial_state: initial,
         }
     }
@@ -225,11 +226,23 @@ fn stages(state: &State) -> Vec<StageReport> {
     reports.collect()
 }
 
+/// What was surveyed last.
 fn last_survey(history: &History<Plan>) -> Option<&Survey> {
-    history.records.iter().rev().find_map(|recorded| match &recorded.event {
+    history.records.iter().rev().find_map(|recorded| surveyed(&recorded.event))
+}
+
+/// What was surveyed after the last change, if anything was: only that is how it is now.
+fn final_survey(history: &History<Plan>) -> Option<&Survey> {
+    let is_change = |event: &RolloutEvent| matches!(event, Event::Intended { effect, .. } if effect.is_change());
+    let newest_first = history.records.iter().rev().map(|recorded| &recorded.event);
+    newest_first.take_while(|event| !is_change(event)).find_map(surveyed)
+}
+
+fn surveyed(event: &RolloutEvent) -> Option<&Survey> {
+    match event {
         Event::Succeeded { output: Output::Surveyed(survey), .. } => Some(survey),
         _ => None,
-    })
+    }
 }
 
 fn checks(history: &History<Plan>) -> Vec<CheckReport> {

@@ -1,4 +1,9 @@
-//! Every strategy in thousands of worlds in which everything goes wrong: no promise may ever be broken.
+//! Every strategy in many worlds in which everything goes wrong: no promise may ever be broken.
+//!
+//! `PETSWIPE_SEEDS=10000` tries that many worlds for each strategy instead of the quick number; `PETSWIPE_SEED=7` tries
+//! only that one.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use petswipe_deploy::sim::{Scenario, rollout};
 use petswipe_deploy::{Outcome, Strategy};
@@ -6,9 +11,18 @@ use petswipe_runbook::sim::FaultPlan;
 
 const ROLLING: Strategy = Strategy::Rolling { minimum_healthy_percent: 100, maximum_percent: 200 };
 
+/// How many worlds are tried unless somebody asks for more.
+const QUICK: u64 = 500;
+
+/// A number from the environment.
+fn asked(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|number| number.parse().unwrap())
+}
+
 fn seeds(strategy: Strategy) {
-    let one = std::env::var("PETSWIPE_SEED").ok().map(|seed| seed.parse::<u64>().unwrap());
-    let range = one.map_or(0..10_000, |seed| seed..seed + 1);
+    let one = asked("PETSWIPE_SEED");
+    let range = one.map_or(0..asked("PETSWIPE_SEEDS").unwrap_or(QUICK), |seed| seed..seed + 1);
+    let count = range.end - range.start;
     let mut outcomes = std::collections::BTreeMap::<&str, u32>::new();
     for seed in range {
         let scenario = Scenario::from_seed(seed);
@@ -22,7 +36,7 @@ fn seeds(strategy: Strategy) {
             ),
         }
     }
-    println!("{}: {outcomes:?}", strategy.name());
+    println!("{} in {count} worlds: {outcomes:?}", strategy.name());
 }
 
 #[test]

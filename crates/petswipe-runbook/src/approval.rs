@@ -47,7 +47,10 @@ impl Answer {
 /// the future is dropped then.
 ///
 /// # Contract
-/// - `an_answer_is_given_once_per_question`: the future ends with one answer or never; it does not panic when dropped.
+/// - `an_answer_is_given_once_per_question`: the future ends with one answer or never, also while other questions are
+///   open; it does not panic when dropped.
+/// - `a_withdrawn_question_does_not_disturb_the_next`: after a future was dropped, the next question is answered, or
+///   not, as if the dropped one had never been asked.
 #[async_trait]
 pub trait Approver: Send + Sync {
     /// Asks and waits for the answer.
@@ -112,17 +115,19 @@ impl Approver for ChannelApprover {
 }
 
 /// Reads the answer from a file that a person or a webhook handler writes: its first word is `approve` or `deny`,
-/// the rest of the line is the reason. The file is read every second and removed before the question is asked, so
-/// that an old answer never counts.
+/// the rest of the line is the reason. The file is read every second and removed before each question, so that an old
+/// answer never counts. One question is asked at a time: the next one waits until this one is answered or withdrawn, so
+/// that one answer never counts for two.
 pub struct FileApprover {
     path: PathBuf,
     clock: Arc<dyn Clock>,
+    asking: tokio::sync::Mutex<()>,
 }
 
 impl FileApprover {
     /// An approver that looks at `path`.
     pub fn new(path: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> Self {
-        Self { path: path.into(), clock }
+        Self { path: path.into(), clock, asking: tokio::sync::Mutex::new(()) }
     }
 
     fn read(&self) -> Option<Answer> {
@@ -141,7 +146,9 @@ impl FileApprover {
 #[async_trait]
 impl Approver for FileApprover {
     async fn ask(&self, _question: &Question) -> Answer {
-        if std::fs::remove_file(&self.path).is_err() && self.path.exists() {
+        let _asking = self.asking.lock().await;
+        let removed = std::fs::remove_file(&self.path);
+        if removed.is_err_and(|error| error.kind() != std::io::ErrorKind::NotFound) {
             // An old answer that can't be removed would count as a new one; better none at all.
             return std::future::pending().await;
         }

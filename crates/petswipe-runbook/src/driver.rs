@@ -21,6 +21,8 @@ use crate::{EffectId, Error, Fence, OperationId};
 
 mod run;
 mod tasks;
+mod tenure;
+mod wait;
 
 use run::Run;
 
@@ -48,18 +50,24 @@ pub struct EffectContext {
     pub id: EffectId,
     /// The driver's fence, to be passed on to whatever can check it.
     pub fence: Fence,
-    /// When the driver stops waiting.
+    /// When the driver stops waiting, in the operation's time: ahead of the clock's when an operation was resumed on a
+    /// machine whose clock is behind.
     pub deadline: Timestamp,
 }
 
 /// Which lease a driver needs while it runs.
+///
+/// It is given back at the end, when the operation suspends itself, and when it halts before it touched anything. An
+/// operation that halts half-way keeps it until it runs out, so that no other one comes upon a half-changed system at
+/// once; resuming the same operation need not wait.
 #[derive(Clone)]
 pub struct LeaseTerms {
     /// Where leases are kept.
     pub store: Arc<dyn LeaseStore>,
     /// What is protected, such as `service/petswipe-production`.
     pub key: String,
-    /// How long the lease lasts without renewal; it is renewed after each third of that.
+    /// How long the lease lasts without renewal; it is renewed after each third of that. Longer than any single append
+    /// to the journal takes, for renewals rest meanwhile.
     pub ttl: Duration,
 }
 
@@ -101,13 +109,42 @@ pub struct Halted<R: Runbook> {
     pub operation: Option<OperationId>,
     /// The plan and the state it left, if it got as far as having one.
     pub left: Option<Box<(R, R::State)>>,
-    /// Whether any effect was begun, now or by an earlier driver. If not, the system is untouched.
+    /// Whether any effect was begun, or may have been, now or by an earlier driver. If not, the system is untouched.
     pub touched: bool,
+}
+
+impl<R: Runbook> Completed<R> {
+    /// From a history that has an end; one that has none is given back.
+    fn before(history: History<R>) -> Result<Self, History<R>> {
+        let Some(outcome) = history.outcome().cloned() else {
+            return Err(history);
+        };
+        let state = history.state();
+        let Opening { operation, plan, .. } = history.opening;
+        Ok(Self { operation, plan, outcome, state, already: true })
+    }
 }
 
 impl<R: Runbook> Halted<R> {
     fn early(error: Error) -> Self {
         Self { error, operation: None, left: None, touched: false }
+    }
+
+    /// The journal can't be read, so what an earlier driver did is unknown.
+    fn unread(error: Error) -> Self {
+        Self { error, operation: None, left: None, touched: true }
+    }
+
+    /// Nothing was done now, but perhaps by an earlier driver.
+    fn refused(error: Error, history: History<R>) -> Self {
+        let state = history.state();
+        let mut events = history.records.iter().map(|recorded| &recorded.event);
+        Self {
+            error,
+            touched: events.any(|event| matches!(event, crate::Event::Intended { .. })),
+            operation: Some(history.opening.operation),
+            left: Some(Box::new((history.opening.plan, state))),
+        }
     }
 
     fn describe(&self) -> String {
@@ -116,7 +153,8 @@ impl<R: Runbook> Halted<R> {
             (Some(operation), false) => {
                 format!("operation {operation} stopped before it touched anything")
             }
-            (None, _) => "the operation did not start".to_owned(),
+            (None, true) => "the operation could not be resumed".to_owned(),
+            (None, false) => "the operation did not start".to_owned(),
         }
     }
 }
@@ -194,7 +232,7 @@ impl<R: Runbook> Driver<R> {
                 operation: history.opening.operation,
             }));
         }
-        let mut run = Run::acquire(self, &operation, Fence(1)).await.map_err(Halted::early)?;
+        let mut run = Run::acquire(self, &operation, Fence(0)).await.map_err(Halted::early)?;
         let opening = Opening {
             operation: operation.clone(),
             plan: plan.clone(),
@@ -204,10 +242,20 @@ impl<R: Runbook> Driver<R> {
         };
         if let Err(error) = self.log.open(&opening).await {
             run.release().await;
-            return Err(Halted::early(error));
+            return Err(Halted::early(self.opened_by_another(error).await));
         }
         run.enter(History { opening, records: Vec::new() });
         run.drive().await
+    }
+
+    /// Somebody who started at the same time was faster: that is no other driver of this operation.
+    async fn opened_by_another(&self, error: Error) -> Error {
+        match (error, self.log.load().await) {
+            (Error::Conflict { journal, .. }, Ok(Some(history))) => {
+                Error::AlreadyExists { journal, operation: history.opening.operation }
+            }
+            (error, _) => error,
+        }
     }
 
     /// Goes on with the operation in the journal, from where it stopped. One that has ended is left alone and its
@@ -217,19 +265,20 @@ impl<R: Runbook> Driver<R> {
     /// [`Error::NotFound`] for an empty journal, [`Error::Mismatch`], [`Error::Corrupt`] and [`Error::Held`] before
     /// anything is touched; later whatever stopped it again.
     pub async fn resume(&self) -> Result<Completed<R>, Halted<R>> {
-        let Some(history) = self.log.load().await.map_err(Halted::early)? else {
+        let Some(history) = self.log.load().await.map_err(Halted::unread)? else {
             return Err(Halted::early(Error::NotFound {
                 what: format!("an operation in journal {}", self.log.location()),
             }));
         };
-        if let Some(outcome) = history.outcome().cloned() {
-            let state = history.state();
-            let Opening { operation, plan, .. } = history.opening;
-            return Ok(Completed { operation, plan, outcome, state, already: true });
-        }
+        let history = match Completed::before(history) {
+            Ok(completed) => return Ok(completed),
+            Err(unfinished) => unfinished,
+        };
         let operation = history.opening.operation.clone();
-        let fence = Fence(history.fence().0 + 1);
-        let mut run = Run::acquire(self, &operation, fence).await.map_err(Halted::early)?;
+        let mut run = match Run::acquire(self, &operation, history.fence()).await {
+            Ok(run) => run,
+            Err(error) => return Err(Halted::refused(error, history)),
+        };
         run.enter(history);
         run.resume().await
     }

@@ -32,6 +32,11 @@ impl OperationId {
         Ok(Self(name))
     }
 
+    /// That of a simulation, made of allowed characters only.
+    pub(crate) fn simulated(seed: u64) -> Self {
+        Self(format!("simulation-{seed}"))
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0

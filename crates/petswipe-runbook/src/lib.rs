@@ -148,6 +148,7 @@ pub mod conformance;
 mod disk;
 mod driver;
 mod error;
+mod forward;
 mod id;
 pub mod journal;
 pub mod lease;
@@ -174,3 +175,7 @@ pub use retry::Retry;
 pub use runbook::{
     Decision, Event, EventOf, Failure, FailureKind, InFlight, Recorded, Runbook, Step, Underway,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

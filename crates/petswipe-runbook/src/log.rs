@@ -66,6 +66,17 @@ impl<R: Runbook> History<R> {
 }
 
 /// Where a driver keeps its history. [`Journaled`] is the one for production; the simulator has its own.
+///
+/// # Contract
+/// - `an_empty_log_loads_as_none`: loading a log in which nothing was written gives nothing, not an error.
+/// - `what_was_appended_is_loaded`: the opening and all events are loaded again as they were, in order, with their
+///   times and fences; appending nothing changes nothing.
+/// - `an_opened_log_is_not_opened_again`: a log that holds an operation is not opened for another: the answer is
+///   [`Error::Conflict`], and nothing is written.
+/// - `another_position_is_refused`: events whose first number is not how many records the log has, counting the
+///   opening, are [`Error::Conflict`], and nothing is written.
+/// - `an_event_of_a_lower_fence_is_refused`: an event with a lower fence than the record before it is refused with
+///   [`Error::LeaseLost`], and nothing of its batch is written.
 #[async_trait]
 pub trait EventLog<R: Runbook>: Send + Sync {
     /// The whole history, or `None` when nothing was ever written.
@@ -187,8 +198,8 @@ fn check_kind<R: Runbook>(journal: &str, line: &OpeningLine) -> Result<(), Error
     if line.kind != R::KIND {
         return Err(Error::Mismatch {
             journal: journal.to_owned(),
-            expected: format!("a {} operation", R::KIND),
-            found: format!("the {} operation {}", line.kind, line.operation),
+            expected: format!("an operation of kind {}", R::KIND),
+            found: format!("operation {} of kind {}", line.operation, line.kind),
             remedy: format!("resume it with the tool for {}, or name another journal", line.kind),
         });
     }

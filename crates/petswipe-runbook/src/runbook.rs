@@ -55,11 +55,11 @@ pub type EventOf<R> =
 /// What the core wants next.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Decision<E, O> {
-    /// Perform these at the same time. Their intent is journaled before any of them begins.
+    /// Perform these at the same time, at least one. Their intent is journaled before any of them begins.
     Perform(Vec<Step<E>>),
-    /// Ask a person, and go on deciding meanwhile.
+    /// Ask a person, and go on deciding meanwhile. Asking again with the key of an open question replaces that one.
     Ask(Question),
-    /// Wait for what is under way, but not beyond this time.
+    /// Wait for what is under way, but not beyond this time, which lies ahead.
     WaitUntil(Timestamp),
     /// Wait for what is under way; everything under way has a deadline of its own.
     WaitForEvent,
@@ -69,7 +69,7 @@ pub enum Decision<E, O> {
         /// What has to be mended, and what state the system is in meanwhile.
         why: String,
     },
-    /// It is over.
+    /// It is over. What is under way is let come to its end first, and then the core is asked once more.
     Finish(O),
 }
 
@@ -141,7 +141,8 @@ pub enum Event<E, T, O> {
         /// The key of the question.
         key: String,
     },
-    /// Somebody wants the operation to end and leave things safe.
+    /// Somebody wants the operation to end and leave things safe. Every open question is withdrawn with it: no answer
+    /// to it will come, nor [`Unanswered`](Self::Unanswered).
     AbortRequested {
         /// Who.
         by: String,

@@ -4,6 +4,7 @@
 //! image says; traffic is a constant stream of which every version answers its share; nothing is random.
 
 use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -81,7 +82,7 @@ struct World {
     traffic: Traffic,
     metrics: Metrics,
     router_calls: u32,
-    /// Up to when everything has happened that happens by itself; `None` after a change.
+    /// Up to when everything has happened that happens by itself; `None` before the first look.
     settled_at: Option<Timestamp>,
 }
 
@@ -196,7 +197,7 @@ impl MemoryCloud {
         }
     }
 
-    /// How many times traffic was divided by a command.
+    /// How many commands to divide traffic reached the router, also those that met with a conflict.
     pub fn router_calls(&self) -> u32 {
         self.world().router_calls
     }
@@ -234,10 +235,9 @@ impl MemoryCloud {
     }
 
     /// The world as it is now, about to be changed.
-    fn change(&self) -> MutexGuard<'_, World> {
-        let mut world = self.world();
-        world.settled_at = None;
-        world
+    fn change(&self) -> Changing<'_> {
+        let now = self.clock.now();
+        Changing { world: self.world(), now }
     }
 
     /// The world as it is now.
@@ -248,6 +248,31 @@ impl MemoryCloud {
             world.settle(now);
         }
         world
+    }
+}
+
+/// The world about to be changed. What follows from the change follows at once, and not when somebody looks next.
+struct Changing<'a> {
+    world: MutexGuard<'a, World>,
+    now: Timestamp,
+}
+
+impl Drop for Changing<'_> {
+    fn drop(&mut self) {
+        self.world.settle(self.now);
+    }
+}
+
+impl Deref for Changing<'_> {
+    type Target = World;
+    fn deref(&self) -> &World {
+        &self.world
+    }
+}
+
+impl DerefMut for Changing<'_> {
+    fn deref_mut(&mut self) -> &mut World {
+        &mut self.world
     }
 }
 

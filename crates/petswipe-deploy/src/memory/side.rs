@@ -126,14 +126,32 @@ impl Side {
                 break;
             }
         }
+        self.stop_surplus(now);
         let fresh = |task: &&Task| task.revision == self.revision && task.is_healthy(now);
         let ready = self.tasks.iter().filter(fresh).count() >= self.desired as usize;
         if ready {
             self.tasks.retain(|task| task.revision == self.revision);
-            self.tasks.truncate(self.desired as usize);
             if self.deployment == DeploymentState::InProgress {
                 self.deployment = DeploymentState::Completed;
                 self.completed = self.revision.clone();
+            }
+        }
+    }
+
+    /// Stops tasks of the revision beyond the desired count, unhealthy and young ones first.
+    fn stop_surplus(&mut self, now: Timestamp) {
+        let mut surplus = self.running_now().saturating_sub(self.desired);
+        if surplus == 0 {
+            return;
+        }
+        for healthy in [false, true] {
+            for index in (0..self.tasks.len()).rev() {
+                let task = &self.tasks[index];
+                let matches = task.revision == self.revision && task.is_healthy(now) == healthy;
+                if surplus > 0 && matches {
+                    self.tasks.remove(index);
+                    surplus -= 1;
+                }
             }
         }
     }
@@ -165,7 +183,8 @@ impl Side {
         let due = self.waiting.iter().filter(|at| **at <= now).copied().collect::<Vec<_>>();
         self.waiting.retain(|at| *at > now);
         let mine = self.running_now() as usize + self.waiting.len();
-        let missing = (self.desired.min(self.most) as usize).saturating_sub(mine);
+        let room = (self.most as usize).saturating_sub(self.tasks.len());
+        let missing = (self.desired as usize).saturating_sub(mine).min(room);
         for index in 0..missing {
             let started = due.get(index).copied().unwrap_or(now);
             let after = |wait: Duration| started.saturating_add(wait).unwrap_or(Timestamp::MAX);

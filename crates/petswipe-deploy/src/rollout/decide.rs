@@ -63,10 +63,9 @@ impl Plan {
             state.splits.last().map_or(Percent::ZERO, |split| split.share(environment))
         };
         let beside = self.baseline.iter().chain([&before.live]);
-        let reference = beside
-            .filter(|environment| !rolling && share(environment) > Percent::ZERO)
-            .cloned()
-            .next();
+        let mut beside =
+            beside.filter(|environment| !rolling && share(environment) > Percent::ZERO);
+        let reference = beside.next().cloned();
         let mut environments = vec![candidate.clone()];
         let others = [&before.live].into_iter().chain(&self.baseline);
         environments.extend(others.filter(|other| **other != candidate).cloned());

@@ -346,7 +346,9 @@ impl Plan {
     fn resumed(&self, state: &mut State, at: Timestamp) {
         let gap = at.duration_since(state.last_at);
         let later = |time: Timestamp| time.saturating_add(gap).unwrap_or(Timestamp::MAX);
-        state.step.entered = later(state.step.entered);
+        // Whoever mended what it was stuck at has not had any of the move's time.
+        let fresh = state.suspended.take().is_some();
+        state.step.entered = if fresh { at } else { later(state.step.entered) };
         state.step.retry_at = None;
         state.step.failed = 0;
         state.step.asked = false;
@@ -354,7 +356,6 @@ impl Plan {
             holding.until = later(holding.until);
         }
         state.watch.last_began = None;
-        state.suspended = None;
         state.recheck = state.direction == Direction::Forward && state.ended.is_none();
     }
 

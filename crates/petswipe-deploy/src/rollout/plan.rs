@@ -336,9 +336,7 @@ impl Plan {
         {
             return Err(Error::invalid("approval deadline", "0", "a positive time"));
         }
-        for hook in &self.hooks {
-            hook.validate()?;
-        }
+        self.validate_hooks()?;
         for policy in &self.policies {
             policy.validate().map_err(|error| match error {
                 petswipe_monitor::Error::InvalidPolicy { field, value, allowed } => {
@@ -346,6 +344,24 @@ impl Plan {
                 }
                 other => Error::backend("checking the policies", other),
             })?;
+        }
+        Ok(())
+    }
+
+    /// A hook that is never called, or whose call is another's as well, would be taken for a check that it is not.
+    fn validate_hooks(&self) -> Result<(), Error> {
+        let rolling = matches!(self.strategy, Strategy::Rolling { .. });
+        for (index, hook) in self.hooks.iter().enumerate() {
+            hook.validate()?;
+            let point = hook.point;
+            if self.hooks[..index].iter().any(|earlier| earlier.point == point) {
+                return Err(Error::invalid("hooks", format!("{point} twice"), "each point once"));
+            }
+            if rolling && !point.is_in_rolling() {
+                let allowed = "for a rolling update RECONCILE_SERVICE, PRE_SCALE_UP, \
+                    POST_SCALE_UP, BAKE_TIME and CLEAN_UP";
+                return Err(Error::invalid("hook", point, allowed));
+            }
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 
 mod api;
 mod app;
+mod contracts;
 mod deployments;
 mod end_to_end;
 mod leases;

@@ -41,10 +41,7 @@ macro_rules! journal_conformance {
 }
 
 /// A record written at `seq` seconds after the epoch.
-///
-/// # Panics
-/// When `payload` is not JSON.
-pub fn record(seq: u64, fence: u64, payload: &str) -> Record {
+fn record(seq: u64, fence: u64, payload: &str) -> Record {
     Record {
         seq,
         at: Timestamp::from_second(seq as i64).unwrap(),

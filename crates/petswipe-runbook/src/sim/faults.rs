@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{SimClock, SimLog, World};
+use super::log::SimLog;
+use super::{SimClock, Struck, World};
 use crate::clock::Clock;
 use crate::driver::{EffectContext, Performer};
 use crate::runbook::{Failure, FailureKind, Runbook};
@@ -22,9 +23,9 @@ pub struct FaultPlan {
     pub timeout: f64,
     /// An observation answers what was true earlier, see [`World::stale`].
     pub stale: f64,
-    /// The process dies at an append, before or after it is written, with or without a power cut.
+    /// The process dies at an append, of which none, some or all records are written, with or without a power cut.
     pub crash: f64,
-    /// Per run: somebody asks for an abort at some time.
+    /// Per run: somebody asks for an abort, between a few milliseconds and an hour after the start.
     pub abort: f64,
     /// Per run: the driver freezes inside an effect, another takes over, and then the first one wakes up again.
     pub freeze: f64,
@@ -109,18 +110,57 @@ pub(super) struct Faulty<R: Runbook, W> {
     pub(super) log: Arc<SimLog<R>>,
     pub(super) dice: Arc<Dice>,
     pub(super) faults: FaultPlan,
-    /// The next effect freezes its driver.
-    pub(super) freeze_next: AtomicBool,
+    pub(super) struck: Mutex<Struck>,
+    /// So many effects from now the driver freezes; not at 0.
+    pub(super) freeze_in: AtomicU32,
     pub(super) frozen: AtomicBool,
-    /// Broken promises of the driver itself.
-    pub(super) broken: Mutex<Option<String>>,
-    pub(super) performed: Mutex<Vec<(crate::EffectId, R::Effect)>>,
+    /// The first broken promise, of the world or of the driver.
+    broken: Mutex<Option<String>>,
+    performed: Mutex<Vec<(crate::EffectId, R::Effect)>>,
 }
 
 impl<R: Runbook, W: World<R>> Faulty<R, W> {
-    fn break_promise(&self, what: String) {
+    pub(super) fn new(
+        world: Arc<W>,
+        clock: Arc<SimClock>,
+        log: Arc<SimLog<R>>,
+        dice: Arc<Dice>,
+        faults: FaultPlan,
+    ) -> Self {
+        Self {
+            world,
+            clock,
+            log,
+            dice,
+            faults,
+            struck: Mutex::default(),
+            freeze_in: AtomicU32::new(0),
+            frozen: AtomicBool::new(false),
+            broken: Mutex::default(),
+            performed: Mutex::default(),
+        }
+    }
+
+    pub(super) fn break_promise(&self, what: String) {
         let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
         broken.get_or_insert(what);
+    }
+
+    pub(super) fn performed(&self) -> Vec<(crate::EffectId, R::Effect)> {
+        self.performed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn struck(&self) -> Struck {
+        *self.struck.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a fault strikes now; it is counted if so.
+    fn strikes(&self, chance: f64, count: impl FnOnce(&mut Struck) -> &mut u32) -> bool {
+        let strikes = self.dice.strikes(chance);
+        if strikes {
+            *count(&mut self.struck.lock().unwrap_or_else(PoisonError::into_inner)) += 1;
+        }
+        strikes
     }
 
     pub(super) fn broken(&self) -> Option<String> {
@@ -151,8 +191,16 @@ impl<R: Runbook, W: World<R>> Performer<R> for Faulty<R, W> {
         context: &EffectContext,
         effect: &R::Effect,
     ) -> Result<R::Output, Failure> {
-        if self.freeze_next.swap(false, Ordering::Relaxed) {
-            // From now on nobody polls this driver until the other one is done.
+        if !self.faults.latency.is_zero() {
+            let most = self.faults.latency.as_micros() as u64;
+            let takes = Duration::from_micros(self.dice.with(|random| random.u64(0..=most)));
+            let end = self.clock.now().saturating_add(takes).unwrap_or(jiff::Timestamp::MAX);
+            self.clock.sleep_until(end).await;
+        }
+        let counted = |left: u32| left.checked_sub(1);
+        if self.freeze_in.fetch_update(Ordering::Relaxed, Ordering::Relaxed, counted) == Ok(1) {
+            // From now on nobody polls this driver until the other one is done. Then the first thing that happens is
+            // this effect: nothing in this process can stop a request that is on its way.
             self.frozen.store(true, Ordering::Relaxed);
             let frozen = || self.frozen.load(Ordering::Relaxed);
             std::future::poll_fn(|_| {
@@ -160,30 +208,24 @@ impl<R: Runbook, W: World<R>> Performer<R> for Faulty<R, W> {
             })
             .await;
         }
-        if !self.faults.latency.is_zero() {
-            let most = self.faults.latency.as_micros() as u64;
-            let takes = Duration::from_micros(self.dice.with(|random| random.u64(0..=most)));
-            let end = self.clock.now().saturating_add(takes).unwrap_or(jiff::Timestamp::MAX);
-            self.clock.sleep_until(end).await;
-        }
         let transient = |message: &str| Err(Failure::new(FailureKind::Transient, message));
-        if self.dice.strikes(self.faults.error_before) {
+        if self.strikes(self.faults.error_before, |struck| &mut struck.error_before) {
             return transient("simulated: it failed before it happened");
         }
-        if self.dice.strikes(self.faults.timeout) {
+        if self.strikes(self.faults.timeout, |struck| &mut struck.timeout) {
             if self.dice.with(fastrand::Rng::bool) {
                 let _ = self.act(context, effect).await;
             }
             std::future::pending::<()>().await;
         }
-        if self.dice.strikes(self.faults.error_after) {
+        if self.strikes(self.faults.error_after, |struck| &mut struck.error_after) {
             let _ = self.act(context, effect).await;
             return transient("simulated: it happened, but the answer was lost");
         }
         let before = self.world.stale(effect);
         let answer = self.act(context, effect).await;
         match before {
-            Some(stale) if self.dice.strikes(self.faults.stale) => Ok(stale),
+            Some(stale) if self.strikes(self.faults.stale, |struck| &mut struck.stale) => Ok(stale),
             _ => answer,
         }
     }

@@ -95,9 +95,11 @@ impl Plan {
             return Err(cause);
         }
         let runs_it = wanted.is_none_or(|wanted| {
-            // Where the platform itself went back, its last deployment stays failed while the old revision runs.
+            // Where the platform itself went back, its last deployment stays failed while the old revision runs. And
+            // where there is no room for all tasks it never completes; then it is enough that no others are left.
+            let alone = !is_new && health.healthy + health.unhealthy <= service.running;
             service.revision.as_ref() == Some(wanted)
-                && service.deployment != DeploymentState::InProgress
+                && (service.deployment != DeploymentState::InProgress || alone)
         });
         if runs_it && service.running >= enough && health.healthy >= enough {
             return Ok(None);
@@ -159,7 +161,7 @@ impl Plan {
         began: Timestamp,
     ) -> Option<String> {
         let before = state.before.as_ref()?;
-        if !seen.route.as_ref().is_some_and(|route| route.observed_at >= began) {
+        if seen.route.as_ref().is_none_or(|route| route.observed_at < began) {
             return Some(format!("the weights could not be read: {}", seen.problems.join("; ")));
         }
         let mut needs: Vec<_> =
@@ -380,6 +382,11 @@ impl Plan {
                 "the last look answered what was true earlier".into(),
                 at,
             );
+        }
+        if matches!(state.direction, Direction::Stopping { .. }) {
+            // Whatever it is, it is somebody else's now; it is only noted.
+            state.last_survey = Some(survey.clone());
+            return self.advance(state, at);
         }
         let Some(before) = state.before.clone() else { return };
         if !state.splits.contains(&survey.route.split) {

@@ -27,8 +27,9 @@ pub(in crate::rollout) fn back(plan: &Plan, state: &State, before: &Before) -> V
         let desired = before.side(&before.live).service.desired;
         let (environment, revision) = (before.live.clone(), Which::Live);
         script.push(Move::Deploy { environment: environment.clone(), revision, desired });
-        let revision = Some(Which::Live);
-        script.push(Move::AwaitCapacity { environment, enough: desired, revision });
+        // A task that did not run before need not run now.
+        let (enough, revision) = (desired.min(before.full_capacity()), Some(Which::Live));
+        script.push(Move::AwaitCapacity { environment, enough, revision });
     } else if !rolling {
         let baseline = plan.baseline.iter().map(|baseline| (baseline, Which::Baseline));
         let sides = [(&before.candidate, Which::Idle)].into_iter().chain(baseline);
@@ -74,5 +75,6 @@ pub(in crate::rollout) fn stop(state: &State, before: &Before) -> Vec<Move> {
         script.push(Move::TestRoute(before.survey.route.test.clone()));
     }
     restore_touched_scaling(state, before, &mut script);
+    script.push(Move::Settle);
     script
 }

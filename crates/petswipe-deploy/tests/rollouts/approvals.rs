@@ -1,0 +1,144 @@
+//! Asking a person: yes, no, no answer, and asking again.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use petswipe_deploy::{ApprovalPlan, ApprovalPoint, Outcome, Plan};
+use petswipe_runbook::{Answer, Approver, Question};
+
+use crate::support::*;
+
+/// Notes every question; answers from the n-th one on.
+struct Person {
+    asked: Arc<Mutex<Vec<Question>>>,
+    ignores: AtomicU32,
+    answer: Answer,
+}
+
+#[async_trait]
+impl Approver for Person {
+    async fn ask(&self, question: &Question) -> Answer {
+        self.asked.lock().unwrap().push(question.clone());
+        let less = |left: u32| left.checked_sub(1);
+        if self.ignores.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok() {
+            return std::future::pending().await;
+        }
+        self.answer.clone()
+    }
+}
+
+fn ask(shop: &Shop, ignores: u32, answer: Answer) -> Arc<Mutex<Vec<Question>>> {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    shop.approver(Person { asked: Arc::clone(&asked), ignores: ignores.into(), answer });
+    asked
+}
+
+fn asking(plan: Plan, before: ApprovalPoint) -> Plan {
+    Plan { approval: Some(ApprovalPlan { before, within: seconds(900) }), ..plan }
+}
+
+fn asking_plans() -> [Plan; 4] {
+    [
+        asking(canary(), ApprovalPoint::FirstTraffic),
+        asking(canary(), ApprovalPoint::AllTraffic),
+        asking(blue_green(), ApprovalPoint::FirstTraffic),
+        asking(rolling(), ApprovalPoint::FirstTraffic),
+    ]
+}
+
+#[test]
+fn a_yes_goes_on() {
+    let texts = [
+        "Shift 10 % of production traffic of shop from shop-blue to shop-green? Without a yes within 900s the rollout goes back.",
+        "Shift 100 % of production traffic of shop from shop-blue to shop-green? Without a yes within 900s the rollout goes back.",
+        "Switch 100 % of production traffic of shop from shop-blue to shop-green? Without a yes within 900s the rollout goes back.",
+        "Replace the 4 tasks of shop-blue? Without a yes within 900s nothing is replaced.",
+    ];
+    for (plan, text) in asking_plans().into_iter().zip(texts) {
+        let shop = Shop::new();
+        let asked = ask(&shop, 0, Answer::yes("ann"));
+        let outcome = shop.run(plan);
+        shop.assert_promoted(&outcome);
+        let asked = asked.lock().unwrap();
+        let asked: Vec<_> = asked.iter().map(|question| question.text.as_str()).collect();
+        assert_eq!(asked, [text]);
+    }
+}
+
+#[test]
+fn a_no_goes_back() {
+    for plan in asking_plans() {
+        for (answer, text) in [
+            (Answer::no("ann", "not today"), "rolled back: ann said no: not today"),
+            (Answer::no("ann", ""), "rolled back: ann said no: no reason given"),
+        ] {
+            let shop = Shop::new();
+            ask(&shop, 0, answer);
+            assert_eq!(shop.run(plan.clone()).to_string(), text);
+            shop.assert_untouched();
+        }
+    }
+}
+
+#[test]
+fn no_answer_goes_back_at_the_deadline_and_not_before() {
+    for plan in asking_plans() {
+        let shop = Shop::new();
+        let asked = ask(&shop, u32::MAX, Answer::yes("nobody"));
+        assert_eq!(shop.run(plan).to_string(), "rolled back: nobody answered in time");
+        let history = shop.history();
+        let asked = asked.lock().unwrap();
+        let began = after(&history, asked[0].deadline) - seconds(900);
+        let turned = history
+            .records
+            .iter()
+            .find(|recorded| matches!(recorded.event, petswipe_runbook::Event::Unanswered { .. }));
+        assert_eq!(after(&history, turned.unwrap().at), began + seconds(900));
+        shop.assert_untouched();
+    }
+}
+
+#[test]
+fn while_a_person_thinks_the_new_version_is_watched() {
+    let shop = Shop::new();
+    ask(&shop, u32::MAX, Answer::yes("nobody"));
+    shop.when(|shop, recorded, _| {
+        if matches!(recorded.event, petswipe_runbook::Event::Asked { .. }) {
+            shop.break_version_2();
+        }
+    });
+    let outcome = shop.run(asking(canary(), ApprovalPoint::AllTraffic));
+    assert!(outcome.to_string().contains("not healthy at 50 %: error rate"), "{outcome}");
+    shop.assert_untouched();
+}
+
+#[test]
+fn a_driver_that_goes_on_asks_again_and_gives_the_whole_time_again() {
+    for plan in asking_plans() {
+        let shop = Shop::new();
+        let asked = ask(&shop, 1, Answer::yes("ann"));
+        let question = Arc::new(AtomicU32::new(u32::MAX));
+        let noted = Arc::clone(&question);
+        shop.when(move |shop, recorded, _| {
+            if matches!(recorded.event, petswipe_runbook::Event::Asked { .. })
+                && noted.load(Ordering::Relaxed) == u32::MAX
+            {
+                noted.store(shop.log.appends() as u32, Ordering::Relaxed);
+                // It dies while the person thinks: at the next thing that is to be written.
+                shop.log.dies_at(shop.log.appends(), Death::Before);
+            }
+        });
+        let halted = shop.try_start(plan).unwrap_err();
+        assert!(halted.error.to_string().contains("writing the journal"), "{halted}");
+        shop.clock.advance(seconds(5000));
+        let resumed_at = now(&shop);
+        let outcome = shop.try_resume().unwrap().outcome;
+        assert!(matches!(outcome, Outcome::Promoted { .. }), "{outcome}");
+        shop.assert_promoted(&outcome);
+        let asked = asked.lock().unwrap();
+        assert_eq!(asked.len(), 2);
+        assert_eq!(asked[0].key, asked[1].key);
+        assert!(asked[1].deadline > resumed_at);
+    }
+}

@@ -1,0 +1,184 @@
+//! The way back: one router call, what fits first, and everything as it was.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use petswipe_deploy::{CauseKind, Direction, Effect, Outcome, Split};
+use petswipe_runbook::{Error, Event};
+
+use crate::support::*;
+
+#[test]
+fn a_rollback_takes_exactly_one_router_call_and_it_comes_first() {
+    for weight in [10, 50, 100] {
+        let shop = Shop::new();
+        shop.when(move |shop, recorded, state| {
+            if state.weight == percent(weight) && state.direction == Direction::Forward {
+                shop.break_version_2();
+            }
+            if matches!(recorded.event, Event::Finished { .. }) {
+                let forward = if weight == 10 { 1 } else { weight / 50 + 1 };
+                assert_eq!(shop.cloud.router_calls(), u32::from(forward) + 1);
+            }
+        });
+        let outcome = shop.run(canary());
+        assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
+        let effects = shop.effects();
+        let home = |effect: &Effect| matches!(effect, Effect::Shift { to, .. } if *to == split(0));
+        let turned = effects.iter().position(home).unwrap();
+        let before = effects[..turned].iter().rev().find(|effect| effect.is_change()).unwrap();
+        assert!(matches!(before, Effect::Shift { to, .. } if *to == split(weight)), "{before}");
+        let rest: Vec<_> =
+            effects[turned + 1..].iter().filter(|effect| effect.is_change()).collect();
+        assert_eq!(
+            rest.iter().map(|effect| effect.to_string()).collect::<Vec<_>>(),
+            [
+                "deploy revision:1 to shop-green with 0 tasks",
+                "restore auto scaling of shop-blue: active, 1 to 20",
+            ]
+        );
+        shop.assert_untouched();
+    }
+}
+
+#[test]
+fn with_too_little_capacity_what_fits_is_moved_first_and_the_rest_follows() {
+    for (left, first) in [(1, Some(75)), (2, Some(50)), (3, Some(25)), (0, None)] {
+        let shop = Shop::new();
+        let lifted = AtomicBool::new(false);
+        shop.when(move |shop, recorded, state| {
+            let full = state.weight == percent(100);
+            if full && state.direction == Direction::Forward {
+                shop.cloud.limit_tasks(&blue(), Some(left));
+                shop.break_version_2();
+            }
+            let goes_back = matches!(state.direction, Direction::Back(_));
+            if goes_back && recorded.seq % 10 == 0 && !lifted.swap(true, Ordering::Relaxed) {
+                shop.cloud.limit_tasks(&blue(), None);
+            }
+            // Nobody gets more than it can carry.
+            if let Event::Intended { effect: Effect::Shift { to, .. }, .. } = &recorded.event
+                && goes_back
+            {
+                let share = to.share(&blue());
+                assert!(shop.cloud.healthy(&blue()) * 100 >= 4 * u32::from(share.get()), "{to}");
+            }
+        });
+        let outcome = shop.run(canary());
+        assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
+        let shares: Vec<_> = shop.shifts().iter().map(|to| to.share(&green()).get()).collect();
+        let forward = [10, 50, 100];
+        assert_eq!(shares, forward.into_iter().chain(first).chain([0]).collect::<Vec<_>>());
+        shop.assert_untouched();
+    }
+}
+
+#[test]
+fn a_good_side_that_never_comes_back_waits_for_a_person_and_then_goes_on() {
+    let shop = Shop::new();
+    shop.when(|shop, _, state| {
+        if state.weight == percent(100) && state.direction == Direction::Forward {
+            shop.cloud.limit_tasks(&blue(), Some(2));
+            shop.break_version_2();
+        }
+    });
+    let halted = shop.try_start(canary()).unwrap_err();
+    let Error::Suspended { why } = &halted.error else { panic!("suspended, not {halted}") };
+    assert!(why.starts_with("going back (not healthy at 100 %: error rate"), "{why}");
+    assert!(
+        why.ends_with(
+            "got stuck: after 600s 2 of 4 tasks of shop-blue are healthy. the weights were last \
+             set to shop-blue 50 %, shop-green 50 %; shop-blue had 4 tasks before and was changed; \
+             shop-green had 0 tasks before and was changed; mend the cause and resume the operation"
+        ),
+        "{why}"
+    );
+    assert_eq!(shop.cloud.split(), split(50));
+    assert_eq!(shop.report().outcome, "unfinished");
+    shop.cloud.limit_tasks(&blue(), None);
+    let outcome = shop.try_resume().unwrap().outcome;
+    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
+    shop.assert_untouched();
+}
+
+#[test]
+fn a_live_side_that_lacks_a_task_from_the_start_is_put_back_to_just_that() {
+    for plan in plans() {
+        let shop = Shop::new();
+        shop.cloud.limit_tasks(&blue(), Some(3));
+        shop.break_version_2();
+        let outcome = shop.run(plan);
+        assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
+        assert_eq!(shop.cloud.configuration(), *shop.initial.lock().unwrap());
+        assert_eq!(shop.cloud.healthy(&blue()), 3);
+    }
+}
+
+#[test]
+fn a_version_that_crashes_is_taken_back_with_its_reason() {
+    for plan in plans() {
+        let shop = Shop::new();
+        shop.version_2(petswipe_deploy::memory::Behaviour {
+            crash_after: Some(seconds(2)),
+            ..Default::default()
+        });
+        let outcome = shop.run(plan);
+        let Outcome::RolledBack { cause } = &outcome else { panic!("{outcome}") };
+        assert_eq!(cause.kind, CauseKind::Tasks);
+        assert!(cause.text.contains("exited with code 1") || cause.text.contains("gave up"));
+        assert_eq!(shop.shifts(), []);
+        shop.assert_untouched();
+    }
+}
+
+#[test]
+fn a_baseline_of_the_live_revision_grows_beside_the_canary_and_goes() {
+    let shop = Shop::new();
+    let mut plan = canary();
+    plan.baseline = Some(baseline());
+    let outcome = shop.run(plan.clone());
+    shop.assert_promoted(&outcome);
+    let three = |share: u8| {
+        let shares = [(green(), share), (baseline(), share), (blue(), 100 - 2 * share)];
+        Split::new(shares.map(|(side, share)| (side, percent(share)))).unwrap()
+    };
+    assert_eq!(shop.shifts(), [three(10), three(50), split(100)]);
+    assert_eq!(
+        shop.changes(),
+        [
+            "suspend auto scaling of shop-blue",
+            "register revision:1 with image shop:v2 as a new revision",
+            "deploy revision:2 to shop-green with 1 task",
+            "deploy revision:1 to shop-baseline with 1 task",
+            "set the weights to shop-baseline 10 %, shop-blue 80 %, shop-green 10 %",
+            "scale shop-green to 2",
+            "scale shop-baseline to 2",
+            "set the weights to shop-baseline 50 %, shop-green 50 %",
+            "scale shop-green to 4",
+            "set the weights to shop-green 100 %",
+            "deploy revision:1 to shop-baseline with 0 tasks",
+            "scale shop-blue to 0",
+            "restore auto scaling of shop-blue: active, 1 to 20",
+        ]
+    );
+    for effect in shop.effects() {
+        if let Effect::Look(look) = effect
+            && let Some(judge) = look.judge
+        {
+            let compared = (judge.weight < percent(100)).then(baseline);
+            assert_eq!(judge.reference, compared, "at {}", judge.weight);
+        }
+    }
+    assert_eq!(shop.cloud.healthy(&baseline()), 0);
+
+    let shop = Shop::new();
+    shop.when(|shop, _, state| {
+        if state.weight == percent(50) {
+            shop.break_version_2();
+        }
+    });
+    let outcome = shop.run(plan);
+    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
+    assert_eq!(shop.shifts(), [three(10), three(50), split(0)]);
+    shop.assert_untouched();
+    assert_eq!(shop.cloud.healthy(&baseline()), 0);
+}

@@ -1,0 +1,72 @@
+//! The way back from a rollout that was promoted.
+
+use petswipe_deploy::{Outcome, Plan};
+
+use crate::support::*;
+
+/// A promoted rollout, with its outcome and the time of its end.
+fn promoted(plan: &Plan) -> (std::sync::Arc<Shop>, Outcome, jiff::Timestamp) {
+    let shop = Shop::new();
+    let outcome = shop.run(plan.clone());
+    shop.assert_promoted(&outcome);
+    let ended = shop.report().finished_at;
+    shop.next();
+    (shop, outcome, ended)
+}
+
+#[test]
+fn inside_its_window_a_rollout_is_undone_in_one_step() {
+    for plan in plans() {
+        let (shop, outcome, ended) = promoted(&plan);
+        shop.clock.advance(seconds(3600));
+        let undo = plan.undo(&outcome, ended, now(&shop)).unwrap();
+        undo.validate().unwrap();
+        let undone = shop.run(undo);
+        let (
+            Outcome::Promoted { before: old, revision: new, .. },
+            Outcome::Promoted { revision, before, .. },
+        ) = (&outcome, &undone)
+        else {
+            panic!("promoted twice: {outcome}, {undone}");
+        };
+        assert_eq!((revision, before), (old, new));
+        let shifts = shop.shifts();
+        assert_eq!(shifts, if plan.stages.is_empty() { vec![] } else { vec![split(0)] });
+        assert_eq!(shop.cloud.split(), split(0));
+        assert_eq!((shop.cloud.healthy(&blue()), shop.cloud.healthy(&green())), (4, 0));
+        assert_eq!(shop.cloud.configuration().sides[&blue()].0, *old);
+    }
+}
+
+#[test]
+fn outside_its_window_or_without_a_promotion_there_is_nothing_to_undo() {
+    let plan = canary();
+    let (shop, outcome, ended) = promoted(&plan);
+    shop.clock.advance(seconds(3601));
+    let refused = plan.undo(&outcome, ended, now(&shop)).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "time of the undo is 2026-11-23T04:15:09Z; allowed: until 2026-11-23T04:15:08Z, the end of its \
+         rollback window"
+    );
+
+    let shop = Shop::new();
+    shop.break_version_2();
+    let outcome = shop.run(plan.clone());
+    let refused = plan.undo(&outcome, now(&shop), now(&shop)).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "outcome is rolled-back; allowed: promoted: there is nothing to undo"
+    );
+}
+
+#[test]
+fn an_undo_that_meets_a_broken_old_version_goes_back_to_the_new_one() {
+    let (shop, outcome, ended) = promoted(&canary());
+    let behaviour = petswipe_deploy::memory::Behaviour { error_rate: 1.0, ..Default::default() };
+    shop.cloud.add_image(image("shop:v1"), behaviour);
+    let undone = shop.run(canary().undo(&outcome, ended, now(&shop)).unwrap());
+    assert!(matches!(undone, Outcome::RolledBack { .. }), "{undone}");
+    assert_eq!(shop.cloud.configuration(), *shop.initial.lock().unwrap());
+    assert_eq!(shop.cloud.split(), split(100));
+}
