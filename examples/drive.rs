@@ -183,6 +183,6 @@ fn publish(common: &Common, report: &Report, code: u8) -> Result<u8, Exit> {
         print(&report::summary(report));
     }
     let Err(error) = written else { return Ok(code) };
-    say(&format!("the report could not be written: {error}"));
+    say(&explain(&error));
     Ok(if code == DONE { NOT_AS_ASKED } else { code })
 }

@@ -9,7 +9,11 @@ use crate::{Exit, HALF_WAY, say};
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
+<<<<<<< HEAD
     hangup: Signal,
+=======
+    hangup: Option<Signal>,
+>>>>>>> e2e
 }
 
 impl Signals {
@@ -19,7 +23,16 @@ impl Signals {
         Ok(Self {
             interrupt: to(SignalKind::interrupt())?,
             terminate: to(SignalKind::terminate())?,
+<<<<<<< HEAD
             hangup: to(SignalKind::hangup())?,
+=======
+            // Who started it with nohup wants it to go on without a terminal.
+            hangup: if is_ignored(SignalKind::hangup()) {
+                None
+            } else {
+                Some(to(SignalKind::hangup())?)
+            },
+>>>>>>> e2e
         })
     }
 
@@ -27,7 +40,11 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => "Ctrl-C",
             _ = self.terminate.recv() => "SIGTERM",
+<<<<<<< HEAD
             _ = self.hangup.recv() => "SIGHUP",
+=======
+            Some(()) = async { self.hangup.as_mut()?.recv().await } => "SIGHUP",
+>>>>>>> e2e
         }
     }
 
@@ -39,4 +56,12 @@ impl Signals {
         say(&format!("left half-way because of a second {by}; {going_on}"));
         std::process::exit(i32::from(HALF_WAY));
     }
+}
+
+/// Whether whoever started this process wanted that signal ignored, as far as the system tells.
+fn is_ignored(kind: SignalKind) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask >> (kind.as_raw_value() - 1) & 1 == 1)
 }

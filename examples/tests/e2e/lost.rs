@@ -116,7 +116,7 @@ async fn a_report_that_can_not_be_written_does_not_hide_how_it_ended() {
     let arguments = ["--json", "--rate", "100", "--report", "file/below.json"];
     let done = Tool::new("canary", &directory).on(&cloud).args(FAST).args(arguments);
     let done = done.run().await.with(1);
-    done.says(["the report could not be written"]);
+    done.says(["the report", "file/below.json", "could not be written"]);
     assert_eq!(text(&done.json(), "outcome"), "promoted");
     assert_eq!(cloud.comes_to_rest().await, cloud.green);
 }

@@ -54,7 +54,22 @@ async fn two_signals(first: Signal, second: Signal) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ctrl_c_goes_back_to_safety() {
-    tokio::join!(one_signal(Signal::INT, "Ctrl-C"), one_signal(Signal::TERM, "SIGTERM"));
+    tokio::join!(
+        one_signal(Signal::INT, "Ctrl-C"),
+        one_signal(Signal::TERM, "SIGTERM"),
+        one_signal(Signal::HUP, "SIGHUP"),
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_nohup_it_goes_on_without_a_terminal() {
+    let directory = directory();
+    let arguments = ["--json", "--stages", "100", "--stage-duration", "2", "--bake", "1"];
+    let mut running = Tool::with_nohup("canary", &directory).args(arguments).start().await;
+    running.says("stage 1: 100 %").await;
+    running.signal(Signal::HUP);
+    let report = running.end().await.with(0).json();
+    assert_eq!(text(&report, "outcome"), "promoted");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -70,9 +70,17 @@ impl Tool {
 
     /// The same, with its files limited to `blocks` of 512 bytes; a longer write fails as on a full disk.
     pub(crate) fn on_small_disk(name: &str, directory: &TempDir, blocks: u32) -> Self {
-        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        Self::after(&format!("trap '' XFSZ; ulimit -f {blocks}"), name, directory)
+    }
+
+    /// The same, started as `nohup` does.
+    pub(crate) fn with_nohup(name: &str, directory: &TempDir) -> Self {
+        Self::after("trap '' HUP", name, directory)
+    }
+
+    fn after(preparation: &str, name: &str, directory: &TempDir) -> Self {
         let mut shell = Command::new("sh");
-        shell.arg("-c").arg(script).arg(program(name));
+        shell.arg("-c").arg(format!("{preparation}; exec \"$0\" \"$@\"")).arg(program(name));
         Self::of(shell, name, directory)
     }
 

@@ -300,7 +300,7 @@ impl<'a, R: Runbook, W: World<R>> Simulation<'a, R, W> {
         self.performer.world.check_end(self.plan, &outcome).map_err(broken)?;
         let records = self.log.look(|history, ends| match history {
             Some(history) => {
-                if self.seed % PURITY_EVERY == 0 {
+                if self.seed.is_multiple_of(PURITY_EVERY) {
                     purity::check(history, ends, &state)?;
                 }
                 Ok(history.records.clone())
