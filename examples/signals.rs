@@ -9,11 +9,7 @@ use crate::{Exit, HALF_WAY, say};
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
-<<<<<<< HEAD
-    hangup: Signal,
-=======
     hangup: Option<Signal>,
->>>>>>> e2e
 }
 
 impl Signals {
@@ -23,16 +19,12 @@ impl Signals {
         Ok(Self {
             interrupt: to(SignalKind::interrupt())?,
             terminate: to(SignalKind::terminate())?,
-<<<<<<< HEAD
-            hangup: to(SignalKind::hangup())?,
-=======
             // Who started it with nohup wants it to go on without a terminal.
             hangup: if is_ignored(SignalKind::hangup()) {
                 None
             } else {
                 Some(to(SignalKind::hangup())?)
             },
->>>>>>> e2e
         })
     }
 
@@ -40,11 +32,7 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => "Ctrl-C",
             _ = self.terminate.recv() => "SIGTERM",
-<<<<<<< HEAD
-            _ = self.hangup.recv() => "SIGHUP",
-=======
             Some(()) = async { self.hangup.as_mut()?.recv().await } => "SIGHUP",
->>>>>>> e2e
         }
     }
 
