@@ -207,6 +207,11 @@ impl MemoryCloud {
         self.world().split.clone()
     }
 
+    /// The image of a revision, if there is such a revision.
+    pub fn image(&self, revision: &RevisionId) -> Option<Image> {
+        self.world().revisions.get(revision).cloned()
+    }
+
     /// How many healthy tasks an environment has now; 0 where there is none of that name.
     pub fn healthy(&self, environment: &Environment) -> u32 {
         let now = self.clock.now();

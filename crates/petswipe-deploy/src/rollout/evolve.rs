@@ -62,6 +62,7 @@ impl Plan {
                 state.touched.split = true;
                 state.splits.retain(|split| split != to);
                 state.splits.push(to.clone());
+                state.seen_split = None;
             }
             Effect::TestRoute { .. } => state.touched.test_route = true,
             effect if is_watch(effect) => state.watch.last_began = Some(at),
@@ -77,6 +78,9 @@ impl Plan {
         at: Timestamp,
     ) {
         let Underway { id, began, effect } = settled;
+        if matches!(effect, Effect::Shift { .. }) {
+            state.shift_over = at;
+        }
         if is_watch(effect) {
             return self.watched(state, settled, result, at);
         }
@@ -356,6 +360,7 @@ impl Plan {
             holding.until = later(holding.until);
         }
         state.watch.last_began = None;
+        state.shift_over = at;
         state.recheck = state.direction == Direction::Forward && state.ended.is_none();
     }
 

@@ -53,7 +53,12 @@ pub struct State {
     /// What a person has to mend before it can go on.
     pub suspended: Option<String>,
     pub(super) step: Progress,
+    /// What the weights may be: the last ones read back, and all that were commanded since.
     pub(super) splits: Vec<Split>,
+    /// What they were seen to be by a look that began after the last command was over.
+    pub(super) seen_split: Option<Split>,
+    /// When the last command to divide traffic was answered, given up, or left behind by its driver.
+    pub(super) shift_over: Timestamp,
     pub(super) exposed_since: Option<Timestamp>,
     pub(super) hold: Option<Holding>,
     pub(super) watch: Watch,
@@ -169,6 +174,8 @@ impl State {
             suspended: None,
             step: Progress::new(at),
             splits: Vec::new(),
+            seen_split: None,
+            shift_over: at,
             exposed_since: None,
             hold: None,
             watch: Watch::default(),

@@ -206,7 +206,8 @@ impl Scenario {
     /// The plan that is carried out in this scenario.
     pub fn plan(&self, strategy: Strategy) -> Plan {
         let [blue, green, baseline] = environments();
-        let (pair, target) = ([blue, green], Target::Image(image("shop:v2")));
+        let pair = if self.reversed { [green, blue] } else { [blue, green] };
+        let target = Target::Image(image("shop:v2"));
         let mut plan = match strategy {
             Strategy::Canary => Plan::canary("shop", pair, target),
             Strategy::BlueGreen => Plan::blue_green("shop", pair, target),

@@ -9,7 +9,7 @@ use petswipe_runbook::{Clock, Event, EventOf};
 
 use super::RolloutWorld;
 use crate::memory::Configuration;
-use crate::rollout::{Direction, Effect, Outcome, Output, Plan, State, Strategy};
+use crate::rollout::{Direction, Effect, Outcome, Output, Plan, State, Strategy, Target};
 use crate::{Environment, Percent, Split};
 
 /// What was seen so far of one rollout.
@@ -29,8 +29,17 @@ pub(super) struct Ledger {
     last_shift: Option<Timestamp>,
     passed_since_shift: bool,
     full_since: Option<Timestamp>,
+    /// When the last fact was recorded, and how much time since the last shift nobody was there to watch.
+    last_record: Option<Timestamp>,
+    unwatched: Duration,
     was_forward: bool,
     must_shift_home: bool,
+    /// The old side was told to shrink; where that failed, nobody can know whether it does.
+    told_to_shrink: bool,
+    /// Somebody asked for the end before it was there.
+    aborted: bool,
+    /// A person said no, or nobody answered.
+    denied: bool,
 }
 
 impl Ledger {
@@ -45,8 +54,13 @@ impl Ledger {
             last_shift: None,
             passed_since_shift: false,
             full_since: None,
+            last_record: None,
+            unwatched: Duration::ZERO,
             was_forward: false,
             must_shift_home: false,
+            told_to_shrink: false,
+            aborted: false,
+            denied: false,
         }
     }
 
@@ -102,10 +116,9 @@ impl RolloutWorld {
         let desired = |configuration: &Configuration| configuration.sides[&self.live].1;
         let shrinks = desired(&after) < desired(before);
         if shrinks && !self.is_rolling() {
-            let bake = self.plan.stages.last().map_or(Duration::ZERO, |stage| stage.duration)
-                + self.plan.bake;
-            let waited = ledger.full_since.and_then(|since| since.saturating_add(bake).ok());
-            if waited.is_none_or(|over| over > self.clock.now()) {
+            let last = self.plan.stages.last().map_or(Duration::ZERO, |stage| stage.duration);
+            let bake = last + self.plan.bake + self.plan.scale_down_delay;
+            if !ledger.full_since.is_some_and(|since| self.watched(&ledger, since) >= bake) {
                 ledger.breaks(3, format!("the old side shrinks before the bake is over: {effect}"));
             }
         }
@@ -133,6 +146,7 @@ impl RolloutWorld {
             self.stage_begins(ledger, share(from), share(to));
         }
         ledger.last_shift = Some(self.clock.now());
+        ledger.unwatched = Duration::ZERO;
         ledger.passed_since_shift = false;
         ledger.full_since = (share(to) == Percent::FULL).then(|| self.clock.now());
     }
@@ -151,6 +165,20 @@ impl RolloutWorld {
         if from > Percent::ZERO && !ledger.passed_since_shift {
             ledger.breaks(6, format!("it goes on to {to} without a pass at {from}"));
         }
+        let stage = self.plan.stages.iter().find(|stage| stage.weight == from);
+        if let (Some(stage), Some(since)) = (stage, ledger.last_shift) {
+            let watched = self.watched(ledger, since);
+            if watched < stage.duration {
+                let wanted = stage.duration;
+                ledger.breaks(10, format!("{from} was watched for {watched:?}, not {wanted:?}"));
+            }
+        }
+    }
+
+    /// How long somebody was there to watch since the last shift, which was then.
+    fn watched(&self, ledger: &Ledger, since: Timestamp) -> Duration {
+        let passed = Duration::try_from(self.clock.now().duration_since(since)).unwrap_or_default();
+        passed.saturating_sub(ledger.unwatched)
     }
 
     /// A fact was recorded.
@@ -159,6 +187,32 @@ impl RolloutWorld {
         if let Some(before) = &state.before {
             ledger.start = before.full_capacity();
         }
+        let now = self.clock.now();
+        match event {
+            Event::Resumed { .. } => {
+                let gap = now.duration_since(ledger.last_record.unwrap_or(now));
+                let gap = Duration::try_from(gap).unwrap_or_default();
+                // The dead driver's last record may have been written without anybody here hearing of it.
+                let unheard = self.plan.check_interval.max(self.plan.call_timeout);
+                ledger.unwatched += gap.saturating_sub(unheard);
+            }
+            Event::AbortRequested { .. } => ledger.aborted |= state.ended.is_none(),
+            Event::Answered { answer, .. } => ledger.denied |= !answer.approved,
+            Event::Unanswered { .. } => ledger.denied = true,
+            Event::Intended { effect: Effect::Scale { environment, desired }, .. } => {
+                ledger.told_to_shrink |= *environment == self.live && *desired < ledger.start;
+            }
+            Event::Intended { effect: Effect::Shift { to, .. }, .. }
+                if state.direction == Direction::Forward =>
+            {
+                let (now, next) = (self.cloud.split(), to.share(&self.candidate));
+                if ledger.meddled.is_none() && next < now.share(&self.candidate) {
+                    ledger.breaks(10, format!("a stage is repeated: from {now} back to {to}"));
+                }
+            }
+            _ => {}
+        }
+        ledger.last_record = Some(now);
         if let Event::Succeeded { output: Output::Seen(seen), .. } = event
             && let Some(judgement) = &seen.judgement
             && matches!(judgement.verdict, Verdict::Pass { .. })
@@ -174,7 +228,10 @@ impl RolloutWorld {
             let able = self.cloud.healthy(&self.live) >= ledger.start
                 && ledger.told[&self.live] >= ledger.start
                 && self.cloud.configuration().sides[&self.live].1 >= ledger.start;
-            let calm = !ledger.lost && ledger.meddled.is_none() && !self.is_rolling();
+            let calm = !ledger.lost
+                && !ledger.told_to_shrink
+                && ledger.meddled.is_none()
+                && !self.is_rolling();
             ledger.must_shift_home = exposed && able && calm;
         }
         ledger.was_forward = state.direction == Direction::Forward;
@@ -196,6 +253,12 @@ impl RolloutWorld {
         let ledger = self.ledger();
         match outcome {
             Outcome::Promoted { environment, revision, .. } => {
+                if ledger.denied {
+                    return Err("promoted though a person did not say yes".to_owned());
+                }
+                if ledger.aborted {
+                    return Err("promoted though somebody asked for the end".to_owned());
+                }
                 if !self.scenario.may_promote() {
                     return Err(format!("promise 6 is broken: promoted in {:?}", self.scenario));
                 }
@@ -204,6 +267,11 @@ impl RolloutWorld {
                 }
                 if now.sides[environment].0 != *revision {
                     return Err(format!("promoted, but {environment} does not run {revision}"));
+                }
+                if let Target::Image(image) = &self.plan.target
+                    && self.cloud.image(revision).as_ref() != Some(image)
+                {
+                    return Err(format!("promoted, but {revision} is not {image}"));
                 }
                 if !self.is_rolling() && now.sides[&self.live].1 != 0 {
                     return Err("promoted, but the old side still runs".to_owned());

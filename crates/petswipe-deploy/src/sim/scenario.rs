@@ -17,6 +17,8 @@ pub struct Scenario {
     pub metrics: Metrics,
     /// Whether the sides have auto scaling.
     pub scaled: bool,
+    /// Whether the plan names the idle side first.
+    pub reversed: bool,
     /// Whether a canary has a baseline beside it.
     pub baseline: bool,
     /// Whether the person who is asked says yes.
@@ -36,6 +38,7 @@ impl Scenario {
             requests_per_second: 100.0,
             metrics: Metrics::Work,
             scaled: true,
+            reversed: false,
             baseline: false,
             approves: true,
             meddle_after: None,
@@ -69,6 +72,7 @@ impl Scenario {
             10 => scenario.lose_live_after = Some(Duration::from_secs(random.u64(1..2400))),
             _ => {}
         }
+        scenario.reversed = random.bool();
         scenario
     }
 

@@ -1,10 +1,12 @@
 //! The way back: one router call, what fits first, and everything as it was.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use petswipe_deploy::{CauseKind, Direction, Effect, Outcome, Split};
 use petswipe_runbook::{Error, Event};
 
+use crate::support::odd::{Odd, OddRouter};
 use crate::support::*;
 
 #[test]
@@ -70,6 +72,30 @@ fn with_too_little_capacity_what_fits_is_moved_first_and_the_rest_follows() {
         assert_eq!(shares, forward.into_iter().chain(first).chain([0]).collect::<Vec<_>>());
         shop.assert_untouched();
     }
+}
+
+#[test]
+fn where_the_shift_never_came_to_pass_nothing_is_moved_to_the_bad_side_on_the_way_back() {
+    let on = Arc::new(AtomicBool::new(true));
+    let fails = Arc::clone(&on);
+    let shop = Shop::with(4, |performer| {
+        let router = performer.router.clone();
+        performer.router = Arc::new(OddRouter { router, odd: Odd::SplitFails, on: fails });
+    });
+    shop.when(move |shop, recorded, state| {
+        if let Event::Intended { effect: Effect::Shift { .. }, .. } = &recorded.event {
+            shop.cloud.limit_tasks(&blue(), Some(3));
+        }
+        on.store(state.direction == Direction::Forward, Ordering::Relaxed);
+        assert_eq!(shop.cloud.split(), split(0));
+    });
+    let outcome = shop.run(canary());
+    assert_eq!(
+        outcome.to_string(),
+        "rolled back: after 600s 3 of 4 tasks of shop-blue are healthy"
+    );
+    assert_eq!(shop.shifts(), [split(10), split(0)]);
+    assert_eq!(shop.cloud.configuration(), *shop.initial.lock().unwrap());
 }
 
 #[test]

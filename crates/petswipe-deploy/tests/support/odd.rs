@@ -16,6 +16,8 @@ pub enum Odd {
     HealthFails,
     /// A split is accepted and has no effect, as behind a rule of higher priority.
     SplitHasNoEffect,
+    /// A split is not set, and nobody can say whether it was.
+    SplitFails,
     /// A test route is accepted and has no effect.
     TestRouteHasNoEffect,
 }
@@ -47,6 +49,9 @@ impl TrafficRouter for OddRouter {
     ) -> Result<(), Error> {
         if self.is(Odd::SplitHasNoEffect) {
             return Ok(());
+        }
+        if self.is(Odd::SplitFails) {
+            return Err(Error::backend("modifying the listener", "connection reset"));
         }
         self.router.set_split(authority, expected, to).await
     }

@@ -55,6 +55,11 @@ impl Plan {
             return false;
         };
         if state.splits.contains(&route.split) {
+            let shifting =
+                state.in_flight.any(|underway| matches!(underway.effect, Effect::Shift { .. }));
+            if !shifting && began >= state.shift_over {
+                state.seen_split = Some(route.split.clone());
+            }
             return false;
         }
         let ours: Vec<_> = state.splits.iter().map(Split::to_string).collect();

@@ -44,13 +44,13 @@ pub(in crate::rollout) fn back(plan: &Plan, state: &State, before: &Before) -> V
     script
 }
 
-/// One router call, when the live side can take everything. If it lacks capacity, what fits is moved at once and the
-/// rest follows when it has been scaled up again.
+/// One router call, when the live side can take everything, or does so already. If it lacks capacity, what fits is moved
+/// at once and the rest follows when it has been scaled up again.
 fn traffic_back(state: &State, before: &Before, script: &mut Vec<Move>) {
     let home = before.survey.route.split.clone();
     let need = before.full_capacity();
     let have = state.healthy(&before.live);
-    if have < need {
+    if have < need && state.seen_split.as_ref() != Some(&home) {
         let fits = u8::try_from(u64::from(have) * 100 / u64::from(need)).unwrap_or_default();
         let fits = Percent::new(fits).unwrap_or_default();
         let held = state.splits.iter().map(|split| split.share(&before.live)).min();
