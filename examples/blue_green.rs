@@ -9,9 +9,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use clap::builder::BoolishValueParser;
 use petswipe_deploy::{ApprovalPlan, ApprovalPoint, Plan};
-use petswipe_examples::cli::{Common, milliseconds, percent, seconds, some_seconds};
+use petswipe_examples::cli::{Common, milliseconds, percent, seconds, some_seconds, truth};
 use petswipe_examples::rollout::{Job, at_local_pace, policies};
 use petswipe_examples::{Exit, finish};
 
@@ -41,7 +40,7 @@ struct Flags {
     latency_threshold: u64,
     /// Switch without asking
     #[arg(long, env = "AUTO_PROMOTE", num_args = 0..=1, default_value = "false", default_missing_value = "true",
-        value_parser = BoolishValueParser::new())]
+        value_parser = truth)]
     auto_promote: bool,
 }
 

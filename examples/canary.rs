@@ -10,9 +10,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use clap::builder::BoolishValueParser;
 use petswipe_deploy::{ApprovalPlan, ApprovalPoint, Plan, Stage};
-use petswipe_examples::cli::{Common, milliseconds, percent, seconds, some_seconds, weight};
+use petswipe_examples::cli::{Common, milliseconds, percent, seconds, some_seconds, truth, weight};
 use petswipe_examples::rollout::{Job, at_local_pace, policies};
 use petswipe_examples::{Exit, finish};
 
@@ -36,7 +35,7 @@ struct Flags {
     latency_threshold: u64,
     /// Go to 100 % without asking
     #[arg(long, env = "AUTO_PROMOTE", num_args = 0..=1, default_value = "true", default_missing_value = "true",
-        value_parser = BoolishValueParser::new())]
+        value_parser = truth)]
     auto_promote: bool,
     /// Seconds the new version is judged at 100 % before the old one may go
     #[arg(long, env = "BAKE_DURATION", default_value = "5", value_parser = seconds)]

@@ -4,7 +4,6 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use petswipe_deploy::{Error, Image};
 use petswipe_local::{CloudUrl, Fault};
@@ -31,9 +30,9 @@ pub struct Common {
     pub image: Option<String>,
     /// Print the full plan and change nothing
     #[arg(long, alias = "plan", env = "DRY_RUN", num_args = 0..=1, require_equals = true,
-        default_value = "false", default_missing_value = "true", value_parser = BoolishValueParser::new())]
+        default_value = "false", default_missing_value = "true", value_parser = truth)]
     pub dry_run: bool,
-    /// Where the operation is journaled [default: .petswipe/<example>.jsonl]
+    /// Where the operation is journaled [default: .petswipe/EXAMPLE.jsonl]
     #[arg(long, env = "JOURNAL")]
     pub journal: Option<PathBuf>,
     /// Continue the operation in the journal from where it stopped
@@ -192,6 +191,18 @@ pub fn milliseconds(text: &str) -> Result<u64, String> {
     milliseconds.ok_or_else(|| {
         "allowed: a whole number of milliseconds from 1 to 3600000, an hour".to_owned()
     })
+}
+
+/// Yes or no, as variables have it.
+///
+/// # Errors
+/// What is allowed, for the command line.
+pub fn truth(text: &str) -> Result<bool, String> {
+    match text.to_lowercase().as_str() {
+        "true" | "yes" | "on" | "y" | "t" | "1" => Ok(true),
+        "false" | "no" | "off" | "n" | "f" | "0" => Ok(false),
+        _ => Err("allowed: true or false (or yes, no, on, off, 1, 0)".to_owned()),
+    }
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -7,11 +7,13 @@
 use std::io::Write;
 
 pub mod cli;
+mod drive;
 mod journal;
 mod progress;
 mod prompt;
 pub mod report;
 pub mod rollout;
+mod signals;
 mod target;
 
 #[cfg(doctest)]
@@ -51,26 +53,12 @@ impl From<petswipe_deploy::Error> for Exit {
     }
 }
 
-/// Prints a line on stdout. A reader that has gone away is no reason to stop.
-pub fn say(line: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stdout(), "{line}");
-}
-
-/// Prints a line on stderr. A terminal that has gone away is no reason to stop, least of all in the middle of a rollout.
-pub fn tell(line: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stderr(), "{line}");
-}
-
 /// Ends the program: prints the message, if any, on stderr, and gives the exit code.
 pub fn finish(result: Result<u8, Exit>) -> std::process::ExitCode {
     match result {
         Ok(code) => code.into(),
         Err(exit) => {
-<<<<<<< HEAD
-            tell(format_args!("error: {}", exit.message));
-=======
             say(&format!("error: {}", exit.message));
->>>>>>> e2e
             exit.code.into()
         }
     }
@@ -82,7 +70,7 @@ pub(crate) fn say(line: &str) {
 }
 
 /// Text on stdout, the result of the program. If nobody takes it, stderr says so.
-pub(crate) fn print(text: &str) {
+pub fn print(text: &str) {
     let mut stdout = std::io::stdout();
     if let Err(error) = writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
         say(&format!("the result could not be written to stdout: {error}"));

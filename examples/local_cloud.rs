@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use petswipe_deploy::Image;
-use petswipe_examples::{DONE, Exit, finish, say};
+use petswipe_examples::{DONE, Exit, finish, print};
 use petswipe_local::balancer::BalancerConfig;
 use petswipe_local::{Cloud, CloudConfig, Fault};
 
@@ -61,11 +61,13 @@ async fn run(flags: Flags) -> Result<u8, Exit> {
     // The one place where the token is printed: whoever started the cloud needs it to give it to a tool.
     let (url, balancer) = (cloud.url().reveal(), format!("http://{}", cloud.balancer_address()));
     if flags.json {
-        say(serde_json::json!({ "cloud": url, "balancer": balancer }));
+        print(&serde_json::json!({ "cloud": url, "balancer": balancer }).to_string());
     } else {
-        say(format_args!("load balancer  {balancer}/api/pets?limit=3"));
-        say(format_args!("for the tools  export PETSWIPE_CLOUD={url}"));
-        say("It runs until Ctrl-C.");
+        print(&format!(
+            "load balancer  {balancer}/api/pets?limit=3\n\
+             for the tools  export PETSWIPE_CLOUD={url}\n\
+             It runs until Ctrl-C."
+        ));
     }
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
         .map_err(Exit::usage)?;

@@ -57,11 +57,7 @@ impl Progress {
         let line = format!("{seconds:7.1} s  {text}");
         match &self.bar {
             Some(bar) => bar.println(line),
-<<<<<<< HEAD
-            None => crate::tell(line),
-=======
             None => crate::say(&line),
->>>>>>> e2e
         }
     }
 

@@ -3,36 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use petswipe_deploy::{
-    DryRun, Image, Outcome, Plan, Report, RolloutPerformer, Target as Wanted, dry_run,
-};
-use petswipe_local::load::Load;
-use petswipe_monitor::{AbsolutePolicy, LatencyLimit, LatencyRegression, Policy, explain};
+use petswipe_deploy::{DryRun, Image, Plan, RolloutPerformer, Target as Wanted, dry_run};
+use petswipe_monitor::{AbsolutePolicy, LatencyLimit, LatencyRegression, Policy};
+use petswipe_runbook::Error;
 use petswipe_runbook::lease::{Lease, LeaseStore};
-use petswipe_runbook::{
-    AbortHandle, Completed, Driver, Error, EventLog, Halted, Journaled, LeaseTerms, OperationId,
-};
-
-use tokio::signal::unix::{SignalKind, signal};
-
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::Common;
-use crate::progress::Progress;
-use crate::target::{Target, traffic};
-<<<<<<< HEAD
-use crate::{
-    BAD_USAGE, DONE, Exit, HALF_WAY, HELD, NOT_AS_ASKED, journal, prompt, report, say, tell,
-};
-=======
-use crate::{BAD_USAGE, DONE, Exit, HALF_WAY, HELD, NOT_AS_ASKED};
-use crate::{journal, print, prompt, report, say};
->>>>>>> e2e
+use crate::drive::Running;
+use crate::target::Target;
+use crate::{DONE, Exit, journal, print, prompt, report};
 
 const SECOND: Duration = Duration::from_secs(1);
-/// How long traffic goes on before and after, so that the report shows how it was and how it is now.
-const LEAD: Duration = Duration::from_millis(1500);
-const LEASE: Duration = Duration::from_secs(15);
 
 /// What an example brings along: its name and its plan.
 pub struct Job<F> {
@@ -130,11 +111,7 @@ where
         let survey = performer.first_look(plan).await?;
         let dry = dry_run(plan, &survey)?;
         if common.json {
-<<<<<<< HEAD
-            say(serde_json::to_string_pretty(&dry).map_err(Exit::usage)?);
-=======
             print(&serde_json::to_string_pretty(&dry).map_err(Exit::usage)?);
->>>>>>> e2e
         } else {
             print(&plan_text(plan, &dry));
         }
@@ -150,9 +127,9 @@ where
         let journal = journal::fresh(&path, target.is_own()).await?;
         let operation = journal::new_operation(self.name)?;
         let approver = prompt::approver(common, plan.approval.is_some())?;
-        let run = Running::new(common, target, &plan, journal, approver)?;
+        let run = Running::new(common, target, &plan, (journal, &path), approver)?;
         let start = Some((operation, plan));
-        let result = run.drive(common, start, &path.display().to_string()).await;
+        let result = run.drive(common, start).await;
         if new && result.is_err() {
             journal::discard_empty(&path);
         }
@@ -179,8 +156,8 @@ where
             )));
         }
         let approver = prompt::approver(common, plan.approval.is_some())?;
-        let run = Running::new(common, target, &plan, opened.journal, approver)?;
-        run.drive(common, None, &path.display().to_string()).await
+        let run = Running::new(common, target, &plan, (opened.journal, &path), approver)?;
+        run.drive(common, None).await
     }
 
     async fn undo(&self, common: &Common, target: &Target) -> Result<u8, Exit> {
@@ -216,147 +193,6 @@ async fn may_begin(target: &Target, plan: &Plan) -> Result<(), Exit> {
     }
 }
 
-/// A rollout that is being carried out.
-struct Running {
-    driver: Driver<Plan>,
-    log: Journaled,
-    progress: Arc<Progress>,
-    load: Load,
-    abort: AbortHandle,
-}
-
-impl Running {
-    fn new(
-        common: &Common,
-        target: &Target,
-        plan: &Plan,
-        journal: Arc<dyn petswipe_runbook::journal::Journal>,
-        approver: Arc<dyn petswipe_runbook::Approver>,
-    ) -> Result<Self, Exit> {
-        let performer = RolloutPerformer::new(target.client.clone(), Arc::new(plan.gate()));
-        let progress = Progress::new(common.quiet);
-        let abort = AbortHandle::new();
-        let cloud = if target.is_own() { journal::OWN_CLOUD } else { "running cloud" };
-        let driver = Driver::new(Arc::clone(&journal), Arc::new(performer))
-            .approver(approver)
-            .observer(progress.clone())
-            .abort(abort.clone())
-            .holder(format!("process {} on its {cloud}", std::process::id()))
-            .lease(LeaseTerms { store: target.client.clone(), key: plan.lease_key(), ttl: LEASE });
-        let load = target.start_load(common.rate)?;
-        Ok(Self { driver, log: Journaled(journal), progress, load, abort })
-    }
-
-    async fn drive(
-        self,
-        common: &Common,
-        start: Option<(OperationId, Plan)>,
-        journal: &str,
-    ) -> Result<u8, Exit> {
-        let listening = tokio::spawn(listen(self.abort.clone(), journal.to_owned()));
-        let driven = async {
-            if common.rate > 0.0 {
-                tokio::time::sleep(LEAD).await;
-            }
-            match start {
-                Some((operation, plan)) => self.driver.start(operation, plan).await,
-                None => self.driver.resume().await,
-            }
-        };
-        let mut driven = std::pin::pin!(driven);
-        let mut tick = tokio::time::interval(Duration::from_millis(250));
-        let result = loop {
-            tokio::select! {
-                result = &mut driven => break result,
-                _ = tick.tick() => self.progress.refresh(&self.load),
-            }
-        };
-        let touched = !matches!(&result, Err(halted) if !halted.touched);
-        if common.rate > 0.0 && touched {
-            tokio::time::sleep(LEAD).await;
-        }
-        listening.abort();
-        self.progress.done();
-        let users = self.load.stop().await;
-        let code = code_of(&result);
-        if let Err(halted) = &result {
-            let cause = explain(&halted.error);
-            if !halted.touched {
-                return Err(Exit { code, message: format!("{halted}: {cause}") });
-            }
-<<<<<<< HEAD
-            tell(format_args!("{halted}: {cause}\nto go on: --resume --journal {journal}"));
-=======
-            say(&format!("{halted}: {cause}\nto go on: --resume --journal {journal}"));
->>>>>>> e2e
-        }
-        let history =
-            EventLog::<Plan>::load(&self.log).await.map_err(|error| journal::exit(&error))?;
-        if let Some(history) = history {
-            let mut report = Report::of(&history);
-            report.traffic = Some(traffic(&users, &report));
-            publish(common, &report)?;
-        }
-        Ok(code)
-    }
-}
-
-fn code_of(result: &Result<Completed<Plan>, Halted<Plan>>) -> u8 {
-    match result {
-        Ok(completed) => match completed.outcome {
-            Outcome::Promoted { .. } => DONE,
-            Outcome::RolledBack { .. } | Outcome::Aborted { .. } => NOT_AS_ASKED,
-            Outcome::Refused { .. } => BAD_USAGE,
-            Outcome::Stopped { .. } => HALF_WAY,
-        },
-        Err(halted) if halted.error.is_held() => HELD,
-        Err(halted) if halted.touched => HALF_WAY,
-        Err(Halted { error: Error::Suspended { .. }, .. }) => HALF_WAY,
-        Err(_) => BAD_USAGE,
-    }
-}
-
-fn publish(common: &Common, report: &Report) -> Result<(), Exit> {
-    if let Some(path) = &common.report {
-        report::write(path, report)
-            .map_err(|error| Exit { code: HALF_WAY, message: error.to_string() })?;
-    }
-    if common.json {
-<<<<<<< HEAD
-        say(serde_json::to_string_pretty(report).map_err(Exit::usage)?);
-    } else {
-        say(report::summary(report));
-=======
-        print(&serde_json::to_string_pretty(report).map_err(Exit::usage)?);
-    } else {
-        print(&report::summary(report));
->>>>>>> e2e
-    }
-    Ok(())
-}
-
-/// The first Ctrl-C, SIGTERM or SIGHUP (the terminal went away) brings the system to safety; the second leaves at once.
-async fn listen(abort: AbortHandle, journal: String) {
-    let (Ok(mut terminate), Ok(mut hangup)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::hangup()))
-    else {
-        return;
-    };
-    for count in 0.. {
-        let by = tokio::select! {
-            _ = tokio::signal::ctrl_c() => "Ctrl-C",
-            _ = terminate.recv() => "SIGTERM",
-            _ = hangup.recv() => "SIGHUP",
-        };
-        if count == 0 {
-            abort.abort(by, "the operator wants it to end");
-            continue;
-        }
-        say(&format!("left half-way; to go on: --resume --journal {journal}"));
-        std::process::exit(i32::from(HALF_WAY));
-    }
-}
-
 fn plan_text(plan: &Plan, dry: &DryRun) -> String {
     let mut text =
         format!("{} rollout of {}: nothing is changed now\n", plan.strategy, plan.service);
@@ -369,7 +205,6 @@ fn plan_text(plan: &Plan, dry: &DryRun) -> String {
                 text += &format!("                      when {condition}\n");
             }
         }
->>>>>>> e2e
     };
     list("If the new version is healthy:", &dry.forward);
     list("If it turns out bad at the end, everything goes back:", &dry.back);

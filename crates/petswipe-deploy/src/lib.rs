@@ -1,4 +1,57 @@
-//! petswipe-deploy
+//! Canary, blue-green and rolling deployments as one pure, simulated, resumable core.
+//!
+//! A [`Plan`] says what shall happen. It is a [`Runbook`](petswipe_runbook::Runbook): a
+//! [`Driver`](petswipe_runbook::Driver) carries it out through a [`RolloutPerformer`], which speaks to a cloud through
+//! the traits [`Compute`], [`TrafficRouter`], [`AutoScaling`] and [`SmokeTest`], reads metrics and asks a gate. Every step
+//! is journaled before it is made, so another driver can go on whenever one dies.
+//!
+//! # A good version, and a bad one
+//!
+//! On a cloud in memory, in virtual time:
+//!
+//! ```
+//! use petswipe_deploy::memory::{Behaviour, MemoryCloud};
+//! use petswipe_deploy::{Environment, Image, Outcome, Percent, Plan, RolloutPerformer, Target};
+//! use petswipe_runbook::journal::MemoryJournal;
+//! use petswipe_runbook::sim::SimClock;
+//! use petswipe_runbook::{Driver, Journaled, OperationId};
+//! use std::sync::Arc;
+//!
+//! let clock = Arc::new(SimClock::new(jiff::Timestamp::UNIX_EPOCH));
+//! let [blue, green] = [Environment::new("shop-blue")?, Environment::new("shop-green")?];
+//! let sides = [blue.clone(), green.clone()];
+//! let cloud = Arc::new(MemoryCloud::new(clock.clone(), &sides, Image::new("shop:v1")?, 4)?);
+//!
+//! let roll_out = |image: &str, behaviour: Behaviour| {
+//!     let image = Image::new(image)?;
+//!     cloud.add_image(image.clone(), behaviour);
+//!     let plan = Plan::canary("shop", sides.clone(), Target::Image(image.clone()));
+//!     let performer = Arc::new(RolloutPerformer::new(cloud.clone(), Arc::new(plan.gate())));
+//!     let log = Arc::new(Journaled(Arc::new(MemoryJournal::new())));
+//!     let driver = Driver::with_clock(log, performer, clock.clone());
+//!     let operation = OperationId::new(format!("canary-{}", image.as_str().replace(':', "-")))?;
+//!     let ended = clock.run(driver.start(operation, plan)).expect("it ends")?;
+//!     Ok::<_, Box<dyn std::error::Error>>(ended.outcome)
+//! };
+//!
+//! // A good version goes through 5, 10, 25, 50 and 100 % to the idle side.
+//! let outcome = roll_out("shop:v2", Behaviour::default())?;
+//! assert!(matches!(outcome, Outcome::Promoted { environment, .. } if environment == green));
+//! assert_eq!(cloud.split().share(&green), Percent::FULL);
+//!
+//! // The next one fails every fifth request: the first check at 5 % finds it, and everything is as before.
+//! let before = cloud.configuration();
+//! let outcome = roll_out("shop:v3", Behaviour { error_rate: 0.2, ..Behaviour::default() })?;
+//! assert!(outcome.to_string().starts_with("rolled back: not healthy at 5 %: error rate 20"));
+//! assert_eq!(cloud.configuration(), before);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The ten promises that hold meanwhile are on the README of this crate, and as code in [`sim`]. What is not here: any
+//! cloud but the one in memory, statistics, and waiting (that is the driver's).
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod backend;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
@@ -32,3 +85,7 @@ pub use types::{
     Authority, Deployment, DeploymentState, Environment, Image, Percent, RevisionId, Route,
     ScalingState, ServiceStatus, Split, TargetHealth, TaskFailure,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

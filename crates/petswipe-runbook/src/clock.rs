@@ -54,3 +54,38 @@ impl Clock for SystemClock {
         Box::pin(tokio::time::sleep_until(self.anchor + elapsed + left))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_is_as_long_as_asked_even_after_years() {
+        let clock = SystemClock::new();
+        for _ in 0..3 {
+            tokio::time::advance(Duration::from_secs(300 * 24 * 3600)).await;
+            let end = clock.now() + Duration::from_secs(10);
+            clock.sleep_until(end).await;
+            let late = clock.now().duration_since(end);
+            assert!(!late.is_negative() && late.as_secs() == 0, "{late:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_time_that_has_passed_is_not_waited_for() {
+        let clock = SystemClock::new();
+        let before = clock.now();
+        clock.sleep_until(Timestamp::MIN).await;
+        clock.sleep_until(before).await;
+        assert_eq!(clock.now(), before);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_of_time_can_be_waited_for() {
+        let clock = SystemClock::new();
+        tokio::select! {
+            () = clock.sleep_until(Timestamp::MAX) => unreachable!("it is far away"),
+            () = clock.sleep_until(clock.now() + Duration::from_secs(3600)) => {}
+        }
+    }
+}

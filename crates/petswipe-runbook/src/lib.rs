@@ -175,3 +175,7 @@ pub use retry::Retry;
 pub use runbook::{
     Decision, Event, EventOf, Failure, FailureKind, InFlight, Recorded, Runbook, Step, Underway,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

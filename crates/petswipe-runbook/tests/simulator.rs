@@ -116,6 +116,15 @@ fn a_core_that_never_finishes_is_found() {
 }
 
 #[test]
+fn a_core_that_never_finishes_is_found_while_another_driver_takes_over() {
+    for seed in 0..3 {
+        let faults = FaultPlan { freeze: 1.0, most: 1, ..FaultPlan::none() };
+        let violation = run(Bug::NeverFinishes, seed, &faults).unwrap_err();
+        assert_eq!(violation.promise, "it does not come to an end");
+    }
+}
+
+#[test]
 fn a_core_that_never_waits_is_found() {
     assert_found(Bug::NeverWaits, "10000 times in a row without waiting");
 }

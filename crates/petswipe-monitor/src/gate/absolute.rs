@@ -1,7 +1,9 @@
 //! The absolute policy: limits on what the new version does, with minimum samples.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -66,6 +68,9 @@ pub struct AbsolutePolicy {
     pub minimum_requests: u64,
     /// What missing or too little data means.
     pub no_data: NoData,
+    /// The same for single metrics, by the name that their findings carry, such as `p99 latency` or `cpu use`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub no_data_by_metric: BTreeMap<String, NoData>,
     /// How far back to look within the step. It takes the source's lag and twice its resolution to be sure that there
     /// is a whole published period in it.
     pub lookback: Duration,
@@ -82,6 +87,7 @@ impl Default for AbsolutePolicy {
             unhealthy_targets: None,
             minimum_requests: 50,
             no_data: NoData::Hold,
+            no_data_by_metric: BTreeMap::new(),
             lookback: Duration::from_secs(60),
         }
     }
@@ -130,7 +136,19 @@ impl AbsolutePolicy {
         if self.lookback.is_zero() {
             return Err(Error::invalid("lookback", "0", "a positive time"));
         }
-        Ok(())
+        let metrics = self.metrics();
+        match self.no_data_by_metric.keys().find(|name| !metrics.contains(name)) {
+            Some(unknown) => {
+                Err(Error::invalid("metric of a no-data policy", unknown, metrics.join(", ")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The names of the metrics that are judged.
+    fn metrics(&self) -> Vec<String> {
+        let nothing = Observation::missing(Subject::environment(""), Window::empty(Timestamp::MIN));
+        self.findings(&nothing).into_iter().map(|finding| finding.metric).collect()
     }
 
     fn finding(
@@ -146,7 +164,7 @@ impl AbsolutePolicy {
         let result = match value {
             Some(value) if enough && value > limit => FindingResult::Broken,
             Some(_) if enough => FindingResult::Holds,
-            _ => match self.no_data {
+            _ => match self.no_data_by_metric.get(metric).unwrap_or(&self.no_data) {
                 NoData::Hold => FindingResult::Missing,
                 NoData::Fail => FindingResult::Broken,
                 NoData::Ignore => FindingResult::Ignored,

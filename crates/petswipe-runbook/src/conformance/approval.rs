@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::{join, join_all};
 use jiff::Timestamp;
 
@@ -76,10 +77,5 @@ async fn within_reason(approver: &dyn Approver, question: &Question) -> Option<A
 
 /// Asks, looks once, and withdraws the question.
 async fn glance(approver: &dyn Approver, question: &Question) {
-    let mut asking = approver.ask(question);
-    std::future::poll_fn(|context| {
-        let _ = asking.as_mut().poll(context);
-        std::task::Poll::Ready(())
-    })
-    .await;
+    let _ = approver.ask(question).now_or_never();
 }

@@ -59,11 +59,6 @@ impl<R: Runbook> SimLog<R> {
         state.crash = Some((state.appends + appends, written));
     }
 
-    /// The process does not die any more.
-    pub(super) fn spare(&self) {
-        self.state().crash = None;
-    }
-
     pub(super) fn crashed(&self) -> bool {
         self.state().crashed
     }
@@ -225,7 +220,79 @@ fn conflict(expected: u64, found: u64) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::conformance::event_log::Sample;
+    use crate::{Fence, OperationId};
 
     crate::event_log_conformance!(simulated_log, (SimLog::new(), ()));
+
+    fn opened() -> SimLog<Sample> {
+        let log = SimLog::new();
+        let opening = Opening {
+            operation: OperationId::new("a").unwrap(),
+            plan: Sample { text: String::new(), share: 0.0, wait: std::time::Duration::ZERO },
+            holder: String::new(),
+            at: Timestamp::UNIX_EPOCH,
+            fence: Fence(1),
+        };
+        log.open(&opening).now_or_never().unwrap().unwrap();
+        log
+    }
+
+    fn append(log: &SimLog<Sample>, count: usize, how: Durability) -> Result<(), Error> {
+        let first = log.len() as u64;
+        let recorded = |number: usize| Recorded {
+            seq: first + 1 + number as u64,
+            at: Timestamp::UNIX_EPOCH,
+            fence: Fence(1),
+            event: Event::Intended {
+                id: EffectId(first + number as u64),
+                effect: (String::new(), None),
+                deadline: Timestamp::UNIX_EPOCH,
+            },
+        };
+        let batch: Vec<_> = (0..count).map(recorded).collect();
+        log.append(&batch, how).now_or_never().unwrap()
+    }
+
+    #[test]
+    fn a_crash_leaves_any_number_of_its_records() {
+        for (share, left) in [(0.0, 0), (0.2, 0), (0.3, 1), (0.6, 2), (0.8, 3), (0.999, 3)] {
+            let log = opened();
+            log.crash_in(1, share);
+            append(&log, 3, Durability::Durable).unwrap_err();
+            assert_eq!((log.len(), log.crashes(), log.crashed()), (left, 1, true));
+            append(&log, 1, Durability::Durable).unwrap_err();
+            // Only a batch that is there to its end can have been made durable.
+            assert_eq!(log.is_intended(EffectId(0)), left == 3);
+            log.recover(0);
+            assert_eq!((log.len(), log.crashed()), (left, false));
+        }
+    }
+
+    #[test]
+    fn a_power_cut_takes_only_what_was_not_durable() {
+        for (lost, left) in [(0, 5), (1, 4), (2, 3), (3, 3), (100, 3)] {
+            let log = opened();
+            append(&log, 1, Durability::Buffered).unwrap();
+            append(&log, 2, Durability::Durable).unwrap();
+            append(&log, 2, Durability::Buffered).unwrap();
+            log.recover(lost);
+            assert_eq!(log.len(), left);
+            for id in 0..5 {
+                assert_eq!(log.is_intended(EffectId(id)), id < 3);
+            }
+        }
+    }
+
+    #[test]
+    fn there_is_an_end_to_all_records() {
+        let log = opened();
+        append(&log, MOST_RECORDS, Durability::Buffered).unwrap();
+        append(&log, 1, Durability::Buffered).unwrap_err();
+        assert!(!log.crashed());
+    }
 }

@@ -1,6 +1,7 @@
-//! What must hold for every history, whatever the world: it survives its written form, and the core says the same
-//! about it every time it is asked.
+//! What must hold for every history, whatever the world: it survives its written form, its effects have numbers of
+//! their own, and the core says the same about it every time it is asked.
 
+use std::collections::HashSet;
 use std::fmt::Debug;
 
 use crate::log::{History, Opening};
@@ -45,6 +46,14 @@ pub(super) fn check<R: Runbook>(
 ) -> Result<(), String> {
     let history = reread(history)?;
     let plan = &history.opening.plan;
+    let mut numbers = HashSet::new();
+    for recorded in &history.records {
+        if let Event::Intended { id, .. } = &recorded.event
+            && !numbers.insert(*id)
+        {
+            return Err(format!("two effects have the number {id}"));
+        }
+    }
     let mut state = plan.begin(history.opening.at);
     let mut ends = ends.iter().copied().peekable();
     for (index, recorded) in history.records.iter().enumerate() {

@@ -248,3 +248,31 @@ fn several_quantiles_are_each_held_to_their_limit() {
     let expected = ["p50", "p57", "p7", "p99", "p99.9", "p99.99", "p100"];
     assert_eq!(names, expected);
 }
+
+#[test]
+fn what_no_data_means_can_be_said_of_every_metric() {
+    let of = |metric: &str, no_data| AbsolutePolicy {
+        no_data_by_metric: [(metric.to_owned(), no_data)].into(),
+        ..strict(NoData::Hold)
+    };
+    // The minute has no saturation and no targets.
+    let mut seen = minute(1000, 0);
+    (seen.saturation, seen.targets) = (Saturation::default(), None);
+    assert_eq!(word(&strict(NoData::Hold), seen.clone()), "inconclusive");
+    assert_eq!(word(&of("cpu use", NoData::Fail), seen.clone()), "fail");
+    let lenient = AbsolutePolicy {
+        no_data_by_metric: ["cpu use", "memory use", "unhealthy targets"]
+            .map(|metric| (metric.to_owned(), NoData::Ignore))
+            .into(),
+        ..strict(NoData::Hold)
+    };
+    assert_eq!(word(&lenient, seen), "pass");
+    // The metrics that are not named still hold.
+    assert_eq!(word(&lenient, nothing()), "inconclusive");
+    let error = of("cpu", NoData::Ignore).validated().unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "metric of a no-data policy is cpu; allowed: error rate, client error rate, p99 latency, cpu use, memory use, \
+         unhealthy targets"
+    );
+}

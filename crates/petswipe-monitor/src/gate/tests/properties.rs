@@ -76,6 +76,7 @@ prop_compose! {
             unhealthy_targets,
             minimum_requests,
             no_data,
+            no_data_by_metric: Default::default(),
             lookback: Duration::from_secs(60),
         }
     }

@@ -1,0 +1,188 @@
+//! Driving a rollout to its end, whoever disturbs it, and handing its report out.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use petswipe_deploy::{Outcome, Plan, Report, RolloutPerformer, StateReport};
+use petswipe_local::load::Load;
+use petswipe_monitor::explain;
+use petswipe_runbook::journal::Journal;
+use petswipe_runbook::{
+    AbortHandle, Approver, Completed, Driver, Error, EventLog, Halted, Journaled, LeaseTerms,
+    OperationId,
+};
+
+use crate::cli::Common;
+use crate::journal::OWN_CLOUD;
+use crate::progress::Progress;
+use crate::signals::Signals;
+use crate::target::{Target, traffic};
+use crate::{BAD_USAGE, DONE, Exit, HALF_WAY, HELD, NOT_AS_ASKED};
+use crate::{print, report, say};
+
+/// How long traffic goes on before and after, so that the report shows how it was and how it is now.
+const LEAD: Duration = Duration::from_millis(1500);
+const LEASE: Duration = Duration::from_secs(15);
+/// How long a halted rollout waits for the cloud to say how things stand.
+const LAST_LOOK: Duration = Duration::from_secs(3);
+
+/// A rollout that is being carried out.
+pub(crate) struct Running {
+    driver: Driver<Plan>,
+    log: Journaled,
+    progress: Arc<Progress>,
+    load: Load,
+    abort: AbortHandle,
+    performer: RolloutPerformer,
+    /// How to go on after a halt.
+    going_on: String,
+}
+
+impl Running {
+    pub(crate) fn new(
+        common: &Common,
+        target: &Target,
+        plan: &Plan,
+        (journal, path): (Arc<dyn Journal>, &Path),
+        approver: Arc<dyn Approver>,
+    ) -> Result<Self, Exit> {
+        let performer = RolloutPerformer::new(target.client.clone(), Arc::new(plan.gate()));
+        let progress = Progress::new(common.quiet);
+        let abort = AbortHandle::new();
+        let cloud = if target.is_own() { OWN_CLOUD } else { "running cloud" };
+        let driver = Driver::new(Arc::clone(&journal), Arc::new(performer.clone()))
+            .approver(approver)
+            .observer(progress.clone())
+            .abort(abort.clone())
+            .holder(format!("process {} on its {cloud}", std::process::id()))
+            .lease(LeaseTerms { store: target.client.clone(), key: plan.lease_key(), ttl: LEASE });
+        let load = target.start_load(common.rate)?;
+        let going_on = match target.is_own() {
+            true => "its cloud ends with it, so nothing is left to resume".to_owned(),
+            false => format!("to go on: --resume --journal {}", path.display()),
+        };
+        let log = Journaled(journal);
+        Ok(Self { driver, log, progress, load, abort, performer, going_on })
+    }
+
+    pub(crate) async fn drive(
+        self,
+        common: &Common,
+        start: Option<(OperationId, Plan)>,
+    ) -> Result<u8, Exit> {
+        let signals = Signals::listen()?;
+        let listening = tokio::spawn(signals.obey(self.abort.clone(), self.going_on.clone()));
+        let driven = async {
+            if common.rate > 0.0 {
+                tokio::time::sleep(LEAD).await;
+            }
+            match start {
+                Some((operation, plan)) => self.driver.start(operation, plan).await,
+                None => self.driver.resume().await,
+            }
+        };
+        let mut driven = std::pin::pin!(driven);
+        let mut tick = tokio::time::interval(Duration::from_millis(250));
+        let result = loop {
+            tokio::select! {
+                result = &mut driven => break result,
+                _ = tick.tick() => self.progress.refresh(&self.load),
+            }
+        };
+        // From here on a signal finds nothing half-way.
+        listening.abort();
+        let touched = !matches!(&result, Err(halted) if !halted.touched);
+        if common.rate > 0.0 && touched {
+            tokio::time::sleep(LEAD).await;
+        }
+        self.progress.done();
+        let users = self.load.stop().await;
+        let code = code_of(&result);
+        if let Err(halted) = &result
+            && !halted.touched
+        {
+            let message = format!("{halted}: {}", explain(&halted.error));
+            return Err(Exit { code, message });
+        }
+        let loaded = EventLog::<Plan>::load(&self.log).await;
+        let mut report = loaded.as_ref().ok().and_then(Option::as_ref).map(Report::of);
+        if code == HALF_WAY
+            && let Some(report) = &mut report
+            && let Ok(Some(history)) = &loaded
+        {
+            // The journal knows how it was at the last survey, which may be the one before the first change.
+            let looked = self.performer.first_look(&history.opening.plan);
+            let survey = tokio::time::timeout(LAST_LOOK, looked).await;
+            report.final_state = survey.ok().and_then(Result::ok).as_ref().map(StateReport::of);
+        }
+        if let Err(halted) = &result {
+            let (cause, left) = (explain(&halted.error), what_is_left(report.as_ref()));
+            say(&format!("{halted}: {cause}\n{left}\n{}", self.going_on));
+        }
+        if let Err(error) = loaded {
+            return Err(Exit { code, message: explain(&error) });
+        }
+        match &mut report {
+            None => Ok(code),
+            Some(report) => {
+                report.traffic = Some(traffic(&users, report));
+                publish(common, report, code)
+            }
+        }
+    }
+}
+
+/// What state the system is in after a halt: as it is, or else as it was left.
+fn what_is_left(report: Option<&Report>) -> String {
+    if let Some(state) = report.and_then(|report| report.final_state.as_ref()) {
+        let weights = state.weights.iter();
+        let weights: Vec<_> = weights.map(|(side, weight)| format!("{side} {weight}")).collect();
+        return format!("the weights are now {}", weights.join(", "));
+    }
+    let actions = report.map_or(&[][..], |report| report.actions.as_slice());
+    let shift = actions.iter().rev().find(|action| action.action.starts_with("set the weights"));
+    let Some(last) = actions.last() else {
+        return "the cloud does not answer; nothing was changed".to_owned();
+    };
+    let weights = match shift {
+        Some(shift) => {
+            format!("at {} it was told to {} ({})", shift.at, shift.action, shift.result)
+        }
+        None => "the weights were not changed".to_owned(),
+    };
+    format!(
+        "the cloud does not answer; {weights}; the last change was to {} ({})",
+        last.action, last.result
+    )
+}
+
+fn code_of(result: &Result<Completed<Plan>, Halted<Plan>>) -> u8 {
+    match result {
+        Ok(completed) => match completed.outcome {
+            Outcome::Promoted { .. } => DONE,
+            Outcome::RolledBack { .. } | Outcome::Aborted { .. } => NOT_AS_ASKED,
+            Outcome::Refused { .. } => BAD_USAGE,
+            Outcome::Stopped { .. } => HALF_WAY,
+        },
+        // A lease that is lost on the way leaves as much undone as any other halt.
+        Err(halted) if halted.touched => HALF_WAY,
+        Err(halted) if halted.error.is_held() => HELD,
+        Err(Halted { error: Error::Suspended { .. }, .. }) => HALF_WAY,
+        Err(_) => BAD_USAGE,
+    }
+}
+
+/// Hands the report out. The exit code stays that of the operation, unless only the report is missing of all that was
+/// asked for.
+fn publish(common: &Common, report: &Report, code: u8) -> Result<u8, Exit> {
+    let written = common.report.as_ref().map_or(Ok(()), |path| report::write(path, report));
+    if common.json {
+        print(&serde_json::to_string_pretty(report).map_err(Exit::usage)?);
+    } else {
+        print(&report::summary(report));
+    }
+    let Err(error) = written else { return Ok(code) };
+    say(&explain(&error));
+    Ok(if code == DONE { NOT_AS_ASKED } else { code })
+}

@@ -1,0 +1,219 @@
+//! The tool is killed, over and over, at every stage of its work, while users go on.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use petswipe_deploy::{Environment, Outcome};
+use petswipe_local::load::{Load, LoadReport};
+use petswipe_runbook::Event;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::cloud::CloudProcess;
+use super::report::*;
+use super::support::*;
+
+/// When the tool is killed.
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    /// As soon as its journal holds so many records.
+    Records(usize),
+    /// So many milliseconds after its start.
+    Milliseconds(u64),
+}
+
+/// One life of an operation.
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    moment: Moment,
+    /// Whether the new version is bad.
+    bad: bool,
+    /// Whether whoever resumes it is killed as well, so many records later.
+    then: Option<usize>,
+}
+
+/// Over all of a rollout with two stages: some records long before anything is touched, the last ones after its end.
+fn cases() -> VecDeque<Case> {
+    let case = |moment| Case { moment, bad: false, then: None };
+    let good = (1..=53).step_by(2).map(|count| case(Moment::Records(count)));
+    let timed = [20, 120, 400, 1100, 2300, 3700].map(|time| case(Moment::Milliseconds(time)));
+    let bad = [8, 14, 17, 21, 23, 24, 25, 27, 29].map(Moment::Records);
+    let bad = bad.map(|moment| Case { bad: true, ..case(moment) });
+    let mut cases: VecDeque<_> = good.chain(timed).chain(bad).collect();
+    for (index, case) in cases.iter_mut().enumerate() {
+        case.then = (index % 4 == 3).then_some(index % 7 + 1);
+    }
+    cases
+}
+
+/// What came of all cases.
+#[derive(Debug, Default)]
+struct Tally {
+    /// Times at which a tool was killed in the middle of its work.
+    killed: usize,
+    /// Those it had ended before.
+    too_late: usize,
+    promoted: usize,
+    rolled_back: usize,
+    requests: u64,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_any_moment_it_can_be_resumed() {
+    let cases = Arc::new(Mutex::new(cases()));
+    let tally = Arc::new(Mutex::new(Tally::default()));
+    let all = cases.lock().unwrap().len();
+    let work = || tokio::spawn(worker(Arc::clone(&cases), Arc::clone(&tally)));
+    for worker in [work(), work(), work()] {
+        worker.await.unwrap();
+    }
+    let tally = tally.lock().unwrap();
+    println!("killed at {} moments in {all} operations: {tally:?}", tally.killed);
+    assert!(tally.killed >= 24, "{tally:?}");
+    assert_eq!(tally.promoted + tally.rolled_back, all);
+}
+
+/// Takes case after case to one cloud, whose users never stop.
+async fn worker(cases: Arc<Mutex<VecDeque<Case>>>, tally: Arc<Mutex<Tally>>) {
+    let cloud = CloudProcess::start().await;
+    let load = cloud.load(100.0);
+    loop {
+        let Some(case) = cases.lock().unwrap().pop_front() else { break };
+        one(&cloud, &load, case, &tally).await;
+    }
+    tally.lock().unwrap().requests += load.stop().await.total.requests;
+    cloud.stop().await;
+}
+
+fn tool(cloud: &CloudProcess, directory: &TempDir, case: Case) -> Tool {
+    let arguments = ["--json", "--rate", "0"];
+    let tool = Tool::new("canary", directory).on(cloud).args(arguments);
+    if case.bad { tool.args(["--fault", "error-rate=0.5"]) } else { tool }
+}
+
+const STAGES: [&str; 6] = ["--stages", "50,100", "--stage-duration", "1", "--bake", "1"];
+
+async fn one(cloud: &CloudProcess, load: &Load, case: Case, tally: &Mutex<Tally>) {
+    let directory = directory();
+    let journal = directory.path().join(".petswipe/canary.jsonl");
+    let live = cloud.comes_to_rest().await;
+    let before = cloud.state().await;
+    let revisions = cloud.client.revisions().await.unwrap().len();
+    let users = load.snapshot();
+
+    let mut running = tool(cloud, &directory, case).args(STAGES).start().await;
+    match case.moment {
+        Moment::Records(count) => written(&mut running, &journal, count).await,
+        Moment::Milliseconds(time) => tokio::time::sleep(Duration::from_millis(time)).await,
+    }
+    let mut kills = kill(running, tally).await;
+    let mut done = go_on(cloud, &directory, case, &journal);
+    if let Some(more) = case.then {
+        let mut running = done.start().await;
+        written(&mut running, &journal, records(&journal).max(1) + more).await;
+        kills += kill(running, tally).await;
+        done = go_on(cloud, &directory, case, &journal);
+    }
+    let mut done = done.run().await;
+    if done.code == Some(4) {
+        // It was killed between taking the lease and writing its name down: who holds it can't be known, so it ends
+        // by itself.
+        assert_eq!(records(&journal), 0, "{case:?}: {done}");
+        eventually("the lease ends", async || (!cloud.is_held().await).then_some(())).await;
+        done = go_on(cloud, &directory, case, &journal).run().await;
+    }
+    let done = done.with(if case.bad { 1 } else { 0 });
+    let report = done.json();
+    let now = cloud.comes_to_rest().await;
+    println!(
+        "{case:?}: {kills} kills, {} of {} records",
+        text(&report, "outcome"),
+        records(&journal)
+    );
+    check_outcome(case, &report, &live, &now);
+    let registered = cloud.client.revisions().await.unwrap().len() - revisions;
+    assert_eq!(registered, 1, "{case:?}: a revision was registered twice");
+    check_journal(&journal, kills).await;
+    if case.bad {
+        assert_eq!(cloud.state().await, before, "{case:?}");
+        tally.lock().unwrap().rolled_back += 1;
+    } else {
+        tally.lock().unwrap().promoted += 1;
+    }
+    check_users(case, &report, &users, &load.snapshot());
+}
+
+/// Kills it, and says how many times that hit somebody at work.
+async fn kill(mut running: Running, tally: &Mutex<Tally>) -> u32 {
+    let ended = running.has_ended();
+    running.kill().await;
+    let mut tally = tally.lock().unwrap();
+    let count = if ended { &mut tally.too_late } else { &mut tally.killed };
+    *count += 1;
+    u32::from(!ended)
+}
+
+/// Whoever comes next resumes what was begun; what has left no trace is begun anew.
+fn go_on(cloud: &CloudProcess, directory: &TempDir, case: Case, journal: &Path) -> Tool {
+    let tool = tool(cloud, directory, case);
+    if records(journal) == 0 { tool.args(STAGES) } else { tool.args(["--resume"]) }
+}
+
+fn check_outcome(case: Case, report: &Value, live: &Environment, now: &Environment) {
+    if case.bad {
+        assert_eq!(text(report, "outcome"), "rolled-back", "{case:?}");
+        assert_as_before(report);
+        assert_eq!(now, live, "{case:?}");
+        return;
+    }
+    assert_eq!(text(report, "outcome"), "promoted", "{case:?}");
+    assert_eq!(stages(report), ["stage 1", "stage 2", "bake", "scale-down delay"], "{case:?}");
+    assert_ne!(now, live, "{case:?}");
+}
+
+/// No stage twice, no way forward that was not there before, and one end.
+async fn check_journal(journal: &Path, kills: u32) {
+    let history = history(journal).await;
+    let state = history.state();
+    let mut names: Vec<_> = state.stages.iter().map(|stage| stage.name.clone()).collect();
+    let weights: Vec<_> = state.stages.iter().map(|stage| stage.weight).collect();
+    assert!(weights.is_sorted(), "{weights:?}");
+    let begun = names.len();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), begun, "a stage was repeated: {:?}", state.stages);
+    let count = |wanted: fn(&petswipe_runbook::EventOf<petswipe_deploy::Plan>) -> bool| {
+        history.records.iter().filter(|recorded| wanted(&recorded.event)).count()
+    };
+    assert_eq!(count(|event| matches!(event, Event::Finished { .. })), 1);
+    assert!(count(|event| matches!(event, Event::Resumed { .. })) <= kills as usize);
+    assert!(matches!(
+        history.outcome(),
+        Some(Outcome::Promoted { .. } | Outcome::RolledBack { .. })
+    ));
+    let fences: Vec<_> = history.records.iter().map(|recorded| recorded.fence).collect();
+    assert!(fences.is_sorted(), "{fences:?}");
+}
+
+/// Only a bad version's own answers may have failed.
+fn check_users(case: Case, report: &Value, before: &LoadReport, now: &LoadReport) {
+    let failed = |seen: &LoadReport| seen.total.failed;
+    if !case.bad {
+        let failures = now.failures.iter().skip(before.failures.len());
+        let failures: Vec<_> = failures.collect();
+        assert_eq!(failed(now), failed(before), "{case:?}: {failures:?}\n{report:#}");
+        return;
+    }
+    let good = |seen: &LoadReport, version: &str| {
+        seen.versions.get(version).map_or(0, |held| held.tally.failed)
+    };
+    let side = text(&report["final_state"], "serving");
+    let images = report["final_state"]["environments"].as_object().unwrap();
+    let served = images.values().find(|held| held["revision"] == side && held["desired"] != 0);
+    let (_, version) = text(served.unwrap(), "image").split_once(':').unwrap();
+    for version in [version, "none"] {
+        assert_eq!(good(now, version), good(before, version), "{case:?}: {version}: {now:?}");
+    }
+}

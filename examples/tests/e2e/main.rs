@@ -1,0 +1,20 @@
+//! The example binaries end to end: real processes, a real load balancer, real signals.
+//!
+//! Nothing here looks into the binaries. What they print, their exit codes, their journals and the cloud they leave
+//! behind is all that is judged.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::disallowed_methods)] // Real processes take real time.
+
+mod again;
+mod bad_input;
+mod cloud;
+mod drift;
+mod faults;
+mod killed;
+mod lost;
+mod manners;
+mod promoted;
+mod report;
+mod second;
+mod signals;
+mod support;
