@@ -5,6 +5,7 @@ use petswipe_deploy::Compute;
 use super::cloud::CloudProcess;
 use super::report::*;
 use super::support::*;
+use super::tool::*;
 
 const FAST: [&str; 9] =
     ["--json", "--stages", "50,100", "--stage-duration", "1", "--bake", "1", "--rate", "100"];

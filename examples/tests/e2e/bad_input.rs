@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use super::cloud::CloudProcess;
 use super::support::*;
+use super::tool::*;
 
 /// Example, arguments, and what the message has to say.
 type Case = (&'static str, &'static [&'static str], &'static [&'static str]);
@@ -30,8 +31,8 @@ const WITHOUT_CLOUD: &[Case] = &[
     ("canary", &["--stages", "ten"], &["--stages", "ten", "1 to 100"]),
     ("canary", &["--stage-duration", "0"], &["--stage-duration", "0", "above 0"]),
     ("canary", &["--stage-duration", "soon"], &["--stage-duration", "soon", "seconds"]),
-    ("canary", &["--stage-duration=-1"], &["--stage-duration", "-1", "0 or more"]),
-    ("canary", &["--bake", "NaN"], &["--bake", "NaN", "seconds"]),
+    ("canary", &["--stage-duration=-1"], &["--stage-duration", "-1", "above 0"]),
+    ("canary", &["--bake", "NaN"], &["--bake", "NaN", "0 or more"]),
     ("canary", &["--auto-promote=maybe"], &["--auto-promote", "maybe", "true"]),
     (
         "canary",

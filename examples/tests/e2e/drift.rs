@@ -3,6 +3,7 @@
 use super::cloud::CloudProcess;
 use super::report::*;
 use super::support::*;
+use super::tool::*;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn weights_that_somebody_else_changed_are_left_alone() {

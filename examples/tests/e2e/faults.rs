@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::report::*;
 use super::support::*;
+use super::tool::*;
 
 async fn goes_back(name: &str, fault: &str, arguments: &[&str]) -> Value {
     let directory = directory();

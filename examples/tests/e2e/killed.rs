@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use super::cloud::CloudProcess;
 use super::report::*;
 use super::support::*;
+use super::tool::*;
 
 /// When the tool is killed.
 #[derive(Clone, Copy, Debug)]
@@ -105,14 +106,14 @@ async fn one(cloud: &CloudProcess, load: &Load, case: Case, tally: &Mutex<Tally>
 
     let mut running = tool(cloud, &directory, case).args(STAGES).start().await;
     match case.moment {
-        Moment::Records(count) => written(&mut running, &journal, count).await,
+        Moment::Records(count) => running.writes(&journal, count).await,
         Moment::Milliseconds(time) => tokio::time::sleep(Duration::from_millis(time)).await,
     }
     let mut kills = kill(running, tally).await;
     let mut done = go_on(cloud, &directory, case, &journal);
     if let Some(more) = case.then {
         let mut running = done.start().await;
-        written(&mut running, &journal, records(&journal).max(1) + more).await;
+        running.writes(&journal, records(&journal).max(1) + more).await;
         kills += kill(running, tally).await;
         done = go_on(cloud, &directory, case, &journal);
     }

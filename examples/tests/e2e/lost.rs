@@ -5,6 +5,7 @@ use rustix::process::Signal;
 use super::cloud::CloudProcess;
 use super::report::*;
 use super::support::*;
+use super::tool::*;
 
 const LONG: [&str; 7] = ["--json", "--stages", "50,100", "--stage-duration", "60", "--rate", "50"];
 const FAST: [&str; 6] = ["--stages", "50,100", "--stage-duration", "1", "--bake", "1"];

@@ -18,3 +18,4 @@ mod report;
 mod second;
 mod signals;
 mod support;
+mod tool;

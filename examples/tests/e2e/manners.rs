@@ -3,6 +3,7 @@
 use super::cloud::CloudProcess;
 use super::report::*;
 use super::support::*;
+use super::tool::*;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_prints_the_plan_and_changes_nothing() {
@@ -72,7 +73,7 @@ async fn progress_goes_to_stderr_in_plain_text_and_the_report_where_it_was_asked
     let done = tool.run().await.with(0);
     assert!(!done.all().contains('\u{1b}'), "no colours where nobody sees them: {done}");
     done.says(["stage 1: 50 % to the new version", "stage 1 passed", "bake passed"]);
-    assert!(done.stdout.contains("promoted"), "{done}");
+    assert!(done.stdout.to_lowercase().contains("promoted"), "{done}");
     assert_eq!(files(&directory), ["journals/one.jsonl", "reports/last.json"]);
     let written = std::fs::read_to_string(directory.path().join("reports/last.json")).unwrap();
     let report = serde_json::from_str(&written).unwrap();

@@ -4,11 +4,12 @@ use serde_json::Value;
 
 use super::report::*;
 use super::support::*;
+use super::tool::*;
 
-async fn promoted(name: &str, strategy: &str, arguments: &[&str]) -> Value {
+async fn promoted(name: &str, strategy: &str, file: &str, arguments: &[&str]) -> Value {
     let directory = directory();
-    let arguments = ["--json", "-q"].iter().chain(arguments).copied();
-    let done = Tool::new(name, &directory).args(arguments).run().await.with(0);
+    let tool = Tool::new(name, &directory).args(["--json", "-q", "--report", file]);
+    let done = tool.args(arguments.iter().copied()).run().await.with(0);
     assert_eq!(done.stderr, "", "it was told to be quiet");
     let report = done.json();
     assert_eq!(text(&report, "outcome"), "promoted");
@@ -29,7 +30,16 @@ async fn promoted(name: &str, strategy: &str, arguments: &[&str]) -> Value {
         state["environments"].as_object().unwrap().values().map(running).collect();
     counts.sort_unstable();
     assert_eq!(counts, [(0, 0), (4, 4)]);
-    assert_eq!(files(&directory), [format!(".petswipe/{name}.jsonl")]);
+    assert_eq!(files(&directory), [format!(".petswipe/{name}.jsonl"), file.to_owned()]);
+    let written = std::fs::read_to_string(directory.path().join(file)).unwrap();
+    // Markdown puts a backslash before what would be markup.
+    assert!(
+        written.replace('\\', "").contains(text(&report, "operation")),
+        "{file} is of another operation"
+    );
+    if file.ends_with(".json") {
+        assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), report);
+    }
     report
 }
 
@@ -38,9 +48,9 @@ async fn a_good_version_is_promoted_with_no_failed_request() {
     let blue_green =
         ["--auto-promote=true", "--smoke-test-duration", "2", "--bake", "2", "--rate", "100"];
     let (canary, blue_green, rolling) = tokio::join!(
-        promoted("canary", "canary", &SHORT),
-        promoted("blue_green", "blue-green", &blue_green),
-        promoted("rolling", "rolling", &["--bake", "2", "--rate", "100"]),
+        promoted("canary", "canary", "report.html", &SHORT),
+        promoted("blue_green", "blue-green", "report.md", &blue_green),
+        promoted("rolling", "rolling", "report.json", &["--bake", "2", "--rate", "100"]),
     );
     let expected = ["stage 1", "stage 2", "stage 3", "bake", "scale-down delay"];
     assert_eq!(stages(&canary), expected);

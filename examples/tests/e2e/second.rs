@@ -5,6 +5,7 @@ use rustix::process::Signal;
 use super::cloud::CloudProcess;
 use super::report::*;
 use super::support::*;
+use super::tool::*;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_operation_is_refused() {

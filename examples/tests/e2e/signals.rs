@@ -5,6 +5,7 @@ use rustix::process::Signal;
 use super::cloud::CloudProcess;
 use super::report::*;
 use super::support::*;
+use super::tool::*;
 
 const LONG: [&str; 7] =
     ["--json", "--stages", "10,50,100", "--stage-duration", "3", "--rate", "100"];
