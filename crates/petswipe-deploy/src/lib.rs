@@ -47,8 +47,25 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The ten promises that hold meanwhile are on the README of this crate, and as code in [`sim`]. What is not here: any
-//! cloud but the one in memory, statistics, and waiting (that is the driver's).
+//! # The promises
+//!
+//! Whatever fails meanwhile; the README of this crate has them in full, and [`sim`] checks them against the world itself:
+//!
+//! 1. Traffic goes only where enough healthy tasks are.
+//! 2. What is live is read and never assumed, and what somebody else set is never overwritten.
+//! 3. The old side keeps its capacity until the bake has passed.
+//! 4. A way back exists before each step forward, and it begins with one router call.
+//! 5. After a rollback everything is as it was.
+//! 6. Without evidence nothing is promoted.
+//! 7. Nothing is judged by data older than the step.
+//! 8. There is one operation per service, and its fence goes along with every command.
+//! 9. Every wait has a deadline, every retry a bound, every rollout an end.
+//! 10. A resumed rollout repeats nothing, skips nothing, and goes no further because of the restart.
+//!
+//! # What is not here
+//!
+//! Any cloud but the one in memory, statistics (those are the gate's), and waiting (that is the driver's). A backend of
+//! one's own is held to the contracts by the suites behind the feature `conformance`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -70,6 +87,8 @@ pub use backend::{AutoScaling, Compute, SmokeResult, SmokeTest, TrafficRouter};
 pub use backend::{MockAutoScaling, MockCompute, MockSmokeTest, MockTrafficRouter};
 pub use dry_run::{DryRun, PlannedChange, dry_run};
 pub use error::{BoxError, Error};
+#[cfg(feature = "mock")]
+pub use hooks::MockHooks;
 pub use hooks::{HookAnswer, HookCall, HookPlan, HookPoint, Hooks, NoHooks, TimeoutAction};
 pub use performer::RolloutPerformer;
 pub use report::{
