@@ -165,6 +165,8 @@ fn code_of(result: &Result<Completed<Plan>, Halted<Plan>>) -> u8 {
             Outcome::Refused { .. } => BAD_USAGE,
             Outcome::Stopped { .. } => HALF_WAY,
         },
+        // Refused before this driver did anything; the operation that holds the lease goes on.
+        Err(Halted { error: Error::Held { .. }, .. }) => HELD,
         // A lease that is lost on the way leaves as much undone as any other halt.
         Err(halted) if halted.touched => HALF_WAY,
         Err(halted) if halted.error.is_held() => HELD,

@@ -55,7 +55,12 @@ fn main() -> ExitCode {
         },
     };
     match tokio::runtime::Runtime::new() {
-        Ok(runtime) => finish(runtime.block_on(job.run(&flags.common))),
+        Ok(runtime) => {
+            let result = runtime.block_on(job.run(&flags.common));
+            // A question that nobody will answer any more must not keep the program: its thread still reads the terminal.
+            runtime.shutdown_background();
+            finish(result)
+        }
         Err(error) => finish(Err(Exit::usage(error))),
     }
 }

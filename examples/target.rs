@@ -140,13 +140,16 @@ pub(crate) fn traffic(load: &LoadReport, report: &Report) -> TrafficReport {
     }
 }
 
-/// Requests and failures before the first stage, in each, and after the last, by the second in which they were due.
+/// Requests and failures before the first stage, in each, and after the last, by the second in which they were due. A
+/// second in which a stage begins counts to that stage, because what fails in it fails because of the stage.
 fn by_stage(load: &LoadReport, stages: &[StageReport]) -> Vec<(String, u64, u64)> {
     let mut rows = vec![("before".to_owned(), 0, 0)];
     rows.extend(stages.iter().map(|stage| (stage.name.clone(), 0, 0)));
     rows.push(("after".to_owned(), 0, 0));
     for second in &load.seconds {
-        let begun = stages.iter().filter(|stage| stage.started_at <= second.second).count();
+        let end_of_second = second.second.saturating_add(Duration::from_secs(1));
+        let end_of_second = end_of_second.unwrap_or(second.second);
+        let begun = stages.iter().filter(|stage| stage.started_at < end_of_second).count();
         let over = stages.last().and_then(|last| last.ended_at);
         let place = match over {
             Some(end) if second.second >= end => rows.len() - 1,
