@@ -297,3 +297,14 @@ proptest! {
         prop_assert_eq!(shop.cloud.healthy(&baseline()), 0);
     }
 }
+
+#[test]
+fn a_rolling_update_without_a_bake_is_refused_because_nothing_else_judges_it() {
+    let plan = Plan::rolling("shop", canary().environments, canary().target);
+    assert!(plan.validate().is_ok());
+    let unjudged = Plan { bake: Duration::ZERO, ..plan };
+    assert_eq!(
+        unjudged.validate().unwrap_err().to_string(),
+        "bake of a rolling update is 0; allowed: a positive time"
+    );
+}

@@ -384,6 +384,10 @@ impl Plan {
             if self.smoke.is_some() {
                 return Err(Error::invalid("smoke test", "set", "none for a rolling update"));
             }
+            if self.bake.is_zero() {
+                // Nothing else of a rolling update waits for a verdict.
+                return Err(Error::invalid("bake of a rolling update", "0", "a positive time"));
+            }
             return Ok(());
         }
         let mut before = Percent::ZERO;
