@@ -106,7 +106,7 @@ mod tests {
     fn a_pure_core_passes_whatever_its_tests_and_neighbours_do() {
         let core = "//! No tokio here.\npub fn decide(now: Timestamp) -> Decision {}\n#[cfg(test)]\nmod tests { async fn f() { tokio::x().await } }\n";
         assert_passes(&check(&Workspace::of(&[
-            ("crates/petswipe-deploy/src/shift/mod.rs", core),
+            ("crates/petswipe-deploy/src/rollout/mod.rs", core),
             ("crates/petswipe-deploy/src/shell.rs", "async fn f() {}"),
         ])));
     }
