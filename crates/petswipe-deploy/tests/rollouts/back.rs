@@ -75,6 +75,38 @@ fn with_too_little_capacity_what_fits_is_moved_first_and_the_rest_follows() {
 }
 
 #[test]
+fn no_step_forward_is_made_while_the_good_side_could_not_take_everything_back() {
+    for back_again in [true, false] {
+        let shop = Shop::new();
+        shop.when(move |shop, recorded, state| {
+            if state.weight == percent(10) && state.direction == Direction::Forward {
+                let late = recorded.at >= shop.history().opening.at + seconds(300);
+                shop.cloud.limit_tasks(&blue(), Some(3).filter(|_| !(back_again && late)));
+            }
+            if let Event::Intended { effect: Effect::Shift { to, .. }, .. } = &recorded.event
+                && to.share(&green()) > percent(10)
+            {
+                assert_eq!(shop.cloud.healthy(&blue()), 4, "{to}");
+            }
+        });
+        let ended = shop.try_start(canary());
+        if back_again {
+            shop.assert_promoted(&ended.unwrap().outcome);
+        } else {
+            // It goes back, and as not even that fits, a person is needed.
+            let halted = ended.unwrap_err();
+            assert!(matches!(halted.error, Error::Suspended { .. }), "{halted}");
+            assert_eq!(shop.shifts(), [split(10)]);
+            shop.cloud.limit_tasks(&blue(), None);
+            let outcome = shop.try_resume().unwrap().outcome;
+            let text = "rolled back: after 600s 3 of 4 tasks of shop-blue are healthy";
+            assert_eq!(outcome.to_string(), text);
+            shop.assert_untouched();
+        }
+    }
+}
+
+#[test]
 fn where_the_shift_never_came_to_pass_nothing_is_moved_to_the_bad_side_on_the_way_back() {
     let on = Arc::new(AtomicBool::new(true));
     let fails = Arc::clone(&on);

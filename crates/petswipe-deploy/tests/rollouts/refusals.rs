@@ -1,9 +1,10 @@
 //! What is refused before anything is touched, and what is never promoted.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
-use petswipe_deploy::{Environment, Error, Outcome, Plan, RevisionId, Split, Target};
+use petswipe_deploy::{Direction, Environment, Error, Outcome, Plan, RevisionId, Split, Target};
 use petswipe_runbook::journal::MemoryJournal;
 use petswipe_runbook::{
     Decision, Driver, EffectContext, Error as RunbookError, EventOf, Failure, OperationId,
@@ -11,6 +12,7 @@ use petswipe_runbook::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::support::odd::{Odd, OddRouter};
 use crate::support::*;
 
 type World = fn(&Shop);
@@ -117,6 +119,33 @@ fn without_traffic_nothing_is_promoted() {
             "{outcome}"
         );
         shop.assert_untouched();
+    }
+}
+
+#[test]
+fn with_health_that_can_not_be_read_nothing_is_promoted_at_whatever_stage() {
+    for plan in plans() {
+        for name in ["stage 1", "bake", "scale-down delay"] {
+            let on = Arc::new(AtomicBool::new(false));
+            let broken = Arc::clone(&on);
+            let shop = Shop::with(4, |performer| {
+                let router = performer.router.clone();
+                performer.router =
+                    Arc::new(OddRouter { router, odd: Odd::HealthFails, on: broken });
+            });
+            shop.when(move |_, _, state| {
+                let here = state.stages.last().is_some_and(|stage| stage.name == name);
+                let forward = state.direction == Direction::Forward;
+                on.store(here && forward, Ordering::Relaxed);
+            });
+            let outcome = shop.run(plan.clone());
+            if plan.stages.is_empty() && name != "bake" {
+                shop.assert_promoted(&outcome);
+                continue;
+            }
+            assert!(outcome.to_string().contains("could not be read"), "{name}: {outcome}");
+            shop.assert_untouched();
+        }
     }
 }
 

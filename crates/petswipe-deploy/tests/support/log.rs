@@ -27,6 +27,9 @@ struct Inner {
     dies: Option<(usize, Death)>,
 }
 
+/// A rollout that writes more than this never ends.
+const MOST_APPENDS: usize = 20_000;
+
 impl Log {
     /// The driver dies at an append, counted from 0 over all drivers.
     pub fn dies_at(&self, append: usize, how: Death) {
@@ -68,6 +71,7 @@ impl EventLog<Plan> for Log {
         _durability: Durability,
     ) -> Result<(), Error> {
         let mut inner = self.0.lock().unwrap();
+        assert!(inner.appends < MOST_APPENDS, "it does not come to an end");
         let dies = inner.dies.filter(|(at, _)| *at == inner.appends).map(|(_, how)| how);
         inner.appends += 1;
         if dies == Some(Death::Before) {
