@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::memory::{Behaviour, MemoryCloud};
 use crate::rollout::{Direction, Effect, Hold, Move, Outcome, Output, Plan, State, Survey, Target};
-use crate::{Error, Image, RolloutPerformer};
+use crate::{AlwaysContinue, Error, Image, RolloutPerformer};
 
 /// What a rollout would do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,7 +101,8 @@ fn rehearse(
     let performer = RolloutPerformer::new(
         cloud.clone(),
         Arc::new(Policy::gate(&[Policy::Absolute(AbsolutePolicy::default())])),
-    );
+    )
+    .hooks(Arc::new(AlwaysContinue));
     let turns_bad = turns_bad_after.and_then(|after| began.saturating_add(after).ok());
     let rehearsal = Arc::new(Rehearsal {
         performer,

@@ -100,7 +100,8 @@ pub enum TimeoutAction {
     RollBack,
 }
 
-/// One call of a hook.
+/// One call of a hook. When it is called again, after a failure or a crash, everything in it is the same, and no other
+/// call of an operation is: whoever must not act twice can keep the last one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookCall {
     /// The operation.
@@ -140,12 +141,12 @@ pub trait Hooks: Send + Sync {
     async fn call(&self, call: &HookCall) -> Result<HookAnswer, Error>;
 }
 
-/// Hooks that always agree: for plans without any.
+/// A hook that always agrees, for rehearsals and tests.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct NoHooks;
+pub struct AlwaysContinue;
 
 #[async_trait]
-impl Hooks for NoHooks {
+impl Hooks for AlwaysContinue {
     async fn call(&self, _call: &HookCall) -> Result<HookAnswer, Error> {
         Ok(HookAnswer::Continue)
     }

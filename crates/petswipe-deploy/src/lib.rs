@@ -89,7 +89,7 @@ pub use dry_run::{DryRun, PlannedChange, dry_run};
 pub use error::{BoxError, Error};
 #[cfg(feature = "mock")]
 pub use hooks::MockHooks;
-pub use hooks::{HookAnswer, HookCall, HookPlan, HookPoint, Hooks, NoHooks, TimeoutAction};
+pub use hooks::{AlwaysContinue, HookAnswer, HookCall, HookPlan, HookPoint, Hooks, TimeoutAction};
 pub use performer::RolloutPerformer;
 pub use report::{
     ActionReport, CheckReport, Report, SideReport, StageReport, StateReport, TrafficPoint,

@@ -14,7 +14,7 @@ use crate::rollout::{
     Effect, JudgeRequest, Look, Output, Plan, Seen, SeenSide, Survey, SurveyedSide, Target,
 };
 use crate::{
-    Authority, AutoScaling, Compute, Environment, Error, HookCall, Hooks, Image, NoHooks,
+    Authority, AutoScaling, Compute, Environment, Error, HookCall, HookPoint, Hooks, Image,
     SmokeTest, TrafficRouter,
 };
 
@@ -33,8 +33,8 @@ pub struct RolloutPerformer {
     pub gate: Arc<dyn Gate>,
     /// Sends requests through the test route.
     pub smoke: Arc<dyn SmokeTest>,
-    /// Is called at the points of the plan.
-    pub hooks: Arc<dyn Hooks>,
+    /// Is called at the points of the plan. With nobody here a plan that names any is refused at the first look.
+    pub hooks: Option<Arc<dyn Hooks>>,
 }
 
 impl RolloutPerformer {
@@ -50,14 +50,14 @@ impl RolloutPerformer {
             metrics: cloud.clone(),
             gate,
             smoke: cloud,
-            hooks: Arc::new(NoHooks),
+            hooks: None,
         }
     }
 
     /// With somebody who is called at the points of the plan.
     #[must_use]
     pub fn hooks(mut self, hooks: Arc<dyn Hooks>) -> Self {
-        self.hooks = hooks;
+        self.hooks = Some(hooks);
         self
     }
 
@@ -70,14 +70,18 @@ impl RolloutPerformer {
             Target::Image(image) => Some(image),
             Target::Revision(_) => None,
         };
-        self.survey(&plan.all_environments(), image).await
+        self.survey(&plan.all_environments(), image, &plan.hook_points()).await
     }
 
     async fn survey(
         &self,
         environments: &[Environment],
         image: Option<&Image>,
+        hooks: &[HookPoint],
     ) -> Result<Survey, Error> {
+        if let Some(point) = hooks.first() {
+            self.hooked(*point)?;
+        }
         let image = match image {
             Some(image) => Some(self.compute.resolve(image).await?),
             None => None,
@@ -92,6 +96,13 @@ impl RolloutPerformer {
         }));
         let (route, sides) = join(self.router.route(), sides).await;
         Ok(Survey { route: route?, sides: BTreeMap::from_iter(sides?), image })
+    }
+
+    fn hooked(&self, point: HookPoint) -> Result<&dyn Hooks, Error> {
+        self.hooks.as_deref().ok_or_else(|| Error::Unsupported {
+            what: format!("hook {point}"),
+            backend: "a performer that was given no hooks".to_owned(),
+        })
     }
 
     async fn look(&self, look: &Look) -> Seen {
@@ -146,8 +157,8 @@ impl Performer<Plan> for RolloutPerformer {
     async fn perform(&self, context: &EffectContext, effect: &Effect) -> Result<Output, Failure> {
         let authority = Authority { operation: context.operation.clone(), fence: context.fence };
         let done = match effect {
-            Effect::Survey { environments, image } => {
-                let survey = self.survey(environments, image.as_ref()).await;
+            Effect::Survey { environments, image, hooks } => {
+                let survey = self.survey(environments, image.as_ref(), hooks).await;
                 return survey.map(Output::Surveyed).map_err(failure);
             }
             Effect::Look(look) => return Ok(Output::Seen(self.look(look).await)),
@@ -180,7 +191,8 @@ impl Performer<Plan> for RolloutPerformer {
                     candidate: candidate.clone(),
                     weight: *weight,
                 };
-                return self.hooks.call(&call).await.map(Output::Hook).map_err(failure);
+                let hooks = self.hooked(*point).map_err(failure)?;
+                return hooks.call(&call).await.map(Output::Hook).map_err(failure);
             }
         };
         done.map(|()| Output::Done).map_err(failure)

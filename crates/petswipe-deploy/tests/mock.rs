@@ -158,7 +158,7 @@ fn a_mock_hook_says_no_before_anything_is_started() {
             .withf(|call| call.point == HookPoint::PreScaleUp && call.candidate == green())
             .times(1)
             .returning(|_| Ok(HookAnswer::Reject { reason: "a change freeze".to_owned() }));
-        performer.hooks = Arc::new(hooks);
+        performer.hooks = Some(Arc::new(hooks));
     });
     let mut plan = canary();
     let on_timeout = TimeoutAction::RollBack;

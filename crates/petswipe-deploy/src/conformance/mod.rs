@@ -21,8 +21,8 @@ use std::time::Duration;
 use petswipe_runbook::{Clock, Fence, OperationId};
 
 use crate::{
-    Authority, AutoScaling, Compute, Deployment, DeploymentState, Environment, Error, Hooks, Image,
-    NoHooks, RevisionId, ServiceStatus, SmokeTest, Split, TrafficRouter,
+    AlwaysContinue, Authority, AutoScaling, Compute, Deployment, DeploymentState, Environment,
+    Error, Hooks, Image, RevisionId, ServiceStatus, SmokeTest, Split, TrafficRouter,
 };
 
 pub mod compute;
@@ -57,7 +57,7 @@ pub trait CloudWorld: Send + Sync {
 
     /// Is called at points of a rollout.
     fn hooks(&self) -> &dyn Hooks {
-        &NoHooks
+        &AlwaysContinue
     }
 
     /// Lets time pass: the cloud goes on while somebody waits for it.

@@ -165,6 +165,11 @@ impl MemoryCloud {
         self.change().images.insert(image, behaviour);
     }
 
+    /// Makes a revision known that runs an image.
+    pub fn add_revision(&self, revision: RevisionId, image: Image) {
+        self.change().revisions.insert(revision, image);
+    }
+
     /// Sets how many requests a second all versions get together.
     pub fn set_traffic(&self, requests_per_second: f64) {
         let mut world = self.change();
@@ -186,6 +191,24 @@ impl MemoryCloud {
     /// Divides traffic as somebody else would who does not know of any operation.
     pub fn meddle(&self, split: Split) {
         self.change().split = split;
+    }
+
+    /// Runs an image in an environment as somebody else would who does not know of any operation. Gives its revision;
+    /// `None` where there is no such environment.
+    pub fn redeploy(&self, environment: &Environment, image: Image) -> Option<RevisionId> {
+        let mut world = self.change();
+        let revision = RevisionId::new(format!("revision:{}", world.revisions.len() + 1)).ok()?;
+        let side = world.sides.get_mut(environment)?;
+        side.deploy(&Deployment::new(revision.clone(), side.desired));
+        world.revisions.insert(revision.clone(), image);
+        Some(revision)
+    }
+
+    /// Sets the number of tasks of an environment as somebody else would who does not know of any operation.
+    pub fn rescale(&self, environment: &Environment, desired: u32) {
+        if let Some(side) = self.change().sides.get_mut(environment) {
+            side.desired = desired;
+        }
     }
 
     /// Leaves room for so many tasks only in an environment, as an exhausted zone would; `None` for as many as anybody

@@ -92,9 +92,8 @@ impl Plan {
                 Target::Image(image) => Some(image.clone()),
                 Target::Revision(_) => None,
             };
-            return Some(
-                self.observe(Effect::Survey { environments: self.all_environments(), image }),
-            );
+            let (environments, hooks) = (self.all_environments(), self.hook_points());
+            return Some(self.observe(Effect::Survey { environments, image, hooks }));
         };
         if state.recheck {
             return Some(self.look(Look {
@@ -136,11 +135,17 @@ impl Plan {
             Move::Scale { environment, desired } => {
                 self.change(Effect::Scale { environment: environment.clone(), desired: *desired })
             }
-            Move::AwaitCapacity { environment, .. } => self.look(Look {
-                purpose: Purpose::Capacity,
-                environments: vec![environment.clone()],
-                judge: None,
-            }),
+            Move::AwaitCapacity { environment, .. } => {
+                // On the way back it matters as well what the others can still serve.
+                let going_back = matches!(state.direction, Direction::Back(_));
+                let all = if going_back { self.all_environments() } else { Vec::new() };
+                let others = all.into_iter().filter(|other| other != environment);
+                self.look(Look {
+                    purpose: Purpose::Capacity,
+                    environments: [environment.clone()].into_iter().chain(others).collect(),
+                    judge: None,
+                })
+            }
             Move::TestRoute(to) => self.change(Effect::TestRoute { to: to.clone() }),
             Move::Smoke => {
                 self.observe(Effect::Probe { environment: self.candidate(before).clone() })
@@ -169,7 +174,11 @@ impl Plan {
             }
             Move::ReadBack(_) => self.look(Look {
                 purpose: Purpose::ReadBack,
-                environments: Vec::new(),
+                // On the way back the sides are put back next, unless somebody else has changed them.
+                environments: match state.direction {
+                    Direction::Back(_) => self.all_environments(),
+                    _ => Vec::new(),
+                },
                 judge: None,
             }),
             Move::Hold(_) => return None,
@@ -178,7 +187,8 @@ impl Plan {
                 state: state.clone(),
             }),
             Move::Settle => {
-                self.observe(Effect::Survey { environments: self.all_environments(), image: None })
+                let environments = self.all_environments();
+                self.observe(Effect::Survey { environments, image: None, hooks: Vec::new() })
             }
         })
     }

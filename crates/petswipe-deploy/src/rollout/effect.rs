@@ -22,6 +22,9 @@ pub enum Effect {
         environments: Vec<Environment>,
         /// The image to look for.
         image: Option<Image>,
+        /// The hooks for which somebody must be there.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        hooks: Vec<HookPoint>,
     },
     /// Read the route and some environments, and perhaps judge the new version.
     Look(Look),

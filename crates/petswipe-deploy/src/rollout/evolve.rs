@@ -9,7 +9,10 @@ use super::state::{Before, Direction, Holding, Progress, StageRecord, State};
 use super::{Cause, CauseKind, Effect, Outcome, Output, Plan, Survey, preflight};
 use crate::{HookAnswer, Percent, SmokeResult, Split, TimeoutAction};
 
+mod drift;
 mod look;
+mod settle;
+mod watch;
 
 /// On the way back nothing may be left undone for a short fault, so it is tried this many times as often.
 const PATIENCE_BACK: u32 = 4;
@@ -53,6 +56,10 @@ impl Plan {
             Effect::Deploy { environment, deployment } => {
                 state.touched.tasks.insert(environment.clone());
                 state.commanded.insert(environment.clone(), deployment.desired);
+                let revision = Some(deployment.revision.clone());
+                let ours = state.revisions.entry(environment.clone()).or_default();
+                ours.retain(|earlier| *earlier != revision);
+                ours.push(revision);
             }
             Effect::Scale { environment, desired } => {
                 state.touched.tasks.insert(environment.clone());
@@ -80,6 +87,9 @@ impl Plan {
         let Underway { id, began, effect } = settled;
         if matches!(effect, Effect::Shift { .. }) {
             state.shift_over = at;
+        }
+        if matches!(effect, Effect::Deploy { .. }) {
+            state.deploy_over = at;
         }
         if is_watch(effect) {
             return self.watched(state, settled, result, at);
@@ -152,6 +162,8 @@ impl Plan {
                 state.splits = vec![before.survey.route.split.clone()];
                 for (environment, side) in &before.survey.sides {
                     state.known_healthy.insert(environment.clone(), side.health.healthy);
+                    let revision = side.service.revision.clone();
+                    state.revisions.insert(environment.clone(), vec![revision]);
                 }
                 state.script = self.script(&before);
                 state.last_survey = Some(survey.clone());
@@ -358,9 +370,15 @@ impl Plan {
         state.step.asked = false;
         if let Some(holding) = &mut state.hold {
             holding.until = later(holding.until);
+            if fresh {
+                holding.until = holding.until.max(at);
+            }
         }
         state.watch.last_began = None;
-        state.shift_over = at;
+        (state.shift_over, state.deploy_over) = (at, at);
+        if state.exposed_since.is_some() {
+            state.watch.doubt = Some("nobody has looked since it was resumed".to_owned());
+        }
         state.recheck = state.direction == Direction::Forward && state.ended.is_none();
     }
 
@@ -393,6 +411,7 @@ impl Plan {
         state.exposed_since = Some(at);
         state.watch.last_began = Some(at);
         state.watch.judged_until = None;
+        state.watch.doubt = Some(format!("nobody has looked at it at {weight} yet"));
     }
 
     /// What a person finds who looks now.

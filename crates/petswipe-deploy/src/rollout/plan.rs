@@ -41,6 +41,11 @@ pub struct Plan {
     pub baseline: Option<Environment>,
     /// What is deployed.
     pub target: Target,
+    /// The revision that this plan takes out of service, see [`Plan::undo`]. Such a plan is refused when another one
+    /// serves. It begins even when that revision has no healthy task left, does not wait for evidence that the old one
+    /// is good, which it was, and does not go back to the other one for a lack of tasks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<RevisionId>,
     /// The shares of traffic on the way, rising, the last one 100 %. Not for rolling updates.
     pub stages: Vec<Stage>,
     /// What the new version is judged by, see [`Plan::gate`]. A performer may bring another gate of its own.
@@ -202,6 +207,7 @@ impl Plan {
             environments,
             baseline: None,
             target,
+            undoes: None,
             stages: weights.map(stage).collect(),
             policies: vec![Policy::Absolute(AbsolutePolicy::default())],
             check_interval: 30 * SECOND,
@@ -253,8 +259,8 @@ impl Plan {
         plan
     }
 
-    /// The way back from a rollout that was promoted: straight to the revision that was live before, in one step,
-    /// while the window for it is open.
+    /// The way back from a rollout that was promoted, while the window for it is open: the revision that was live before
+    /// is started at full size, and then takes all traffic with one router call.
     ///
     /// # Errors
     /// [`Error::InvalidPlan`] when the rollout was not promoted or its rollback window has passed.
@@ -264,7 +270,7 @@ impl Plan {
         at: jiff::Timestamp,
         now: jiff::Timestamp,
     ) -> Result<Self, Error> {
-        let super::Outcome::Promoted { before, .. } = ended else {
+        let super::Outcome::Promoted { before, revision, .. } = ended else {
             return Err(Error::invalid(
                 "outcome",
                 ended.word(),
@@ -278,6 +284,7 @@ impl Plan {
         }
         let mut plan = self.clone();
         plan.target = Target::Revision(before.clone());
+        plan.undoes = Some(revision.clone());
         if !matches!(self.strategy, Strategy::Rolling { .. }) {
             plan.strategy = Strategy::BlueGreen;
             let duration = self.check_interval;
@@ -335,6 +342,12 @@ impl Plan {
             && approval.within.is_zero()
         {
             return Err(Error::invalid("approval deadline", "0", "a positive time"));
+        }
+        if let Some(undone) = &self.undoes
+            && !matches!(&self.target, Target::Revision(revision) if revision != undone)
+        {
+            let allowed = "another revision than the target, which is one that exists";
+            return Err(Error::invalid("revision to be undone", undone, allowed));
         }
         self.validate_hooks()?;
         for policy in &self.policies {

@@ -34,7 +34,8 @@ pub(super) fn examine(plan: &Plan, survey: &Survey) -> Result<Before, Vec<String
     if side.service.desired == 0 {
         reasons.push(format!("the live side {live} has a desired count of 0; allowed: at least 1"));
     }
-    if side.health.healthy == 0 {
+    let undoes = plan.undoes.is_some();
+    if side.health.healthy == 0 && !undoes {
         let unhealthy = side.health.unhealthy;
         reasons.push(format!(
             "the live side {live} has 0 healthy tasks ({unhealthy} unhealthy); allowed: at least 1"
@@ -55,6 +56,11 @@ pub(super) fn examine(plan: &Plan, survey: &Survey) -> Result<Before, Vec<String
     {
         reasons.push(format!("{revision} already serves all traffic from {live}"));
     }
+    if let (Some(undone), Some(served)) = (&plan.undoes, &side.service.revision)
+        && undone != served
+    {
+        reasons.push(format!("{served} serves, not {undone}, which is to be undone"));
+    }
     let baseline_in_use = |baseline: &&Environment| survey.sides[*baseline].service.desired > 0;
     if let Some(baseline) = plan.baseline.as_ref().filter(baseline_in_use) {
         reasons.push(format!("the baseline {baseline} already runs tasks; scale it to 0 first"));
@@ -63,7 +69,9 @@ pub(super) fn examine(plan: &Plan, survey: &Survey) -> Result<Before, Vec<String
         None => reasons.push(format!("the live side {live} runs no known revision")),
         Some(revision) if reasons.is_empty() => {
             let revision = revision.clone();
-            return Ok(Before { live, candidate, revision, survey: survey.clone() });
+            let healthy = side.health.healthy;
+            let capacity = if undoes { healthy.max(side.service.desired) } else { healthy };
+            return Ok(Before { live, candidate, revision, capacity, survey: survey.clone() });
         }
         Some(_) => {}
     }

@@ -11,7 +11,7 @@ mod back;
 mod forward;
 mod rolling;
 
-pub(super) use back::{back, stop};
+pub(super) use back::{back, makeshift, stop};
 
 /// One move of a script.
 #[derive(Clone, Debug, PartialEq)]

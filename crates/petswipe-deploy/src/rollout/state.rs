@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::decide::is_watch;
 use super::script::{Hold, Move, Which};
 use super::{Cause, Effect, Outcome, Plan, Strategy, Survey, SurveyedSide, Target};
-use crate::{Environment, Percent, RevisionId, Split};
+use crate::{Environment, HookPoint, Percent, RevisionId, Split};
 
 /// Which way it goes.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,6 +57,10 @@ pub struct State {
     pub(super) splits: Vec<Split>,
     /// What they were seen to be by a look that began after the last command was over.
     pub(super) seen_split: Option<Split>,
+    /// What each side may be asked to run: the last revision seen there, and all that were commanded since.
+    pub(super) revisions: BTreeMap<Environment, Vec<Option<RevisionId>>>,
+    /// When the last command to run a revision was answered, given up, or left behind by its driver.
+    pub(super) deploy_over: Timestamp,
     /// When the last command to divide traffic was answered, given up, or left behind by its driver.
     pub(super) shift_over: Timestamp,
     pub(super) exposed_since: Option<Timestamp>,
@@ -83,6 +87,9 @@ pub struct Before {
     pub candidate: Environment,
     /// The revision that served.
     pub revision: RevisionId,
+    /// How many healthy targets are enough for all traffic: as many as the live side had; when it is undone, as many
+    /// as it should have had.
+    pub capacity: u32,
     /// Everything there was to know.
     pub survey: Survey,
 }
@@ -125,6 +132,8 @@ pub(super) struct Holding {
 pub(super) struct Watch {
     pub(super) last_began: Option<Timestamp>,
     pub(super) judged_until: Option<Timestamp>,
+    /// Why the last look could not say that the new version is healthy, if it could not.
+    pub(super) doubt: Option<String>,
     pub(super) carried: Carried,
 }
 
@@ -175,6 +184,8 @@ impl State {
             step: Progress::new(at),
             splits: Vec::new(),
             seen_split: None,
+            revisions: BTreeMap::new(),
+            deploy_over: at,
             shift_over: at,
             exposed_since: None,
             hold: None,
@@ -199,6 +210,11 @@ impl State {
     /// Until when the present stage is held at least, if one is.
     pub fn held_until(&self) -> Option<Timestamp> {
         self.hold.as_ref().map(|holding| holding.until)
+    }
+
+    /// Whether there is only one way in which traffic may be divided, unless somebody else changed it.
+    pub(crate) fn knows_split(&self) -> bool {
+        self.splits.len() <= 1
     }
 
     /// How many healthy targets an environment has as far as is known: what was last seen, but no more than it was
@@ -236,15 +252,15 @@ impl Before {
         }
     }
 
-    /// How many healthy targets are enough for all traffic: as many as there were at the start.
-    pub fn full_capacity(&self) -> u32 {
-        self.enough(Percent::FULL)
+    /// How many healthy targets are enough for a share: that share of the full capacity, rounded up, and at least 1.
+    pub fn enough(&self, share: Percent) -> u32 {
+        share.of(self.capacity)
     }
 
-    /// How many healthy targets are enough for a share: that share of what the live side had at the start, rounded
-    /// up, and at least 1.
-    pub fn enough(&self, share: Percent) -> u32 {
-        share.of(self.side(&self.live).health.healthy)
+    /// The largest share for which so many healthy targets are enough.
+    pub(super) fn serves(&self, healthy: u32) -> Percent {
+        let share = u64::from(healthy) * 100 / u64::from(self.capacity.max(1));
+        Percent::new(u8::try_from(share.min(100)).unwrap_or(100)).unwrap_or_default()
     }
 
     /// The move that puts a side back to the revision and count that it had.
@@ -273,6 +289,10 @@ impl Plan {
     /// The environments that take part.
     pub(crate) fn all_environments(&self) -> Vec<Environment> {
         self.environments.iter().chain(&self.baseline).cloned().collect()
+    }
+
+    pub(crate) fn hook_points(&self) -> Vec<HookPoint> {
+        self.hooks.iter().map(|hook| hook.point).collect()
     }
 
     /// Where the new version runs.

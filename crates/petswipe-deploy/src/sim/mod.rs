@@ -20,15 +20,21 @@ use petswipe_runbook::{
     Answer, Approver, Clock, EffectContext, EventOf, Failure, Performer, Question, Recorded,
 };
 
-use crate::memory::{Configuration, MemoryCloud};
+use crate::memory::{Behaviour, Configuration, MemoryCloud};
 use crate::rollout::{Effect, Look, Outcome, Output, Plan, State, Strategy, Target};
-use crate::{Environment, Error, Image, RolloutPerformer, ScalingState, Split};
+use crate::{
+    Environment, Error, HookAnswer, HookCall, HookPoint, Hooks, Image, RevisionId,
+    RolloutPerformer, ScalingState, Split,
+};
 
 mod promises;
 mod scenario;
 
 use promises::Ledger;
-pub use scenario::Scenario;
+pub use scenario::{HookReply, Scenario};
+
+/// So long after it broke, what is broken in the world is mended.
+const MENDED_AFTER: Duration = Duration::from_secs(1800);
 
 /// The world of one simulated rollout.
 pub struct RolloutWorld {
@@ -73,6 +79,40 @@ fn image(name: &str) -> Image {
     Image::new(name).unwrap_or_else(|_| unreachable!())
 }
 
+fn revision(name: &str) -> RevisionId {
+    RevisionId::new(name).unwrap_or_else(|_| unreachable!())
+}
+
+/// The one that serves at first.
+fn first_revision() -> RevisionId {
+    revision("revision:1")
+}
+
+fn undo_target() -> RevisionId {
+    revision("revision:before")
+}
+
+/// All tasks of a side die and are started again.
+fn restart(cloud: &MemoryCloud, side: &Environment) {
+    cloud.limit_tasks(side, Some(0));
+    cloud.limit_tasks(side, None);
+}
+
+/// All hooks agree, but perhaps for one.
+struct Replies(Option<(HookPoint, HookReply)>);
+
+#[async_trait]
+impl Hooks for Replies {
+    async fn call(&self, call: &HookCall) -> Result<HookAnswer, Error> {
+        let reply = self.0.filter(|(point, _)| *point == call.point);
+        match reply.map_or(HookReply::Agrees, |(_, reply)| reply) {
+            HookReply::Agrees => Ok(HookAnswer::Continue),
+            HookReply::Rejects => Ok(HookAnswer::Reject { reason: "not today".to_owned() }),
+            HookReply::Silent => std::future::pending().await,
+        }
+    }
+}
+
 struct Approves(bool);
 
 #[async_trait]
@@ -99,7 +139,15 @@ impl RolloutWorld {
             cloud.set_scaling(&all[0], Some(state.clone()));
             cloud.set_scaling(&all[1], Some(ScalingState { suspended: true, ..state }));
         }
-        let performer = RolloutPerformer::new(cloud.clone(), Arc::new(AbsolutePolicy::default()));
+        if scenario.undo {
+            // What serves is broken, and what is to serve again is a revision that exists.
+            let broken = Behaviour { healthy: false, ..Behaviour::default() };
+            cloud.add_image(image("shop:v1"), broken);
+            restart(&cloud, &all[0]);
+            cloud.add_revision(undo_target(), image("shop:v2"));
+        }
+        let performer = RolloutPerformer::new(cloud.clone(), Arc::new(AbsolutePolicy::default()))
+            .hooks(Arc::new(Replies(scenario.hooks)));
         let [live, candidate, _] = all;
         Self {
             initial: cloud.configuration(),
@@ -133,13 +181,23 @@ impl RolloutWorld {
             self.cloud.meddle(foreign.clone());
             ledger.meddled = Some(foreign);
         }
-        let lost = self.scenario.lose_live_after;
-        if due(lost) && !ledger.lost {
-            ledger.lost = true;
-            self.cloud.limit_tasks(&self.live, Some(self.scenario.tasks - 1));
+        if self.scenario.undo && due(Some(MENDED_AFTER)) && !ledger.mended {
+            // Else there would be no way back to it, and no end.
+            ledger.mended = true;
+            self.cloud.add_image(image("shop:v1"), Behaviour::default());
+            restart(&self.cloud, &self.live);
         }
-        if due(lost.map(|after| after + Duration::from_secs(1800))) {
-            self.cloud.limit_tasks(&self.live, None);
+        if due(self.scenario.redeploy_after) && ledger.redeployed.is_none() {
+            ledger.redeployed = self.cloud.redeploy(self.new_side(), image("shop:hotfix"));
+        }
+        if let Some((after, count)) = self.scenario.lose_live_after {
+            if due(Some(after)) && !ledger.lost {
+                ledger.lost = true;
+                self.cloud.limit_tasks(&self.live, Some(self.scenario.tasks - count));
+            }
+            if due(Some(after + MENDED_AFTER)) {
+                self.cloud.limit_tasks(&self.live, None);
+            }
         }
     }
 }
@@ -207,7 +265,10 @@ impl Scenario {
     pub fn plan(&self, strategy: Strategy) -> Plan {
         let [blue, green, baseline] = environments();
         let pair = if self.reversed { [green, blue] } else { [blue, green] };
-        let target = Target::Image(image("shop:v2"));
+        let target = match self.undo {
+            true => Target::Revision(undo_target()),
+            false => Target::Image(image("shop:v2")),
+        };
         let mut plan = match strategy {
             Strategy::Canary => Plan::canary("shop", pair, target),
             Strategy::BlueGreen => Plan::blue_green("shop", pair, target),
@@ -217,6 +278,8 @@ impl Scenario {
         if strategy == Strategy::Canary && self.baseline {
             plan.baseline = Some(baseline);
         }
+        plan.hooks = self.hook_plans();
+        plan.undoes = self.undo.then(first_revision);
         plan
     }
 }

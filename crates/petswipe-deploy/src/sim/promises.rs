@@ -10,7 +10,7 @@ use petswipe_runbook::{Clock, Event, EventOf};
 use super::RolloutWorld;
 use crate::memory::Configuration;
 use crate::rollout::{Direction, Effect, Outcome, Output, Plan, State, Strategy, Target};
-use crate::{Environment, Percent, Split};
+use crate::{Environment, Percent, RevisionId, ServiceStatus, Split, TargetHealth};
 
 /// What was seen so far of one rollout.
 pub(super) struct Ledger {
@@ -20,8 +20,19 @@ pub(super) struct Ledger {
     pub(super) meddled: Option<Split>,
     /// Whether the rollout was told of it.
     meddling_told: bool,
-    /// Whether the live side has lost a task.
+    /// Whether the live side has lost tasks.
     pub(super) lost: bool,
+    /// Whether what is undone was mended.
+    pub(super) mended: bool,
+    /// What somebody else deployed on the candidate's side, and whether the rollout was told of it.
+    pub(super) redeployed: Option<RevisionId>,
+    redeployment_told: bool,
+    /// It was there already at the first look.
+    redeployed_early: bool,
+    /// Before the shift that is commanded last, an earlier one had not been read back.
+    shift_open: bool,
+    /// The shift that was commanded last was a step forward.
+    shift_forward: bool,
     /// What the rollout was last told of healthy targets.
     told: BTreeMap<Environment, u32>,
     /// How many healthy tasks the live side had when the rollout first looked.
@@ -49,6 +60,12 @@ impl Ledger {
             meddled: None,
             meddling_told: false,
             lost: false,
+            mended: false,
+            redeployed: None,
+            redeployment_told: false,
+            redeployed_early: false,
+            shift_open: false,
+            shift_forward: false,
             told: BTreeMap::from([(live, healthy)]),
             start: healthy,
             last_shift: None,
@@ -74,6 +91,11 @@ impl RolloutWorld {
         matches!(self.plan.strategy, Strategy::Rolling { .. })
     }
 
+    /// Where the new version runs.
+    pub(super) fn new_side(&self) -> &Environment {
+        if self.is_rolling() { &self.live } else { &self.candidate }
+    }
+
     /// An observation was answered.
     pub(super) fn told(&self, output: &Output) {
         let mut ledger = self.ledger();
@@ -87,17 +109,25 @@ impl RolloutWorld {
         {
             ledger.meddling_told = true;
         }
-        let sides: Vec<_> = match output {
+        type Side<'a> = (Option<&'a ServiceStatus>, Option<&'a TargetHealth>);
+        let sides: Vec<Side<'_>> = match output {
             Output::Seen(seen) => {
-                seen.sides.iter().filter_map(|side| side.health.clone()).collect()
+                let sides = seen.sides.iter();
+                sides.map(|side| (side.service.as_ref(), side.health.as_ref())).collect()
             }
             Output::Surveyed(survey) => {
-                survey.sides.values().map(|side| side.health.clone()).collect()
+                let sides = survey.sides.values();
+                sides.map(|side| (Some(&side.service), Some(&side.health))).collect()
             }
             _ => return,
         };
-        for health in sides {
-            ledger.told.insert(health.environment, health.healthy);
+        for (service, health) in sides {
+            if let Some(health) = health {
+                ledger.told.insert(health.environment.clone(), health.healthy);
+            }
+            let revision = service.and_then(|service| service.revision.as_ref());
+            ledger.redeployment_told |=
+                revision.is_some() && revision == ledger.redeployed.as_ref();
         }
     }
 
@@ -112,6 +142,14 @@ impl RolloutWorld {
             && after.sides.iter().any(|(environment, side)| side.1 < before.sides[environment].1)
         {
             ledger.breaks(2, format!("tasks are taken from foreign traffic: {effect}"));
+        }
+        let runs = |configuration: &Configuration| {
+            let (revision, ..) = &configuration.sides[self.new_side()];
+            ledger.redeployed.as_ref() == Some(revision)
+        };
+        let told = ledger.redeployment_told && !ledger.redeployed_early;
+        if told && runs(before) && !runs(&after) {
+            ledger.breaks(2, format!("a foreign deployment is overwritten: {effect}"));
         }
         let desired = |configuration: &Configuration| configuration.sides[&self.live].1;
         let shrinks = desired(&after) < desired(before);
@@ -130,17 +168,38 @@ impl RolloutWorld {
             ledger.breaks(2, format!("a foreign split is overwritten with {to}"));
         }
         let share = |split: &Split| split.share(&self.candidate);
-        let forward = to.share(&self.live) < from.share(&self.live);
-        for (environment, part) in to.iter() {
+        let forward = ledger.shift_forward;
+        let healthy = |environment: &Environment| {
             let told = ledger.told.get(environment).copied().unwrap_or(0);
-            let healthy = self.cloud.healthy(environment).max(told);
-            let enough = part.of(ledger.start);
-            // On the way back what fits is moved, and the bad side keeps the rest meanwhile.
-            let fits = healthy * 100 / ledger.start.max(1) >= u32::from(part.get());
-            if healthy < enough && (forward || *environment == self.live && !fits) {
-                let what = format!("{healthy} of {enough} tasks of {environment} for {part}");
-                ledger.breaks(1, what);
-            }
+            self.cloud.healthy(environment).max(told)
+        };
+        let start = ledger.start;
+        let lacks = |(environment, part): (&Environment, Percent)| {
+            let (healthy, enough) = (healthy(environment), part.of(start));
+            (healthy < enough)
+                .then(|| format!("{healthy} of {enough} tasks of {environment} for {part}"))
+        };
+        let broken = if forward {
+            to.iter().find_map(lacks)
+        } else {
+            // On the way back what fits is moved, and the bad side keeps the rest meanwhile, as far as it had it and
+            // can serve it.
+            let others = || to.iter().filter(|(environment, _)| **environment != self.live);
+            let raised = others().find(|(environment, part)| *part > from.share(environment));
+            let raised = raised.map(|(side, part)| format!("going back raises {side} to {part}"));
+            let full = |share: Percent| share.of(start) >= start;
+            let calm = !ledger.shift_open
+                && !full(from.share(&self.live))
+                && from.iter().all(|side| *side.0 == self.live || lacks(side).is_none());
+            let (held, gets) = (from.share(&self.live), to.share(&self.live));
+            let fits = healthy(&self.live) * 100 / start.max(1) >= u32::from(gets.get());
+            let home = (calm && gets > held && !fits).then(|| {
+                format!("{} of {start} tasks of {} get {gets}", healthy(&self.live), self.live)
+            });
+            raised.or_else(|| others().find_map(lacks)).or(home)
+        };
+        if let Some(what) = broken {
+            ledger.breaks(1, what);
         }
         if forward {
             self.stage_begins(ledger, share(from), share(to));
@@ -159,10 +218,11 @@ impl RolloutWorld {
             ledger.breaks(10, what);
         }
         let home = self.cloud.healthy(&self.live).max(ledger.told[&self.live]);
-        if home < ledger.start {
+        // What is undone is no way back.
+        if home < ledger.start && self.plan.undoes.is_none() {
             ledger.breaks(4, format!("only {home} healthy tasks to go back to at {to}"));
         }
-        if from > Percent::ZERO && !ledger.passed_since_shift {
+        if from > Percent::ZERO && !ledger.passed_since_shift && self.plan.undoes.is_none() {
             ledger.breaks(6, format!("it goes on to {to} without a pass at {from}"));
         }
         let stage = self.plan.stages.iter().find(|stage| stage.weight == from);
@@ -185,7 +245,9 @@ impl RolloutWorld {
     pub(super) fn recorded(&self, event: &EventOf<Plan>, state: &State) {
         let mut ledger = self.ledger();
         if let Some(before) = &state.before {
-            ledger.start = before.full_capacity();
+            ledger.start = before.capacity;
+            let found = before.survey.sides[self.new_side()].service.revision.as_ref();
+            ledger.redeployed_early = found.is_some() && found == ledger.redeployed.as_ref();
         }
         let now = self.clock.now();
         match event {
@@ -211,6 +273,11 @@ impl RolloutWorld {
                 }
             }
             _ => {}
+        }
+        if matches!(event, Event::Intended { effect: Effect::Shift { .. }, .. }) {
+            ledger.shift_forward = state.direction == Direction::Forward;
+        } else {
+            ledger.shift_open = !state.knows_split();
         }
         ledger.last_record = Some(now);
         if let Event::Succeeded { output: Output::Seen(seen), .. } = event
@@ -265,7 +332,10 @@ impl RolloutWorld {
                 if ledger.meddled.is_none() && now.split != Split::all_to(environment.clone()) {
                     return Err(format!("promoted, but the weights are {}", now.split));
                 }
-                if now.sides[environment].0 != *revision {
+                let redeployed = ledger.redeployed.as_ref().filter(|_| !ledger.redeployment_told);
+                if now.sides[environment].0 != *revision
+                    && Some(&now.sides[environment].0) != redeployed
+                {
                     return Err(format!("promoted, but {environment} does not run {revision}"));
                 }
                 if let Target::Image(image) = &self.plan.target
@@ -283,6 +353,12 @@ impl RolloutWorld {
                     // It was over before it could see the foreign split.
                     initial.split = foreign.clone();
                 }
+                if let Some(foreign) = &ledger.redeployed
+                    && now.sides[self.new_side()].0 == *foreign
+                    && let Some(side) = initial.sides.get_mut(self.new_side())
+                {
+                    side.0 = foreign.clone();
+                }
                 if now != initial {
                     return Err(format!(
                         "promise 5 is broken: it was {initial:?}, and now it is {now:?}"
@@ -290,6 +366,7 @@ impl RolloutWorld {
                 }
             }
             Outcome::Stopped { .. } => match &ledger.meddled {
+                None if ledger.redeployed.is_some() => {}
                 None => return Err("stopped though nobody else changed anything".to_owned()),
                 Some(foreign) if now.split != *foreign => {
                     return Err(format!("promise 2 is broken: the weights are {}", now.split));

@@ -3,6 +3,16 @@
 use std::time::Duration;
 
 use crate::memory::{Behaviour, Metrics};
+use crate::{HookPlan, HookPoint, TimeoutAction};
+
+/// The points that every strategy comes to.
+const POINTS: [HookPoint; 5] = [
+    HookPoint::ReconcileService,
+    HookPoint::PreScaleUp,
+    HookPoint::PostScaleUp,
+    HookPoint::BakeTime,
+    HookPoint::CleanUp,
+];
 
 /// The world of one simulated rollout: everything but the faults.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,8 +35,25 @@ pub struct Scenario {
     pub approves: bool,
     /// When somebody else changes the weights, if ever.
     pub meddle_after: Option<Duration>,
-    /// When the live side loses a task for half an hour, if ever.
-    pub lose_live_after: Option<Duration>,
+    /// When the live side loses tasks for half an hour, if ever, and how many.
+    pub lose_live_after: Option<(Duration, u32)>,
+    /// When somebody else deploys another version where the new one runs, if ever.
+    pub redeploy_after: Option<Duration>,
+    /// Whether the plan has a hook at every point, and which of them answers what, if not all agree.
+    pub hooks: Option<(HookPoint, HookReply)>,
+    /// Whether the plan takes the live revision out of service, which then has no healthy task.
+    pub undo: bool,
+}
+
+/// What a hook does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HookReply {
+    /// It agrees.
+    Agrees,
+    /// It says no.
+    Rejects,
+    /// It never answers, and that means no.
+    Silent,
 }
 
 impl Scenario {
@@ -43,6 +70,9 @@ impl Scenario {
             approves: true,
             meddle_after: None,
             lose_live_after: None,
+            redeploy_after: None,
+            hooks: None,
+            undo: false,
         }
     }
 
@@ -58,7 +88,7 @@ impl Scenario {
         };
         scenario.behaviour.boot = Duration::from_secs(random.u64(0..90));
         let behaviour = &mut scenario.behaviour;
-        match random.u8(0..16) {
+        match random.u8(0..20) {
             0 => behaviour.error_rate = 0.2,
             1 => behaviour.error_rate = 1.0,
             2 => behaviour.latency = Duration::from_millis(1500),
@@ -69,22 +99,43 @@ impl Scenario {
             7 => scenario.requests_per_second = 0.0,
             8 => scenario.approves = false,
             9 => scenario.meddle_after = Some(Duration::from_secs(random.u64(1..2400))),
-            10 => scenario.lose_live_after = Some(Duration::from_secs(random.u64(1..2400))),
+            10 | 11 => {
+                let after = Duration::from_secs(random.u64(1..2400));
+                scenario.lose_live_after = Some((after, random.u32(1..=scenario.tasks)));
+                if random.bool() {
+                    scenario.behaviour.error_rate = 0.2;
+                }
+            }
+            12 => scenario.redeploy_after = Some(Duration::from_secs(random.u64(1..2400))),
+            13 => {
+                let point = POINTS[random.usize(..POINTS.len())];
+                let replies = [HookReply::Agrees, HookReply::Rejects, HookReply::Silent];
+                scenario.hooks = Some((point, replies[random.usize(..replies.len())]));
+            }
             _ => {}
         }
         scenario.reversed = random.bool();
+        scenario.undo = random.u8(0..8) == 0;
         scenario
     }
 
     /// Whether the new version may be promoted in this world.
     pub fn may_promote(&self) -> bool {
         let Behaviour { healthy, crash_after, error_rate, latency, .. } = self.behaviour;
-        healthy
-            && crash_after.is_none()
-            && error_rate <= 0.05
-            && latency <= Duration::from_millis(1000)
-            && self.metrics == Metrics::Work
-            && self.requests_per_second > 0.0
+        let good = error_rate <= 0.05 && latency <= Duration::from_millis(1000);
+        let judged = self.metrics == Metrics::Work && self.requests_per_second > 0.0;
+        let agreed = self.hooks.is_none_or(|(_, reply)| reply == HookReply::Agrees);
+        healthy && crash_after.is_none() && (self.undo || good && judged) && agreed
+    }
+
+    /// The hooks of its plans.
+    pub(super) fn hook_plans(&self) -> Vec<HookPlan> {
+        let plan = |point: HookPoint| HookPlan {
+            point,
+            timeout: Duration::from_secs(45),
+            on_timeout: TimeoutAction::RollBack,
+        };
+        self.hooks.map(|_| POINTS.map(plan).to_vec()).unwrap_or_default()
     }
 
     /// Whether nothing stands in the way of promoting it.
@@ -93,5 +144,6 @@ impl Scenario {
             && self.approves
             && self.meddle_after.is_none()
             && self.lose_live_after.is_none()
+            && self.redeploy_after.is_none()
     }
 }

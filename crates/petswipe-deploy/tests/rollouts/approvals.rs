@@ -2,10 +2,13 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use petswipe_deploy::{ApprovalPlan, ApprovalPoint, Outcome, Plan};
-use petswipe_runbook::{Answer, Approver, Question};
+use petswipe_deploy::memory::Metrics;
+use petswipe_deploy::{ApprovalPlan, ApprovalPoint, CauseKind, Effect, Outcome, Plan, Purpose};
+use petswipe_runbook::sim::SimClock;
+use petswipe_runbook::{Answer, Approver, Clock, Event, Question};
 
 use crate::support::*;
 
@@ -25,6 +28,20 @@ impl Approver for Person {
             return std::future::pending().await;
         }
         self.answer.clone()
+    }
+}
+
+/// Says yes, but not soon.
+struct Slow {
+    clock: Arc<SimClock>,
+    after: Duration,
+}
+
+#[async_trait]
+impl Approver for Slow {
+    async fn ask(&self, _question: &Question) -> Answer {
+        self.clock.sleep_until(self.clock.now() + self.after).await;
+        Answer::yes("ann")
     }
 }
 
@@ -141,4 +158,49 @@ fn a_driver_that_goes_on_asks_again_and_gives_the_whole_time_again() {
         assert_eq!(asked[0].key, asked[1].key);
         assert!(asked[1].deadline > resumed_at);
     }
+}
+
+#[test]
+fn a_late_yes_counts_only_while_the_new_version_is_still_known_to_be_healthy() {
+    for mended in [true, false] {
+        let shop = Shop::new();
+        shop.approver(Slow { clock: shop.clock.clone(), after: seconds(300) });
+        shop.when(move |shop, recorded, _| match &recorded.event {
+            Event::Asked { .. } => shop.cloud.set_metrics(Metrics::Fail),
+            Event::Intended { effect: Effect::Look(look), .. }
+                if mended && look.purpose == Purpose::Guard =>
+            {
+                shop.cloud.set_metrics(Metrics::Work);
+            }
+            Event::Intended { effect: Effect::Shift { to, .. }, .. }
+                if to.share(&green()) == percent(100) =>
+            {
+                assert!(mended, "shifted without evidence");
+            }
+            _ => {}
+        });
+        let outcome = shop.run(asking(canary(), ApprovalPoint::AllTraffic));
+        if mended {
+            shop.assert_promoted(&outcome);
+        } else {
+            let Outcome::RolledBack { cause } = &outcome else { panic!("{outcome}") };
+            assert_eq!(cause.kind, CauseKind::Unsure, "{cause}");
+            assert_eq!(shop.shifts(), [split(10), split(50), split(0)]);
+            shop.assert_untouched();
+        }
+    }
+}
+
+#[test]
+fn the_old_side_is_not_scaled_down_once_the_new_one_can_no_longer_be_judged() {
+    let shop = Shop::new();
+    shop.when(|shop, _, state| {
+        if state.stages.last().is_some_and(|stage| stage.name == "scale-down delay") {
+            shop.cloud.set_metrics(Metrics::Missing);
+        }
+    });
+    let outcome = shop.run(canary());
+    let Outcome::RolledBack { cause } = &outcome else { panic!("{outcome}") };
+    assert_eq!(cause.kind, CauseKind::Unsure, "{cause}");
+    shop.assert_untouched();
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use petswipe_deploy::{CauseKind, Direction, Effect, Outcome, Split};
+use petswipe_deploy::{CauseKind, Direction, Effect, Outcome, Purpose, Split};
 use petswipe_runbook::{Error, Event};
 
 use crate::support::odd::{Odd, OddRouter};
@@ -89,21 +89,71 @@ fn no_step_forward_is_made_while_the_good_side_could_not_take_everything_back() 
                 assert_eq!(shop.cloud.healthy(&blue()), 4, "{to}");
             }
         });
-        let ended = shop.try_start(canary());
+        let outcome = shop.run(canary());
         if back_again {
-            shop.assert_promoted(&ended.unwrap().outcome);
+            shop.assert_promoted(&outcome);
         } else {
-            // It goes back, and as not even that fits, a person is needed.
-            let halted = ended.unwrap_err();
-            assert!(matches!(halted.error, Error::Suspended { .. }), "{halted}");
-            assert_eq!(shop.shifts(), [split(10)]);
-            shop.cloud.limit_tasks(&blue(), None);
-            let outcome = shop.try_resume().unwrap().outcome;
             let text = "rolled back: after 600s 3 of 4 tasks of shop-blue are healthy";
             assert_eq!(outcome.to_string(), text);
-            shop.assert_untouched();
+            assert_eq!(shop.shifts(), [split(10), split(0)]);
+            assert_eq!(shop.cloud.configuration(), *shop.initial.lock().unwrap());
         }
     }
+}
+
+/// Version 2 turns bad at `weight` while blue has only the first of `room` tasks left, and at each look on the way back
+/// one after the other of the rest. Gives what green had of the traffic from then on.
+fn with_room(tasks: u32, weight: u8, room: &'static [u32], green_dies: bool) -> Vec<u8> {
+    let shop = Shop::with(tasks, |_| {});
+    let looks = std::sync::atomic::AtomicUsize::new(0);
+    shop.when(move |shop, recorded, state| {
+        if state.weight == percent(weight) && state.direction == Direction::Forward {
+            shop.cloud.limit_tasks(&blue(), Some(room[0]));
+            shop.break_version_2();
+            if green_dies {
+                shop.cloud.limit_tasks(&green(), Some(0));
+            }
+        }
+        let capacity = |look: &petswipe_deploy::Look| look.purpose == Purpose::Capacity;
+        if let Event::Intended { effect: Effect::Look(look), .. } = &recorded.event
+            && matches!(state.direction, Direction::Back(_))
+            && capacity(look)
+        {
+            let look = looks.fetch_add(1, Ordering::Relaxed);
+            let left = room.get(look).copied().unwrap_or(tasks);
+            shop.cloud.limit_tasks(&blue(), Some(left));
+        }
+    });
+    let outcome = shop.run(canary());
+    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
+    let initial = shop.initial.lock().unwrap().clone();
+    assert_eq!(shop.cloud.configuration(), initial);
+    let shares = shop.shifts().into_iter().map(|to| to.share(&green()).get());
+    shares.skip_while(|share| *share != weight).collect()
+}
+
+#[test]
+fn the_last_tenth_comes_home_at_once_where_that_asks_for_no_task_more() {
+    assert_eq!(with_room(4, 10, &[3], false), [10, 0]);
+    assert_eq!(with_room(4, 10, &[0], false), [10, 0]);
+}
+
+#[test]
+fn the_rest_follows_task_by_task_as_the_good_side_grows() {
+    assert_eq!(with_room(4, 100, &[1, 1, 2, 2, 3, 4], false), [100, 75, 50, 25, 0]);
+    assert_eq!(with_room(10, 100, &[0, 0, 5, 5, 9], false), [100, 50, 10, 0]);
+}
+
+#[test]
+fn the_bad_side_never_gets_more_than_it_had() {
+    // 2 of 10 tasks could take 20 %, but there is 50 % already.
+    assert_eq!(with_room(10, 50, &[2, 2, 6, 6, 8, 8, 10], false), [50, 40, 20, 0]);
+}
+
+#[test]
+fn what_the_bad_side_cannot_serve_either_comes_home_though_it_does_not_fit() {
+    assert_eq!(with_room(4, 100, &[2], true), [100, 0]);
+    assert_eq!(with_room(4, 50, &[0], true), [50, 0]);
 }
 
 #[test]
@@ -239,4 +289,29 @@ fn a_baseline_of_the_live_revision_grows_beside_the_canary_and_goes() {
     assert_eq!(shop.shifts(), [three(10), three(50), split(0)]);
     shop.assert_untouched();
     assert_eq!(shop.cloud.healthy(&baseline()), 0);
+}
+
+#[test]
+fn the_share_of_a_baseline_never_goes_to_the_bad_side() {
+    let shop = Shop::with(10, |_| {});
+    shop.when(|shop, recorded, state| {
+        if state.weight == percent(50) && state.direction == Direction::Forward {
+            shop.cloud.limit_tasks(&blue(), Some(2));
+            shop.break_version_2();
+        }
+        if matches!(state.direction, Direction::Back(_))
+            && let Event::Intended { effect: Effect::Shift { to, .. }, .. } = &recorded.event
+        {
+            assert!(to.share(&green()) <= percent(50), "{to}");
+            shop.cloud.limit_tasks(&blue(), Some(10));
+        }
+    });
+    let mut plan = canary();
+    plan.baseline = Some(baseline());
+    let outcome = shop.run(plan);
+    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
+    let shares: Vec<_> = shop.shifts().into_iter().skip(2).collect();
+    let part = [(blue(), percent(20)), (green(), percent(30)), (baseline(), percent(50))];
+    assert_eq!(shares, [Split::new(part).unwrap(), split(0)]);
+    assert_eq!(shop.cloud.configuration(), *shop.initial.lock().unwrap());
 }

@@ -1,6 +1,7 @@
 //! Somebody else changes the weights meanwhile: they are left as they are, and the rollout stops.
 
-use petswipe_deploy::{Outcome, Plan};
+use petswipe_deploy::{Effect, Environment, Outcome, Plan};
+use petswipe_runbook::Event;
 
 use crate::support::*;
 
@@ -87,5 +88,106 @@ fn foreign_weights_during_the_way_back_stop_it_as_well() {
         assert_eq!(shop.cloud.split(), split(67), "after {}: {outcome}", recorded.seq);
         let stopped = matches!(outcome, Outcome::Stopped { .. });
         assert!(stopped || recorded.seq + 2 >= last, "after {}: {outcome}", recorded.seq);
+    }
+}
+
+/// Carries a plan out while somebody else deploys another version on a side right after a record.
+fn redeployed(plan: &Plan, side: &Environment, seq: u64) -> (std::sync::Arc<Shop>, Outcome) {
+    let shop = Shop::new();
+    shop.cloud.add_image(image("shop:hotfix"), Default::default());
+    let on = side.clone();
+    shop.when(move |shop, recorded, _| {
+        if recorded.seq == seq {
+            shop.cloud.redeploy(&on, image("shop:hotfix")).unwrap();
+        }
+    });
+    let outcome = shop.run(plan.clone());
+    (shop, outcome)
+}
+
+#[test]
+fn what_somebody_else_deploys_is_never_promoted_as_ours_nor_replaced() {
+    for plan in plans() {
+        let calm = Shop::new();
+        calm.run(plan.clone());
+        let records = calm.history().records;
+        let last = records.len() as u64;
+        let deployed = |side: &Environment| {
+            let ours = |effect: &Effect| matches!(effect, Effect::Deploy { environment, .. } if environment == side);
+            let intended = records.iter().filter(
+                |fact| matches!(&fact.event, Event::Intended { effect, .. } if ours(effect)),
+            );
+            intended.map(|fact| fact.seq).max()
+        };
+        for side in [blue(), green()] {
+            if plan.stages.is_empty() && side == green() {
+                continue;
+            }
+            // Before our own command it is overwritten, as that is what the command says.
+            for seq in deployed(&side).map_or(2, |deployed| deployed + 2)..=last {
+                let (shop, outcome) = redeployed(&plan, &side, seq);
+                let (now, initial) =
+                    (shop.cloud.configuration(), shop.initial.lock().unwrap().clone());
+                let runs = shop.cloud.image(&now.sides[&side].0).unwrap();
+                assert_eq!(runs, image("shop:hotfix"), "{side} after {seq}: {outcome}");
+                assert_eq!(now.sides[&blue()].2, initial.sides[&blue()].2, "after {seq}");
+                match &outcome {
+                    Outcome::Stopped { reason, .. } => {
+                        let found = format!("{side} runs revision:");
+                        assert!(reason.starts_with(&found), "after {seq}: {reason}");
+                        assert!(reason.ends_with("somebody else deployed it"), "{reason}");
+                    }
+                    // It came when everything had been looked at for the last time.
+                    outcome => assert!(seq + 2 >= last, "{side} after {seq} of {last}: {outcome}"),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn traffic_comes_home_whatever_somebody_else_deploys_on_the_way_back() {
+    for side in [blue(), green()] {
+        let shop = Shop::new();
+        shop.cloud.add_image(image("shop:hotfix"), Default::default());
+        let on = side.clone();
+        let done = std::sync::atomic::AtomicBool::new(false);
+        shop.when(move |shop, _, state| {
+            if state.weight == percent(50) {
+                shop.break_version_2();
+            }
+            let back = matches!(state.direction, petswipe_deploy::Direction::Back(_));
+            if back && !done.swap(true, std::sync::atomic::Ordering::Relaxed) {
+                shop.cloud.redeploy(&on, image("shop:hotfix")).unwrap();
+            }
+        });
+        let outcome = shop.run(canary());
+        let Outcome::Stopped { reason, .. } = &outcome else { panic!("{outcome}") };
+        assert!(reason.contains("somebody else deployed it"), "{reason}");
+        assert_eq!(shop.cloud.split(), split(0));
+        let now = shop.cloud.configuration();
+        assert_eq!(shop.cloud.image(&now.sides[&side].0).unwrap(), image("shop:hotfix"));
+    }
+}
+
+#[test]
+fn a_way_back_leaves_the_count_of_a_side_alone_that_it_did_not_touch() {
+    for scaled in [true, false] {
+        let shop = Shop::new();
+        if !scaled {
+            shop.cloud.set_scaling(&blue(), None);
+        }
+        let done = std::sync::atomic::AtomicBool::new(false);
+        shop.when(move |shop, _, state| {
+            if state.weight == percent(50) && !done.swap(true, std::sync::atomic::Ordering::Relaxed)
+            {
+                shop.break_version_2();
+                shop.cloud.rescale(&blue(), 6);
+            }
+        });
+        let outcome = shop.run(canary());
+        assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
+        assert_eq!(shop.cloud.split(), split(0));
+        assert_eq!(shop.cloud.configuration().sides[&blue()].1, 6);
     }
 }

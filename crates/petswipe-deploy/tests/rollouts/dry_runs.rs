@@ -117,7 +117,6 @@ fn a_rolling_update_is_announced_change_by_change() {
             when 100 % has baked well for 60s
         70 s restore auto scaling of shop-blue: active, 1 to 20
     back
-            when the weights read back as shop-blue 100 %
         10 s deploy revision:1 to shop-blue with 4 tasks
             when 4 tasks of shop-blue are healthy
         20 s restore auto scaling of shop-blue: active, 1 to 20

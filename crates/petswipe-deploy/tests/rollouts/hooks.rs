@@ -69,7 +69,7 @@ impl Hooks for Notes {
 
 fn shop(point: HookPoint, reply: Reply) -> (Arc<Shop>, Arc<Notes>) {
     let notes = Arc::new(Notes { calls: Mutex::default(), point, reply });
-    let shop = Shop::with(4, |performer| performer.hooks = notes.clone());
+    let shop = Shop::with(4, |performer| performer.hooks = Some(notes.clone()));
     (shop, notes)
 }
 
@@ -226,5 +226,18 @@ fn a_hook_is_called_again_by_the_next_driver_when_its_answer_was_lost() {
             once.dedup();
             assert_eq!(once.len(), called.len() - 1);
         }
+    }
+}
+
+#[test]
+fn a_plan_with_hooks_is_refused_where_nobody_is_there_to_be_called() {
+    for plan in plans() {
+        let shop = Shop::new();
+        let outcome = shop.run(hooked(plan, TimeoutAction::Continue));
+        let text = "refused: could not read the state of everything: hook RECONCILE_SERVICE is not \
+                    supported by a performer that was given no hooks";
+        assert_eq!(outcome.to_string(), text);
+        assert_eq!(shop.changes(), [""; 0]);
+        shop.assert_untouched();
     }
 }

@@ -15,7 +15,7 @@ fn promoted(plan: &Plan) -> (std::sync::Arc<Shop>, Outcome, jiff::Timestamp) {
 }
 
 #[test]
-fn inside_its_window_a_rollout_is_undone_in_one_step() {
+fn inside_its_window_a_rollout_is_undone_with_one_shift() {
     for plan in plans() {
         let (shop, outcome, ended) = promoted(&plan);
         shop.clock.advance(seconds(3600));
@@ -69,4 +69,66 @@ fn an_undo_that_meets_a_broken_old_version_goes_back_to_the_new_one() {
     assert!(matches!(undone, Outcome::RolledBack { .. }), "{undone}");
     assert_eq!(shop.cloud.configuration(), *shop.initial.lock().unwrap());
     assert_eq!(shop.cloud.split(), split(100));
+}
+
+#[test]
+fn a_version_without_a_healthy_task_is_undone() {
+    for plan in plans() {
+        let (shop, outcome, ended) = promoted(&plan);
+        let serving = if plan.stages.is_empty() { blue() } else { green() };
+        shop.version_2(petswipe_deploy::memory::Behaviour { healthy: false, ..Default::default() });
+        shop.cloud.limit_tasks(&serving, Some(0));
+        shop.cloud.limit_tasks(&serving, None);
+        assert_eq!(shop.cloud.healthy(&serving), 0);
+        let undone = shop.run(plan.undo(&outcome, ended, now(&shop)).unwrap());
+        assert!(matches!(undone, Outcome::Promoted { .. }), "{undone}");
+        assert_eq!((shop.cloud.split(), shop.cloud.healthy(&blue())), (split(0), 4));
+    }
+}
+
+#[test]
+fn an_undo_needs_no_traffic_and_no_metrics() {
+    for plan in plans() {
+        let (shop, outcome, ended) = promoted(&plan);
+        shop.cloud.set_traffic(0.0);
+        shop.cloud.set_metrics(petswipe_deploy::memory::Metrics::Fail);
+        let undone = shop.run(plan.undo(&outcome, ended, now(&shop)).unwrap());
+        assert!(matches!(undone, Outcome::Promoted { .. }), "{undone}");
+        assert_eq!(shop.cloud.split(), split(0));
+    }
+}
+
+#[test]
+fn nothing_is_undone_that_no_longer_serves() {
+    for plan in plans() {
+        let (shop, outcome, ended) = promoted(&plan);
+        let serving = if plan.stages.is_empty() { blue() } else { green() };
+        let newer = shop.cloud.redeploy(&serving, image("shop:v2")).unwrap();
+        shop.clock.advance(seconds(60));
+        let before = shop.cloud.configuration();
+        let refused = shop.run(plan.undo(&outcome, ended, now(&shop)).unwrap());
+        let reason = format!("refused: {newer} serves, not revision:2, which is to be undone");
+        assert_eq!(refused.to_string(), reason);
+        assert_eq!(shop.cloud.configuration(), before);
+    }
+}
+
+#[test]
+fn an_undo_that_lacks_tasks_does_not_go_back_to_what_is_undone() {
+    let (shop, outcome, ended) = promoted(&canary());
+    shop.when(|shop, _, state| {
+        if state.weight == percent(100) {
+            shop.cloud.limit_tasks(&blue(), Some(3));
+        }
+    });
+    let undo = canary().undo(&outcome, ended, now(&shop)).unwrap();
+    let halted = shop.try_start(undo).unwrap_err();
+    let petswipe_runbook::Error::Suspended { why } = &halted.error else { panic!("{halted}") };
+    assert!(why.contains("only 3 of 4 tasks of shop-blue are healthy at 100 %"), "{why}");
+    assert_eq!((shop.cloud.split(), shop.cloud.healthy(&green())), (split(0), 4));
+    shop.when(|_, _, _| {});
+    shop.cloud.limit_tasks(&blue(), None);
+    let undone = shop.try_resume().unwrap().outcome;
+    assert!(matches!(undone, Outcome::Promoted { .. }), "{undone}");
+    assert_eq!((shop.cloud.healthy(&blue()), shop.cloud.healthy(&green())), (4, 0));
 }

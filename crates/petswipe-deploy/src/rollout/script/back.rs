@@ -2,8 +2,8 @@
 
 use super::{Move, Which, restore_touched_scaling};
 use crate::rollout::state::{Before, State};
-use crate::rollout::{Plan, Strategy};
-use crate::{Percent, Split};
+use crate::rollout::{Plan, Strategy, SurveyedSide};
+use crate::{Environment, Percent, Split};
 
 /// Takes traffic off the new version with its first move, and then puts everything back that may have been touched.
 pub(in crate::rollout) fn back(plan: &Plan, state: &State, before: &Before) -> Vec<Move> {
@@ -18,19 +18,20 @@ pub(in crate::rollout) fn back(plan: &Plan, state: &State, before: &Before) -> V
     if touched.test_route {
         script.push(Move::TestRoute(before.survey.route.test.clone()));
     }
-    if !touched.tasks.is_empty() && !touched.split {
-        // Before tasks are taken away: does nobody lead traffic to them meanwhile?
-        script.push(Move::ReadBack(before.survey.route.split.clone()));
-    }
     let rolling = matches!(plan.strategy, Strategy::Rolling { .. });
     if rolling && touched.tasks.contains(&before.live) {
-        let desired = before.side(&before.live).service.desired;
+        let SurveyedSide { service, health, .. } = before.side(&before.live);
+        let desired = service.desired;
         let (environment, revision) = (before.live.clone(), Which::Live);
         script.push(Move::Deploy { environment: environment.clone(), revision, desired });
         // A task that did not run before need not run now.
-        let (enough, revision) = (desired.min(before.full_capacity()), Some(Which::Live));
+        let (enough, revision) = (desired.min(health.healthy), Some(Which::Live));
         script.push(Move::AwaitCapacity { environment, enough, revision });
     } else if !rolling {
+        if !touched.tasks.is_empty() && !touched.split {
+            // Before tasks are taken away: does nobody lead traffic to them meanwhile?
+            script.push(Move::ReadBack(before.survey.route.split.clone()));
+        }
         let baseline = plan.baseline.iter().map(|baseline| (baseline, Which::Baseline));
         let sides = [(&before.candidate, Which::Idle)].into_iter().chain(baseline);
         for (environment, revision) in sides {
@@ -44,28 +45,53 @@ pub(in crate::rollout) fn back(plan: &Plan, state: &State, before: &Before) -> V
     script
 }
 
-/// One router call, when the live side can take everything, or does so already. If it lacks capacity, what fits is moved
-/// at once and the rest follows when it has been scaled up again.
+/// One router call, when the live side can take everything. If it lacks capacity, what fits is moved at once and the
+/// rest follows while it is scaled up again.
 fn traffic_back(state: &State, before: &Before, script: &mut Vec<Move>) {
-    let home = before.survey.route.split.clone();
-    let need = before.full_capacity();
-    let have = state.healthy(&before.live);
-    if have < need && state.seen_split.as_ref() != Some(&home) {
-        let fits = u8::try_from(u64::from(have) * 100 / u64::from(need)).unwrap_or_default();
-        let fits = Percent::new(fits).unwrap_or_default();
-        let held = state.splits.iter().map(|split| split.share(&before.live)).min();
-        if fits > held.unwrap_or_default() {
-            let part = Split::between(before.live.clone(), fits, before.candidate.clone());
+    let home = &before.survey.route.split;
+    if let Some(part) = makeshift(state, before) {
+        if state.splits != [part.clone()] {
             script.push(Move::Shift(part.clone()));
             script.push(Move::ReadBack(part));
         }
         let desired = before.side(&before.live).service.desired;
         let environment = before.live.clone();
         script.push(Move::Scale { environment: environment.clone(), desired });
-        script.push(Move::AwaitCapacity { environment, enough: need, revision: None });
+        let enough = before.enough(Percent::FULL);
+        script.push(Move::AwaitCapacity { environment, enough, revision: None });
     }
     script.push(Move::Shift(home.clone()));
-    script.push(Move::ReadBack(home));
+    script.push(Move::ReadBack(home.clone()));
+}
+
+/// How traffic is best divided while the live side lacks capacity on the way back; `None` when everything is to go home.
+///
+/// Nobody but the live side gets more than it may have now, nor more than it can serve, and the live side gets at least
+/// what it can serve. What is left over goes to the live side too, which is known to be good. And all of it does, when
+/// that asks for no more tasks than its part alone.
+pub(in crate::rollout) fn makeshift(state: &State, before: &Before) -> Option<Split> {
+    let (home, have) = (&before.survey.route.split, state.healthy(&before.live));
+    if have >= before.capacity || state.seen_split.as_ref() == Some(home) {
+        return None;
+    }
+    let mut rest = before.serves(have).rest();
+    let mut keep = |environment: &Environment| {
+        let held = state.splits.iter().map(|split| split.share(environment)).min();
+        let served = before.serves(state.healthy(environment));
+        let kept = held.unwrap_or_default().min(served).min(rest);
+        rest = Percent::new(rest.get() - kept.get()).unwrap_or_default();
+        (environment.clone(), kept)
+    };
+    let is_baseline = |side: &&Environment| **side != before.live && **side != before.candidate;
+    let baseline = before.survey.sides.keys().find(is_baseline).map(&mut keep);
+    let (candidate, kept) = keep(&before.candidate);
+    let elsewhere = kept.get() + baseline.as_ref().map_or(0, |(_, share)| share.get());
+    let live = Percent::new(elsewhere).unwrap_or_default().rest();
+    if before.enough(live) >= before.capacity {
+        return None;
+    }
+    let shares = [(candidate, kept), (before.live.clone(), live)];
+    Split::new(shares.into_iter().chain(baseline)).ok()
 }
 
 /// Puts back what has nothing to do with traffic, and leaves weights and tasks as somebody else wants them.

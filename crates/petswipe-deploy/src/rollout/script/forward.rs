@@ -47,7 +47,8 @@ pub(super) fn forward(plan: &Plan, before: &Before) -> Vec<Move> {
         approve(plan, before, index, &mut script);
         plan.push_hook(&mut script, HookPoint::ProductionTrafficShift, stage.weight);
         let to = split(before, stage.weight, baseline);
-        script.push(Move::Guard { to: to.clone(), way_back: true });
+        // What is undone is no way back.
+        script.push(Move::Guard { to: to.clone(), way_back: plan.undoes.is_none() });
         script.push(Move::Shift(to.clone()));
         script.push(Move::ReadBack(to));
         script.push(Move::Hold(Hold::Stage(index)));
