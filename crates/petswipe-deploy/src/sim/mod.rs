@@ -221,12 +221,9 @@ impl Performer<Plan> for RolloutWorld {
         let answer = self.performer.perform(context, effect).await;
         if let Some(before) = before {
             self.changed(&before, effect);
-        } else if let Ok(output) = &answer {
-            self.told(output);
-            if let Some(kind) = kind(effect) {
-                let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-                seen.entry(kind).or_insert_with(|| output.clone());
-            }
+        } else if let (Ok(output), Some(kind)) = (&answer, kind(effect)) {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.entry(kind).or_insert_with(|| output.clone());
         }
         answer
     }

@@ -33,8 +33,8 @@ pub(super) struct Ledger {
     shift_open: bool,
     /// The shift that was commanded last was a step forward.
     shift_forward: bool,
-    /// What the rollout was last told of healthy targets.
-    told: BTreeMap<Environment, u32>,
+    /// What the rollout was last told of healthy targets, and when that was true.
+    told: BTreeMap<Environment, (Timestamp, u32)>,
     /// How many healthy tasks the live side had when the rollout first looked.
     start: u32,
     last_shift: Option<Timestamp>,
@@ -66,7 +66,7 @@ impl Ledger {
             redeployed_early: false,
             shift_open: false,
             shift_forward: false,
-            told: BTreeMap::from([(live, healthy)]),
+            told: BTreeMap::from([(live, (Timestamp::MIN, healthy))]),
             start: healthy,
             last_shift: None,
             passed_since_shift: false,
@@ -79,6 +79,10 @@ impl Ledger {
             aborted: false,
             denied: false,
         }
+    }
+
+    fn told_of(&self, environment: &Environment) -> u32 {
+        self.told.get(environment).map_or(0, |(_, healthy)| *healthy)
     }
 
     fn breaks(&mut self, promise: u8, what: String) {
@@ -96,9 +100,8 @@ impl RolloutWorld {
         if self.is_rolling() { &self.live } else { &self.candidate }
     }
 
-    /// An observation was answered.
-    pub(super) fn told(&self, output: &Output) {
-        let mut ledger = self.ledger();
+    /// The rollout was told what was observed.
+    fn told(&self, ledger: &mut Ledger, output: &Output) {
         let route = match output {
             Output::Seen(seen) => seen.route.as_ref(),
             Output::Surveyed(survey) => Some(&survey.route),
@@ -123,7 +126,9 @@ impl RolloutWorld {
         };
         for (service, health) in sides {
             if let Some(health) = health {
-                ledger.told.insert(health.environment.clone(), health.healthy);
+                let told = (health.observed_at, health.healthy);
+                let last = ledger.told.entry(health.environment.clone()).or_insert(told);
+                *last = told.max(*last);
             }
             let revision = service.and_then(|service| service.revision.as_ref());
             ledger.redeployment_told |=
@@ -170,8 +175,7 @@ impl RolloutWorld {
         let share = |split: &Split| split.share(&self.candidate);
         let forward = ledger.shift_forward;
         let healthy = |environment: &Environment| {
-            let told = ledger.told.get(environment).copied().unwrap_or(0);
-            self.cloud.healthy(environment).max(told)
+            self.cloud.healthy(environment).max(ledger.told_of(environment))
         };
         let start = ledger.start;
         let lacks = |(environment, part): (&Environment, Percent)| {
@@ -217,7 +221,7 @@ impl RolloutWorld {
             let what = format!("from {from} it goes to {to}, not to {next:?}");
             ledger.breaks(10, what);
         }
-        let home = self.cloud.healthy(&self.live).max(ledger.told[&self.live]);
+        let home = self.cloud.healthy(&self.live).max(ledger.told_of(&self.live));
         // What is undone is no way back.
         if home < ledger.start && self.plan.undoes.is_none() {
             ledger.breaks(4, format!("only {home} healthy tasks to go back to at {to}"));
@@ -251,6 +255,7 @@ impl RolloutWorld {
         }
         let now = self.clock.now();
         match event {
+            Event::Succeeded { output, .. } => self.told(&mut ledger, output),
             Event::Resumed { .. } => {
                 let gap = now.duration_since(ledger.last_record.unwrap_or(now));
                 let gap = Duration::try_from(gap).unwrap_or_default();
@@ -293,7 +298,7 @@ impl RolloutWorld {
             // The live side can take everything at once: then nothing may come before that.
             let exposed = self.cloud.split() != self.initial.split;
             let able = self.cloud.healthy(&self.live) >= ledger.start
-                && ledger.told[&self.live] >= ledger.start
+                && ledger.told_of(&self.live) >= ledger.start
                 && self.cloud.configuration().sides[&self.live].1 >= ledger.start;
             let calm = !ledger.lost
                 && !ledger.told_to_shrink
