@@ -8,7 +8,6 @@
 //! assert!(matches!(trace.outcome, Outcome::Promoted { .. }));
 //! ```
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +20,7 @@ use petswipe_runbook::{
 };
 
 use crate::memory::{Behaviour, Configuration, MemoryCloud};
-use crate::rollout::{Effect, Look, Outcome, Output, Plan, State, Strategy, Target};
+use crate::rollout::{Effect, Look, Outcome, Output, Plan, Purpose, State, Strategy, Target};
 use crate::{
     Environment, Error, HookAnswer, HookCall, HookPoint, Hooks, Image, RevisionId,
     RolloutPerformer, ScalingState, Split,
@@ -48,7 +47,8 @@ pub struct RolloutWorld {
     candidate: Environment,
     began: Timestamp,
     ledger: Mutex<Ledger>,
-    seen: Mutex<BTreeMap<String, Output>>,
+    /// The first answer to each question.
+    seen: Mutex<Vec<(Asked, Output)>>,
 }
 
 /// Runs one rollout of a strategy in a scenario, under faults. Everything follows from the seed.
@@ -153,7 +153,7 @@ impl RolloutWorld {
             initial: cloud.configuration(),
             began: clock.now(),
             ledger: Mutex::new(Ledger::new(live.clone(), scenario.tasks)),
-            seen: Mutex::new(BTreeMap::new()),
+            seen: Mutex::default(),
             cloud,
             performer,
             clock,
@@ -202,14 +202,24 @@ impl RolloutWorld {
     }
 }
 
-/// Which earlier answer an observation could repeat.
-fn kind(effect: &Effect) -> Option<String> {
-    match effect {
-        Effect::Look(Look { purpose, environments, .. }) => {
-            Some(format!("{purpose:?} {environments:?}"))
+/// A question to which an earlier answer could be given again.
+#[derive(PartialEq)]
+enum Asked {
+    Look { purpose: Purpose, first: Option<Environment>, sides: usize },
+    Survey { begins: bool },
+}
+
+impl Asked {
+    fn of(effect: &Effect) -> Option<Self> {
+        match effect {
+            Effect::Look(Look { purpose, environments, .. }) => Some(Self::Look {
+                purpose: *purpose,
+                first: environments.first().cloned(),
+                sides: environments.len(),
+            }),
+            Effect::Survey { image, .. } => Some(Self::Survey { begins: image.is_some() }),
+            _ => None,
         }
-        Effect::Survey { image, .. } => Some(format!("survey {image:?}")),
-        _ => None,
     }
 }
 
@@ -221,9 +231,11 @@ impl Performer<Plan> for RolloutWorld {
         let answer = self.performer.perform(context, effect).await;
         if let Some(before) = before {
             self.changed(&before, effect);
-        } else if let (Ok(output), Some(kind)) = (&answer, kind(effect)) {
+        } else if let (Ok(output), Some(asked)) = (&answer, Asked::of(effect)) {
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            seen.entry(kind).or_insert_with(|| output.clone());
+            if !seen.iter().any(|(earlier, _)| *earlier == asked) {
+                seen.push((asked, output.clone()));
+            }
         }
         answer
     }
@@ -253,7 +265,8 @@ impl World<Plan> for RolloutWorld {
 
     fn stale(&self, effect: &Effect) -> Option<Output> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.get(&kind(effect)?).cloned()
+        let asked = Asked::of(effect)?;
+        seen.iter().find(|(earlier, _)| *earlier == asked).map(|(_, output)| output.clone())
     }
 }
 

@@ -136,6 +136,9 @@ impl AbsolutePolicy {
         if self.lookback.is_zero() {
             return Err(Error::invalid("lookback", "0", "a positive time"));
         }
+        if self.no_data_by_metric.is_empty() {
+            return Ok(());
+        }
         let metrics = self.metrics();
         match self.no_data_by_metric.keys().find(|name| !metrics.contains(name)) {
             Some(unknown) => {

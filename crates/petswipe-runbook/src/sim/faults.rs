@@ -146,8 +146,9 @@ impl<R: Runbook, W: World<R>> Faulty<R, W> {
         broken.get_or_insert(what);
     }
 
-    pub(super) fn performed(&self) -> Vec<(crate::EffectId, R::Effect)> {
-        self.performed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// All that was performed, which is forgotten here with that.
+    pub(super) fn take_performed(&self) -> Vec<(crate::EffectId, R::Effect)> {
+        std::mem::take(&mut self.performed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(super) fn struck(&self) -> Struck {
@@ -222,7 +223,8 @@ impl<R: Runbook, W: World<R>> Performer<R> for Faulty<R, W> {
             let _ = self.act(context, effect).await;
             return transient("simulated: it happened, but the answer was lost");
         }
-        let before = self.world.stale(effect);
+        let stale = self.faults.stale > 0.0;
+        let before = if stale { self.world.stale(effect) } else { None };
         let answer = self.act(context, effect).await;
         match before {
             Some(stale) if self.strikes(self.faults.stale, |struck| &mut struck.stale) => Ok(stale),

@@ -105,6 +105,11 @@ impl<R: Runbook> SimLog<R> {
         self.state().history.is_some()
     }
 
+    /// The history, which is gone here with that.
+    pub(super) fn take(&self) -> Option<History<R>> {
+        self.state().history.take()
+    }
+
     /// Looks at the history, and at how many records there were after each append.
     pub(super) fn look<T>(&self, look: impl FnOnce(Option<&History<R>>, &[usize]) -> T) -> T {
         let state = self.state();

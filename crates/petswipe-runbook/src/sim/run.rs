@@ -28,6 +28,8 @@ use crate::{Error, OperationId};
 const MOST_DRIVERS: u32 = 100;
 const MOST_POLLS: u64 = 1_000_000;
 const LONGEST: Duration = Duration::from_secs(60 * 60 * 24 * 30);
+/// Short enough that a driver renews it all the time, long enough that it does something else as well.
+const LEASE: Duration = Duration::from_secs(120);
 
 pub(super) struct Simulation<'a, R: Runbook, W> {
     seed: u64,
@@ -133,7 +135,7 @@ impl<'a, R: Runbook, W: World<R>> Simulation<'a, R, W> {
             .lease(LeaseTerms {
                 store: self.leases.clone(),
                 key: "simulation".to_owned(),
-                ttl: Duration::from_secs(30),
+                ttl: LEASE,
             })
             .observer(Arc::new(watch)))
     }
@@ -298,21 +300,21 @@ impl<'a, R: Runbook, W: World<R>> Simulation<'a, R, W> {
         let Completed { outcome, state, .. } = completed;
         let broken = |broken| self.violation(broken);
         self.performer.world.check_end(self.plan, &outcome).map_err(broken)?;
-        let records = self.log.look(|history, ends| match history {
-            Some(history) => {
-                if self.seed.is_multiple_of(PURITY_EVERY) {
-                    purity::check(history, ends, &state)?;
-                }
-                Ok(history.records.clone())
-            }
-            None => Err("it ended without a journal".to_owned()),
-        });
+        if self.seed.is_multiple_of(PURITY_EVERY) {
+            let pure = self.log.look(|history, ends| {
+                history.map_or(Ok(()), |history| purity::check(history, ends, &state))
+            });
+            pure.map_err(broken)?;
+        }
+        let Some(history) = self.log.take() else {
+            return Err(self.violation("it ended without a journal".to_owned()));
+        };
         let mut struck = self.performer.struck();
         struck.crash = self.log.crashes();
         struck.abort = u32::from(self.abort.requested().is_some());
         Ok(Trace {
-            records: records.map_err(broken)?,
-            performed: self.performer.performed(),
+            records: history.records,
+            performed: self.performer.take_performed(),
             outcome,
             began_at: self.began_at,
             ended_at: self.clock.now(),

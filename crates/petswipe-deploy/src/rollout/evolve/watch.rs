@@ -11,23 +11,10 @@ use crate::rollout::{Cause, CauseKind, Effect, Output, Plan, Seen};
 
 /// What is known after a look that gave no reason to go back.
 struct Known {
-    /// Nothing, or what could not be read or is missing.
+    /// What could not be read or is missing.
     lack: Option<String>,
-    verdict: Option<Verdict>,
-}
-
-impl Known {
-    /// Why the new version can't be said to be healthy.
-    fn doubt(&self) -> Option<String> {
-        match (&self.lack, &self.verdict) {
-            (Some(lack), _) => Some(lack.clone()),
-            (None, Some(Verdict::Pass { .. })) => None,
-            (None, Some(Verdict::Inconclusive { why, .. })) => Some(why.clone()),
-            (None, Some(Verdict::Fail { .. }) | None) => {
-                Some("the metrics could not be judged".to_owned())
-            }
-        }
-    }
+    /// Why the numbers do not say that the new version is healthy, if they do not.
+    doubt: Option<String>,
 }
 
 impl Plan {
@@ -56,15 +43,16 @@ impl Plan {
                 }
             }
             Ok(_) => return,
-            Err(failure) => Known { lack: Some(failure.message.clone()), verdict: None },
+            Err(failure) => Known { lack: Some(failure.message.clone()), doubt: None },
         };
+        let lacks = known.lack.is_some();
         // What is undone was asked for by somebody who knows why: it takes no evidence, only tasks.
-        let undoes = self.undoes.is_some();
-        state.watch.doubt = if undoes { known.lack.clone() } else { known.doubt() };
+        let doubt = known.doubt.filter(|_| self.undoes.is_none());
+        state.watch.doubt = known.lack.or(doubt);
         let Some(holding) = &state.hold else { return };
         let good = match holding.hold {
             Hold::Stage(_) | Hold::Bake => state.watch.doubt.is_none(),
-            Hold::ScaleDownDelay => known.lack.is_none(),
+            Hold::ScaleDownDelay => !lacks,
         };
         if good && settled.began >= holding.until {
             return self.advance(state, at);
@@ -90,7 +78,7 @@ impl Plan {
     /// What a look says about the new version: a reason to go back, or what is known.
     fn weigh(&self, state: &mut State, seen: &Seen, began: Timestamp) -> Result<Known, Cause> {
         let Some(before) = &state.before else {
-            return Ok(Known { lack: Some("nothing is known yet".to_owned()), verdict: None });
+            return Ok(Known { lack: Some("nothing is known yet".to_owned()), doubt: None });
         };
         let candidate = self.candidate(before);
         let side = seen.side(candidate);
@@ -134,13 +122,14 @@ impl Plan {
                 None => lack = lack.or_else(|| Some(unread())),
             }
         }
-        Ok(Known { lack, verdict: self.judge(state, seen)? })
+        Ok(Known { lack, doubt: self.judge(state, seen)? })
     }
 
-    /// Takes the judgement in, if it is about the present share of traffic.
-    fn judge(&self, state: &mut State, seen: &Seen) -> Result<Option<Verdict>, Cause> {
-        let Some(judgement) = &seen.judgement else { return Ok(None) };
-        let Some(started) = state.exposed_since else { return Ok(None) };
+    /// Takes the judgement in, if it is about the present share of traffic. Says what keeps it from being a pass.
+    fn judge(&self, state: &mut State, seen: &Seen) -> Result<Option<String>, Cause> {
+        let (Some(judgement), Some(started)) = (&seen.judgement, state.exposed_since) else {
+            return Ok(Some("the metrics were not judged".to_owned()));
+        };
         let mut verdict = judgement.verdict.clone();
         let covered = judgement.covered;
         let judged_until = state.watch.judged_until.unwrap_or(started);
@@ -164,20 +153,30 @@ impl Plan {
                 };
             }
         }
+        let doubt = match &verdict {
+            Verdict::Pass { .. } => None,
+            Verdict::Inconclusive { why, .. } => Some(why.clone()),
+            Verdict::Fail { .. } => Some("it is not healthy".to_owned()),
+        };
+        let failed = if verdict.is_fail() { self.not_healthy(state, &verdict) } else { None };
         if let Some(stage) = state.stages.last_mut()
             && stage.ended_at.is_none()
         {
-            stage.verdict = Some(verdict.clone());
+            stage.verdict = Some(verdict);
         }
+        failed.map_or(Ok(doubt), Err)
+    }
+
+    /// The reason to go back that a failing verdict is.
+    fn not_healthy(&self, state: &State, verdict: &Verdict) -> Option<Cause> {
         // The numbers of a rolling update that is undone may be those of what it takes out of service.
-        if verdict.is_fail() && !(self.is_rolling() && self.undoes.is_some()) {
-            let broken =
-                |finding: &&petswipe_monitor::Finding| finding.result == FindingResult::Broken;
-            let findings: Vec<_> =
-                verdict.evidence().iter().filter(broken).map(ToString::to_string).collect();
-            let text = format!("not healthy at {}: {}", state.weight, findings.join("; "));
-            return Err(Cause::new(CauseKind::Verdict, text));
+        if self.is_rolling() && self.undoes.is_some() {
+            return None;
         }
-        Ok(Some(verdict))
+        let broken = |finding: &&petswipe_monitor::Finding| finding.result == FindingResult::Broken;
+        let findings: Vec<_> =
+            verdict.evidence().iter().filter(broken).map(ToString::to_string).collect();
+        let text = format!("not healthy at {}: {}", state.weight, findings.join("; "));
+        Some(Cause::new(CauseKind::Verdict, text))
     }
 }
