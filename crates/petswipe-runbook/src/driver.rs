@@ -67,7 +67,7 @@ pub struct LeaseTerms {
     /// What is protected, such as `service/petswipe-production`.
     pub key: String,
     /// How long the lease lasts without renewal; it is renewed after each third of that. Longer than any single append
-    /// to the journal takes, for renewals rest meanwhile.
+    /// to the journal takes, for renewals rest meanwhile, and a driver whose lease ends halts.
     pub ttl: Duration,
 }
 
@@ -81,7 +81,11 @@ pub struct Driver<R: Runbook> {
     lease: Option<LeaseTerms>,
     abort: AbortHandle,
     holder: String,
+    journal_timeout: Duration,
 }
+
+/// How long a journal may take for one append unless somebody says otherwise.
+const JOURNAL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// An operation that came to its end.
 #[derive(Clone, Debug)]
@@ -181,6 +185,7 @@ impl<R: Runbook> Driver<R> {
             lease: None,
             abort: AbortHandle::new(),
             holder: format!("process {}", std::process::id()),
+            journal_timeout: JOURNAL_TIMEOUT,
         }
     }
 
@@ -216,6 +221,14 @@ impl<R: Runbook> Driver<R> {
     #[must_use]
     pub fn holder(mut self, holder: impl Into<String>) -> Self {
         self.holder = holder.into();
+        self
+    }
+
+    /// How long the journal may take for one append, 60 s unless it is said here. After that, or when the lease ends
+    /// meanwhile, the driver halts: whether the records were written is unknown, and whoever resumes finds out.
+    #[must_use]
+    pub fn journal_timeout(mut self, timeout: Duration) -> Self {
+        self.journal_timeout = timeout;
         self
     }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use petswipe_runbook::journal::Durability;
 use petswipe_runbook::sim::SimClock;
@@ -54,6 +55,28 @@ async fn an_effect_does_not_begin_when_its_intent_can_not_be_written() {
     // It can be resumed when the disk has room again.
     *house.journal.fails_from.lock().unwrap() = None;
     assert_eq!(house.driver().resume().await.unwrap().outcome, "done");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_hangs_halts_the_driver_in_time_and_the_operation_can_be_resumed() {
+    for (limit, halts_at) in [(None, 60), (Some(7), 7)] {
+        let house = House::new();
+        *house.journal.slow.lock().unwrap() = Some((1, 100_000));
+        let mut driver = house.driver();
+        if let Some(seconds) = limit {
+            driver = driver.journal_timeout(Duration::from_secs(seconds));
+        }
+        let plan = script([perform([change("a", 2)])]);
+        let (error, touched) = error_of(driver.start(operation("a"), plan).await);
+        let Error::Backend { operation: what, source } = &error else { panic!("{error}") };
+        assert_eq!(what, "appending to journal test");
+        let why = format!("no answer within {halts_at}s; whether it was written is unknown");
+        assert_eq!(source.to_string(), why);
+        assert_eq!((house.stage.seconds(), touched), (halts_at, false));
+        assert!(house.stage.notes().is_empty());
+        *house.journal.slow.lock().unwrap() = None;
+        assert_eq!(house.driver().resume().await.unwrap().outcome, "done");
+    }
 }
 
 #[tokio::test(start_paused = true)]

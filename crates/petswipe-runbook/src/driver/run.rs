@@ -1,7 +1,11 @@
 //! One run of a driver: from the lease to the end or the halt.
 
+use std::future::Future;
+use std::pin::pin;
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::{Either, select};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
@@ -285,7 +289,8 @@ impl<'a, R: Runbook> Run<'a, R> {
             let seq = self.next_seq + batch.len() as u64;
             batch.push(Recorded { seq, at, fence: self.fence, event });
         }
-        self.driver.log.append(&batch, durability).await?;
+        let appended = self.driver.log.append(&batch, durability);
+        self.in_time(appended).await?;
         self.next_seq += batch.len() as u64;
         let (plan, state) = self.story.as_mut().ok_or_else(not_entered)?;
         for recorded in &batch {
@@ -295,6 +300,32 @@ impl<'a, R: Runbook> Run<'a, R> {
             }
         }
         Ok(())
+    }
+
+    /// An append, which must not hang for ever: nothing else goes on meanwhile, and nobody else may act.
+    async fn in_time(
+        &self,
+        appended: impl Future<Output = Result<(), Error>> + Send,
+    ) -> Result<(), Error> {
+        let (clock, timeout) = (&self.driver.clock, self.driver.journal_timeout);
+        let mut appended = pin!(appended);
+        if let Some(result) = appended.as_mut().now_or_never() {
+            return result;
+        }
+        let time = clock.now().saturating_add(timeout).unwrap_or(Timestamp::MAX);
+        let lease = self.tenure.as_ref().map_or(Timestamp::MAX, Tenure::expires_at);
+        match select(appended, clock.sleep_until(time.min(lease))).await {
+            Either::Left((result, _)) => result,
+            Either::Right(((), _)) => {
+                if let Some(tenure) = &self.tenure {
+                    tenure.check_held(clock.now())?;
+                }
+                let what = format!("appending to journal {}", self.driver.log.location());
+                let why =
+                    format!("no answer within {timeout:?}; whether it was written is unknown");
+                Err(Error::backend(what, why))
+            }
+        }
     }
 
     fn check_lease(&mut self) -> Result<(), Error> {

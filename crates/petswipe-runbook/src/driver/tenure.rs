@@ -68,15 +68,26 @@ impl<'a> Tenure<'a> {
         &self.lease.key
     }
 
+    /// When it ends unless it is renewed.
+    pub(super) fn expires_at(&self) -> Timestamp {
+        self.lease.expires_at
+    }
+
+    /// Refuses when the lease has run out.
+    pub(super) fn check_held(&self, now: Timestamp) -> Result<(), Error> {
+        if now < self.lease.expires_at {
+            return Ok(());
+        }
+        Err(Error::LeaseLost {
+            key: self.lease.key.clone(),
+            fence: self.lease.fence,
+            why: format!("it ended at {} and could not be renewed", self.lease.expires_at),
+        })
+    }
+
     /// Refuses when the lease has run out, and begins a renewal when it is time.
     pub(super) fn check(&mut self, now: Timestamp) -> Result<(), Error> {
-        if now >= self.lease.expires_at {
-            return Err(Error::LeaseLost {
-                key: self.lease.key.clone(),
-                fence: self.lease.fence,
-                why: format!("it ended at {} and could not be renewed", self.lease.expires_at),
-            });
-        }
+        self.check_held(now)?;
         if self.renewal.is_none() && now >= self.renew_at {
             let (terms, lease) = (self.terms, self.lease.clone());
             self.renewal = Some(Box::pin(async move { terms.store.renew(&lease, now).await }));
