@@ -36,7 +36,7 @@ pub enum Outcome {
         /// Why, all reasons.
         reasons: Vec<String>,
     },
-    /// Somebody else changed the weights meanwhile, so they were left as they are.
+    /// Somebody else changed the weights or deployed on a side meanwhile, so everything was left as it is.
     Stopped {
         /// What was found.
         reason: String,
