@@ -48,7 +48,8 @@ pub struct Common {
     /// Continue the operation in the journal from where it stopped
     #[arg(long, conflicts_with = "undo")]
     pub resume: bool,
-    /// Go straight back to the version before the rollout in the journal, while its rollback window is open
+    /// Go straight back to the version before the rollout in the journal, while its rollback window is open: its tasks
+    /// are started, and then all traffic moves at once
     #[arg(long)]
     pub undo: bool,
     /// Write the final report; the ending chooses the format: .json, .html or .md
