@@ -83,8 +83,70 @@ pub(crate) fn asks(plan: &Plan, state: &State) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    use std::time::Duration;
+
+    use petswipe_deploy::{Environment, Image};
+    use petswipe_runbook::{Fence, Opening, OperationId};
+
     use super::*;
+
+    fn plan(image: &str, location: &str) -> Plan {
+        let pair = ["blue", "green"].map(|side| Environment::new(side).unwrap());
+        let mut plan = Plan::canary("shop", pair, Wanted::Image(Image::new(image).unwrap()));
+        plan.location = location.to_owned();
+        plan
+    }
+
+    fn begun(plan: Plan) -> History<Plan> {
+        let operation = OperationId::new("canary-1").unwrap();
+        let (holder, at) = ("a test".to_owned(), jiff::Timestamp::UNIX_EPOCH);
+        let opening = Opening { operation, plan, holder, at, fence: Fence(1) };
+        History { opening, records: Vec::new() }
+    }
+
+    #[test]
+    fn an_operation_is_at_home_on_one_cloud() {
+        let path = Path::new("journal");
+        let held = begun(plan("shop:v2", "local-1"));
+        assert!(same_cloud(path, &held, "local-1").is_ok());
+        let refused = same_cloud(path, &held, "local-2").unwrap_err();
+        assert_eq!(refused.code, crate::BAD_USAGE);
+        for word in ["journal", "canary-1", "local-1", "local-2"] {
+            assert!(refused.message.contains(word), "{}", refused.message);
+        }
+        // A journal that was written before plans had a location.
+        let mut old = serde_json::to_value(plan("shop:v2", "local-1")).unwrap();
+        old.as_object_mut().unwrap().remove("location").unwrap();
+        let old = begun(serde_json::from_value(old).unwrap());
+        assert!(same_cloud(path, &old, "local-2").is_ok());
+    }
+
+    #[test]
+    fn the_fault_of_the_start_stays() {
+        let slow = Fault::Latency(Duration::from_millis(800));
+        let refused = |wanted, image| same_fault(wanted, &plan(image, "")).err();
+        assert!(refused(Fault::None, "shop:v2+latency=800ms").is_none());
+        assert!(refused(slow, "shop:v2+latency=800ms").is_none());
+        for (image, held) in [("shop:v2+latency=800ms", "latency=800ms"), ("shop:v2", "none")] {
+            let refused = refused(Fault::Unhealthy, image).unwrap();
+            assert_eq!(refused.code, crate::BAD_USAGE);
+            let words =
+                format!("--fault is unhealthy, but the new version in the journal has {held}");
+            assert!(refused.message.starts_with(&words), "{}", refused.message);
+        }
+    }
+
+    #[test]
+    fn a_plan_that_has_not_looked_yet_asks_if_it_asks_at_all() {
+        let mut asking = plan("shop:v2", "");
+        let state = begun(asking.clone()).state();
+        assert!(!asks(&asking, &state));
+        asking.approval =
+            Plan::blue_green("shop", asking.environments.clone(), asking.target.clone()).approval;
+        assert!(asks(&asking, &state));
+    }
 
     #[test]
     fn what_is_special_to_a_shell_is_quoted() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
-use petswipe_deploy::{Direction, Effect, Output, Plan, StageRecord, State};
+use petswipe_deploy::{Direction, Effect, Output, Plan, StageRecord, State, Target};
 use petswipe_local::load::Load;
 use petswipe_monitor::Verdict;
 use petswipe_runbook::{Event, EventOf, Observer, Recorded};
@@ -182,7 +182,12 @@ impl Observer<Plan> for Progress {
             }
             last.ended_stages = ended;
             for stage in state.stages.iter().skip(last.stages) {
-                lines.push(format!("{}: {} to the new version", stage.name, stage.weight));
+                // On the way back from a promotion it is not new.
+                let to = match &plan.target {
+                    Target::Image(_) => "the new version",
+                    Target::Revision(revision) => revision.as_str(),
+                };
+                lines.push(format!("{}: {} to {to}", stage.name, stage.weight));
             }
             last.stages = state.stages.len();
             if let (Direction::Back(cause), false) = (&state.direction, last.turned) {

@@ -130,7 +130,8 @@ async fn the_way_back_has_no_fault() {
     done.says(["the journal is .petswipe/canary.jsonl"]);
     let undo = command(&done.stderr, "to go back to the version before, until ", "UTC: ");
     assert!(undo.contains("--undo --journal .petswipe/canary.jsonl"), "{undo}");
-    Tool::shell(&undo, &directory).on(&cloud).env("FAULT", "unhealthy").run().await.with(0);
+    let undone = Tool::shell(&undo, &directory).on(&cloud).env("FAULT", "unhealthy").run().await;
+    undone.with(0).says(["stage 1: 100 % to petswipe:1"]);
     assert_eq!(cloud.comes_to_rest().await, cloud.blue);
     assert_eq!(load.stop().await.total.failed, 0);
     let live = petswipe_deploy::Compute::service(&cloud.client, &cloud.blue).await.unwrap();
