@@ -10,13 +10,15 @@ use std::time::Duration;
 
 use clap::Parser;
 use petswipe_deploy::{ApprovalPlan, ApprovalPoint, Plan};
-use petswipe_examples::cli::{Common, milliseconds, percent, seconds, some_seconds, truth};
+use petswipe_examples::cli::{
+    Common, EXIT_CODES, milliseconds, percent, seconds, some_seconds, truth,
+};
 use petswipe_examples::rollout::{Job, at_local_pace, policies};
 use petswipe_examples::{Exit, finish};
 
-/// Deploy to the idle side, test it, switch; exit code 0 promoted, 1 rolled back, 2 bad usage, 3 half-way, 4 held by
-/// another
+/// Deploy to the idle side, test it, switch all at once
 #[derive(Parser)]
+#[command(after_help = EXIT_CODES)]
 struct Flags {
     #[command(flatten)]
     common: Common,
@@ -32,6 +34,9 @@ struct Flags {
     /// Seconds the new version is judged after the switch
     #[arg(long, env = "BAKE_DURATION", default_value = "10", value_parser = seconds)]
     bake: Duration,
+    /// Seconds the old side is kept at full size after that, for a quick way back
+    #[arg(long, env = "SCALE_DOWN_DELAY", default_value = "2", value_parser = seconds)]
+    scale_down_delay: Duration,
     /// The most failed requests, in percent
     #[arg(long, env = "ERROR_THRESHOLD", default_value = "5", value_parser = percent)]
     error_threshold: f64,
@@ -58,6 +63,7 @@ fn main() -> ExitCode {
                 stage.duration = Duration::from_secs(5);
             }
             plan.bake = flags.bake;
+            plan.scale_down_delay = flags.scale_down_delay;
             plan.policies = policies(flags.error_threshold, flags.latency_threshold);
             match &mut plan.smoke {
                 Some(smoke) if !flags.smoke_test_duration.is_zero() => {

@@ -11,12 +11,15 @@ use std::time::Duration;
 
 use clap::Parser;
 use petswipe_deploy::{ApprovalPlan, ApprovalPoint, Plan, Stage};
-use petswipe_examples::cli::{Common, milliseconds, percent, seconds, some_seconds, truth, weight};
+use petswipe_examples::cli::{
+    Common, EXIT_CODES, milliseconds, percent, seconds, some_seconds, truth, weight,
+};
 use petswipe_examples::rollout::{Job, at_local_pace, policies};
 use petswipe_examples::{Exit, finish};
 
-/// Roll a new version out in stages; exit code 0 promoted, 1 rolled back, 2 bad usage, 3 half-way, 4 held by another
+/// Roll a new version out in stages, each judged
 #[derive(Parser)]
+#[command(after_help = EXIT_CODES)]
 struct Flags {
     #[command(flatten)]
     common: Common,
@@ -40,6 +43,9 @@ struct Flags {
     /// Seconds the new version is judged at 100 % before the old one may go
     #[arg(long, env = "BAKE_DURATION", default_value = "5", value_parser = seconds)]
     bake: Duration,
+    /// Seconds the old side is kept at full size after that, for a quick way back
+    #[arg(long, env = "SCALE_DOWN_DELAY", default_value = "2", value_parser = seconds)]
+    scale_down_delay: Duration,
 }
 
 fn main() -> ExitCode {
@@ -52,6 +58,7 @@ fn main() -> ExitCode {
             at_local_pace(&mut plan);
             plan.stages = Stage::list(&flags.stages, flags.stage_duration)?;
             plan.bake = flags.bake;
+            plan.scale_down_delay = flags.scale_down_delay;
             plan.policies = policies(flags.error_threshold, flags.latency_threshold);
             plan.approval = (!flags.auto_promote).then_some(ApprovalPlan {
                 before: ApprovalPoint::AllTraffic,

@@ -10,6 +10,16 @@ use petswipe_local::{CloudUrl, Fault};
 
 use crate::Exit;
 
+/// The first part of resource names, unless another one is given.
+pub(crate) const PROJECT: &str = "petswipe";
+/// The second part of resource names, unless another one is given.
+pub(crate) const ENVIRONMENT: &str = "production";
+
+/// What the exit codes of a rollout mean, for its help.
+pub const EXIT_CODES: &str = "Exit codes: 0 done as asked, 1 ended safely but not as asked, 2 bad usage and nothing was \
+                              touched, 3 stopped half-way (the message says how to go on), 4 another operation holds the \
+                              service";
+
 /// Flags of every rollout.
 #[derive(Args, Clone, Debug)]
 pub struct Common {
@@ -20,10 +30,10 @@ pub struct Common {
     #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
     pub region: String,
     /// The first part of resource names
-    #[arg(long, env = "PROJECT", default_value = "petswipe")]
+    #[arg(long, env = "PROJECT", default_value = PROJECT)]
     pub project: String,
     /// The second part of resource names
-    #[arg(long, env = "ENVIRONMENT", default_value = "production")]
+    #[arg(long, env = "ENVIRONMENT", default_value = ENVIRONMENT)]
     pub environment: String,
     /// The image to deploy, or only its tag. On the local cloud the version after the live one if not given
     #[arg(long, env = "IMAGE_TAG")]
@@ -38,7 +48,8 @@ pub struct Common {
     /// Continue the operation in the journal from where it stopped
     #[arg(long, conflicts_with = "undo")]
     pub resume: bool,
-    /// Go straight back to the version before the rollout in the journal, while its rollback window is open
+    /// Go straight back to the version before the rollout in the journal, while its rollback window is open: its tasks
+    /// are started, and then all traffic moves at once
     #[arg(long)]
     pub undo: bool,
     /// Write the final report; the ending chooses the format: .json, .html or .md
@@ -56,6 +67,9 @@ pub struct Common {
     /// How long a question waits for its answer, in seconds
     #[arg(long, env = "APPROVAL_TIMEOUT", default_value = "3600", value_name = "SECONDS", value_parser = some_seconds)]
     pub approval_timeout: Duration,
+    /// How long after a promotion --undo may go straight back, in seconds
+    #[arg(long, env = "ROLLBACK_WINDOW", default_value = "3600", value_name = "SECONDS", value_parser = seconds)]
+    pub rollback_window: Duration,
     /// A running local cloud, as `local_cloud` prints it; without it the example starts its own
     #[arg(long, env = "PETSWIPE_CLOUD", hide_env_values = true)]
     pub cloud: Option<CloudText>,
@@ -66,7 +80,7 @@ pub struct Common {
     #[arg(long, env = "TASKS", default_value = "4", value_parser = tasks)]
     pub tasks: u32,
     /// What is wrong with the new version (local only): none, error-rate=0.2, latency=800ms, crash-on-boot,
-    /// crash-after=10s, slow-start=5s, unhealthy
+    /// crash-after=10s, slow-start=5s, unhealthy. --resume goes on with the fault it was begun with
     #[arg(long, env = "FAULT", default_value = "none")]
     pub fault: Fault,
 }
@@ -116,6 +130,14 @@ impl Common {
     pub fn journal_path(&self, example: &str) -> PathBuf {
         let default = || PathBuf::from(".petswipe").join(format!("{example}.jsonl"));
         self.journal.clone().unwrap_or_else(default)
+    }
+
+    /// That image with the fault that was asked for, so that a resumed operation deploys the same.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPlan`] when that is too long for a name.
+    pub(crate) fn faulty(&self, image: &Image) -> Result<Image, Error> {
+        self.fault.on(image)
     }
 
     /// The image that was asked for. A bare tag belongs to the project's own image.
@@ -210,7 +232,11 @@ fn rate(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "allowed: a number of requests per second from 0 to 1000000".to_owned())
 }
 
-fn tasks(text: &str) -> Result<u32, String> {
+/// How many tasks are live.
+///
+/// # Errors
+/// What is allowed, for the command line.
+pub fn tasks(text: &str) -> Result<u32, String> {
     let tasks = text.parse().ok().filter(|tasks| (1..=200).contains(tasks));
     tasks.ok_or_else(|| "allowed: a whole number from 1 to 200".to_owned())
 }

@@ -4,16 +4,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use petswipe_deploy::{Outcome, Plan, Report, RolloutPerformer, StateReport};
 use petswipe_local::load::Load;
 use petswipe_monitor::explain;
 use petswipe_runbook::journal::Journal;
 use petswipe_runbook::{
-    AbortHandle, Approver, Completed, Driver, Error, EventLog, Halted, Journaled, LeaseTerms,
-    OperationId,
+    AbortHandle, Approver, Completed, Driver, Error, EventLog, Halted, History, Journaled,
+    LeaseTerms, OperationId,
 };
 
 use crate::cli::Common;
+use crate::going_on::command;
 use crate::journal::OWN_CLOUD;
 use crate::progress::Progress;
 use crate::signals::Signals;
@@ -27,6 +29,14 @@ const LEASE: Duration = Duration::from_secs(15);
 /// How long a halted rollout waits for the cloud to say how things stand.
 const LAST_LOOK: Duration = Duration::from_secs(3);
 
+/// Where a rollout is written down.
+pub(crate) struct Written<'a> {
+    /// Of which example it is.
+    pub(crate) example: &'static str,
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) path: &'a Path,
+}
+
 /// A rollout that is being carried out.
 pub(crate) struct Running {
     driver: Driver<Plan>,
@@ -37,6 +47,8 @@ pub(crate) struct Running {
     performer: RolloutPerformer,
     /// How to go on after a halt.
     going_on: String,
+    /// The command that goes back after a promotion, on a cloud that is still there then.
+    undo: Option<String>,
 }
 
 impl Running {
@@ -44,26 +56,32 @@ impl Running {
         common: &Common,
         target: &Target,
         plan: &Plan,
-        (journal, path): (Arc<dyn Journal>, &Path),
+        written: &Written<'_>,
         approver: Arc<dyn Approver>,
     ) -> Result<Self, Exit> {
         let performer = RolloutPerformer::new(target.client.clone(), Arc::new(plan.gate()));
         let progress = Progress::new(common.quiet);
         let abort = AbortHandle::new();
         let cloud = if target.is_own() { OWN_CLOUD } else { "running cloud" };
-        let driver = Driver::new(Arc::clone(&journal), Arc::new(performer.clone()))
+        let driver = Driver::new(Arc::clone(&written.journal), Arc::new(performer.clone()))
             .approver(approver)
             .observer(progress.clone())
             .abort(abort.clone())
             .holder(format!("process {} on its {cloud}", std::process::id()))
             .lease(LeaseTerms { store: target.client.clone(), key: plan.lease_key(), ttl: LEASE });
         let load = target.start_load(common.rate)?;
+        progress.line(&format!("the journal is {}", written.path.display()));
+        let undo = command(written.example, common, "--undo", written.path);
+        let undo = Some(undo).filter(|_| !target.is_own());
         let going_on = match target.is_own() {
             true => "its cloud ends with it, so nothing is left to resume".to_owned(),
-            false => format!("to go on: --resume --journal {}", path.display()),
+            false => {
+                let command = command(written.example, common, "--resume", written.path);
+                format!("to go on: {command}")
+            }
         };
-        let log = Journaled(journal);
-        Ok(Self { driver, log, progress, load, abort, performer, going_on })
+        let log = Journaled(Arc::clone(&written.journal));
+        Ok(Self { driver, log, progress, load, abort, performer, going_on, undo })
     }
 
     pub(crate) async fn drive(
@@ -120,16 +138,34 @@ impl Running {
             let (cause, left) = (explain(&halted.error), what_is_left(report.as_ref()));
             say(&format!("{halted}: {cause}\n{left}\n{}", self.going_on));
         }
-        if let Err(error) = loaded {
-            return Err(Exit { code, message: explain(&error) });
+        if let Err(error) = &loaded {
+            return Err(Exit { code, message: explain(error) });
         }
         match &mut report {
             None => Ok(code),
             Some(report) => {
                 report.traffic = Some(traffic(&users, report));
-                publish(common, report, code)
+                let code = publish(common, report, code)?;
+                if let (
+                    Ok(Completed { outcome: Outcome::Promoted { .. }, .. }),
+                    Ok(Some(history)),
+                ) = (&result, &loaded)
+                {
+                    tell_the_way_back(common, history, self.undo.as_deref());
+                }
+                Ok(code)
             }
         }
+    }
+}
+
+/// Until when a promotion can be undone, and by which command.
+fn tell_the_way_back(common: &Common, history: &History<Plan>, undo: Option<&str>) {
+    let window = history.opening.plan.rollback_window;
+    let until = history.last_at().saturating_add(window).unwrap_or(Timestamp::MAX);
+    if let Some(undo) = undo.filter(|_| !window.is_zero() && !common.quiet) {
+        let until = until.strftime("%Y-%m-%d %H:%M:%S UTC");
+        say(&format!("to go back to the version before, until {until}: {undo}"));
     }
 }
 
@@ -184,7 +220,12 @@ fn publish(common: &Common, report: &Report, code: u8) -> Result<u8, Exit> {
     } else {
         print(&report::summary(report));
     }
-    let Err(error) = written else { return Ok(code) };
+    let Err(error) = written else {
+        if let Some(path) = common.report.as_ref().filter(|_| !common.quiet) {
+            say(&format!("the report is {}", path.display()));
+        }
+        return Ok(code);
+    };
     say(&explain(&error));
     Ok(if code == DONE { NOT_AS_ASKED } else { code })
 }

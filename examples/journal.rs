@@ -49,12 +49,12 @@ pub(crate) async fn open_existing(path: &Path) -> Result<Opened, Exit> {
 ///
 /// # Errors
 /// As [`open`], and exit code 2 when an operation waits there to be resumed.
-pub(crate) async fn check_free(path: &Path, own_cloud: bool) -> Result<(), Exit> {
+pub(crate) async fn check_free(path: &Path, here: &str) -> Result<(), Exit> {
     if !path.exists() {
         return Ok(());
     }
     match open(path).await?.history {
-        Some(history) => has_ended(path, own_cloud, &history),
+        Some(history) => has_ended(path, here, &history),
         None => Ok(()),
     }
 }
@@ -64,10 +64,10 @@ pub(crate) async fn check_free(path: &Path, own_cloud: bool) -> Result<(), Exit>
 ///
 /// # Errors
 /// As [`check_free`].
-pub(crate) async fn fresh(path: &Path, own_cloud: bool) -> Result<Arc<dyn Journal>, Exit> {
+pub(crate) async fn fresh(path: &Path, here: &str) -> Result<Arc<dyn Journal>, Exit> {
     let opened = open(path).await?;
     let Some(history) = opened.history else { return Ok(opened.journal) };
-    has_ended(path, own_cloud, &history)?;
+    has_ended(path, here, &history)?;
     let operation = &history.opening.operation;
     drop(opened.journal);
     let aside = path.with_file_name(format!("{operation}.jsonl"));
@@ -84,14 +84,24 @@ pub(crate) fn discard_empty(path: &Path) {
     }
 }
 
-fn has_ended(path: &Path, own_cloud: bool, history: &History<Plan>) -> Result<(), Exit> {
+/// `here` is the cloud that a new operation would be begun on.
+fn has_ended(path: &Path, here: &str, history: &History<Plan>) -> Result<(), Exit> {
     let operation = &history.opening.operation;
-    let gone = own_cloud && history.opening.holder.contains(OWN_CLOUD);
+    // Nobody has the journal open, so the process that was also the cloud is gone.
+    let gone = history.opening.holder.contains(OWN_CLOUD);
     if history.outcome().is_some() || gone {
         return Ok(());
     }
+    let there = &history.opening.plan.location;
+    let (of, how) = match there.is_empty() || there == here {
+        true => (String::new(), "go on with it by --resume".to_owned()),
+        false => (
+            format!(" of cloud {there}"),
+            format!("go on with it there by --resume (--cloud is cloud {here})"),
+        ),
+    };
     Err(Exit::usage(format!(
-        "{} holds operation {operation}, which has not ended: go on with it by --resume, or name another --journal",
+        "{} holds operation {operation}{of}, which has not ended: {how}, or name another --journal",
         path.display()
     )))
 }

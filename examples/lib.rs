@@ -8,6 +8,7 @@ use std::io::Write;
 
 pub mod cli;
 mod drive;
+mod going_on;
 mod journal;
 mod progress;
 mod prompt;

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use petswipe_deploy::Image;
+use petswipe_examples::cli::tasks;
 use petswipe_examples::{DONE, Exit, finish, print};
 use petswipe_local::balancer::BalancerConfig;
 use petswipe_local::{Cloud, CloudConfig, Fault};
@@ -28,7 +29,7 @@ struct Flags {
     #[arg(long, default_value = "petswipe:v1")]
     image: String,
     /// How many tasks are live at the start
-    #[arg(long, env = "TASKS", default_value_t = 4)]
+    #[arg(long, env = "TASKS", default_value = "4", value_parser = tasks)]
     tasks: u32,
     /// The port of the load balancer; 0 takes a free one
     #[arg(long, default_value_t = 0)]

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
-use petswipe_deploy::{Direction, Effect, Output, Plan, State};
+use petswipe_deploy::{Direction, Effect, Output, Plan, StageRecord, State, Target};
 use petswipe_local::load::Load;
 use petswipe_monitor::Verdict;
 use petswipe_runbook::{Event, EventOf, Observer, Recorded};
+
+use crate::report::check_in_words;
 
 /// Told of every event.
 pub(crate) struct Progress {
@@ -85,7 +87,7 @@ impl Progress {
     }
 
     fn paint(&self, verdict: &Verdict) -> String {
-        let text = verdict.to_string();
+        let text = check_in_words(verdict.word(), verdict.evidence(), &verdict.to_string());
         if !self.colour {
             return text;
         }
@@ -124,19 +126,55 @@ impl Progress {
             Event::AbortRequested { by, reason } => {
                 self.line(&format!("{by}: {reason}; bringing everything back to safety"));
             }
-            Event::Resumed { .. } => self.line("going on where the last driver stopped"),
             _ => {}
         }
+    }
+}
+
+/// How many stages are over.
+fn ended(state: &State) -> usize {
+    state.stages.iter().filter(|stage| stage.ended_at.is_some()).count()
+}
+
+/// What was done before somebody else goes on, in one line.
+fn done_before(state: &State) -> String {
+    let forward = matches!(state.direction, Direction::Forward);
+    let place = |(index, stage): (usize, &StageRecord)| {
+        let how = match stage.ended_at {
+            None => "begun",
+            Some(_) if forward || index + 1 < state.stages.len() => "passed",
+            Some(_) => "left",
+        };
+        format!("{} ({}) {how}", stage.name, stage.weight)
+    };
+    let stages: Vec<_> = state.stages.iter().enumerate().map(place).collect();
+    let so_far = match stages.is_empty() {
+        true => "no stage was begun yet".to_owned(),
+        false => stages.join(", "),
+    };
+    match &state.direction {
+        Direction::Back(cause) => format!("{so_far}; on the way back: {cause}"),
+        Direction::Stopping { reason } => format!("{so_far}; stopping: {reason}"),
+        _ => so_far,
     }
 }
 
 impl Observer<Plan> for Progress {
     fn notice(&self, plan: &Plan, recorded: &Recorded<EventOf<Plan>>, state: &State) {
         self.event(&recorded.event);
+        if let Event::Resumed { .. } = &recorded.event {
+            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            last.stages = state.stages.len();
+            last.ended_stages = ended(state);
+            last.turned =
+                matches!(state.direction, Direction::Back(_) | Direction::Stopping { .. });
+            drop(last);
+            self.line(&format!("going on where the last driver stopped: {}", done_before(state)));
+        }
         let mut lines = Vec::new();
         {
             let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-            let ended = state.stages.iter().filter(|stage| stage.ended_at.is_some()).count();
+            let ended = ended(state);
             if ended > last.ended_stages && state.direction == Direction::Forward {
                 lines.extend(
                     state.stages.get(ended - 1).map(|stage| format!("{} passed", stage.name)),
@@ -144,7 +182,12 @@ impl Observer<Plan> for Progress {
             }
             last.ended_stages = ended;
             for stage in state.stages.iter().skip(last.stages) {
-                lines.push(format!("{}: {} to the new version", stage.name, stage.weight));
+                // On the way back from a promotion it is not new.
+                let to = match &plan.target {
+                    Target::Image(_) => "the new version",
+                    Target::Revision(revision) => revision.as_str(),
+                };
+                lines.push(format!("{}: {} to {to}", stage.name, stage.weight));
             }
             last.stages = state.stages.len();
             if let (Direction::Back(cause), false) = (&state.direction, last.turned) {

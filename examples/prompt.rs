@@ -32,22 +32,23 @@ impl Approver for Terminal {
     }
 }
 
-/// Whoever answers the questions of this run.
+/// For a plan that asks nobody.
+pub(crate) fn nobody() -> Arc<dyn Approver> {
+    Arc::new(AutoApprover { by: "auto-promote".to_owned() })
+}
+
+/// Whoever answers the questions of this run. `otherwise` is how to go on without one.
 ///
 /// # Errors
-/// When questions will be asked and there is nobody to answer them.
-pub(crate) fn approver(common: &Common, asks: bool) -> Result<Arc<dyn Approver>, Exit> {
-    if !asks {
-        return Ok(Arc::new(AutoApprover { by: "auto-promote".to_owned() }));
-    }
+/// When there is nobody to answer them.
+pub(crate) fn somebody(common: &Common, otherwise: &str) -> Result<Arc<dyn Approver>, Exit> {
     if let Some(path) = &common.approval_file {
         return Ok(Arc::new(FileApprover::new(path, Arc::new(SystemClock::new()))));
     }
     if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() {
         return Ok(Arc::new(Terminal));
     }
-    Err(Exit::usage(
-        "this rollout asks for approval, but there is no terminal; give --approval-file FILE, or \
-         --auto-promote=true to go on without asking",
-    ))
+    Err(Exit::usage(format!(
+        "this rollout asks for approval, but there is no terminal; give --approval-file FILE{otherwise}"
+    )))
 }

@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use clap::Parser;
 use petswipe_deploy::{Plan, Strategy};
-use petswipe_examples::cli::{Common, milliseconds, percent, seconds, whole_percent};
+use petswipe_examples::cli::{Common, EXIT_CODES, milliseconds, percent, seconds, whole_percent};
 use petswipe_examples::rollout::{Job, at_local_pace, policies};
 use petswipe_examples::{Exit, finish};
 
-/// Replace the tasks of the live side; exit code 0 done, 1 rolled back, 2 bad usage, 3 half-way, 4 held by another
+/// Replace the tasks of the live side one by one, watched
 #[derive(Parser)]
+#[command(after_help = EXIT_CODES)]
 struct Flags {
     #[command(flatten)]
     common: Common,

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use petswipe_deploy::{DryRun, Image, Plan, RolloutPerformer, Target as Wanted, dry_run};
 use petswipe_monitor::{AbsolutePolicy, LatencyLimit, LatencyRegression, Policy};
-use petswipe_runbook::Error;
 use petswipe_runbook::lease::{Lease, LeaseStore};
+use petswipe_runbook::{Approver, Error};
 
 use crate::cli::Common;
-use crate::drive::Running;
+use crate::drive::{Running, Written};
+use crate::going_on::{same_cloud, same_fault};
 use crate::target::Target;
-use crate::{DONE, Exit, journal, print, prompt, report};
+use crate::{DONE, Exit, going_on, journal, print, prompt, report};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -45,7 +46,6 @@ pub fn at_local_pace(plan: &mut Plan) {
     plan.capacity.deadline = 20 * SECOND;
     plan.capacity.poll = Duration::from_millis(250);
     plan.call_timeout = 10 * SECOND;
-    plan.scale_down_delay = 2 * SECOND;
 }
 
 impl<F> Job<F>
@@ -66,8 +66,9 @@ where
             let image = common.image()?.map_or_else(|| Image::new("any:v1"), Ok)?;
             let plan = (self.plan)(common, [a, b], Wanted::Image(image))?;
             plan.validate()?;
-            if !common.dry_run {
-                prompt::approver(common, plan.approval.is_some())?;
+            // What is gone on with asks as its own plan says.
+            if !(common.dry_run || common.resume || common.undo) {
+                approver(common, &plan)?;
             }
         }
         if common.resume && common.dry_run {
@@ -99,7 +100,10 @@ where
             Some(image) => image,
             None => target.next_image(common).await?,
         };
-        let plan = (self.plan)(common, target.environments.clone(), Wanted::Image(image))?;
+        let image = Wanted::Image(common.faulty(&image)?);
+        let mut plan = (self.plan)(common, target.environments.clone(), image)?;
+        plan.location.clone_from(&target.id);
+        plan.rollback_window = common.rollback_window;
         if common.dry_run {
             return self.rehearse(common, target, &plan).await;
         }
@@ -121,13 +125,14 @@ where
     async fn start(&self, common: &Common, target: &Target, plan: Plan) -> Result<u8, Exit> {
         plan.validate()?;
         let path = common.journal_path(self.name);
-        journal::check_free(&path, target.is_own()).await?;
+        journal::check_free(&path, &target.id).await?;
         may_begin(target, &plan).await?;
         let new = !path.exists();
-        let journal = journal::fresh(&path, target.is_own()).await?;
+        let journal = journal::fresh(&path, &target.id).await?;
         let operation = journal::new_operation(self.name)?;
-        let approver = prompt::approver(common, plan.approval.is_some())?;
-        let run = Running::new(common, target, &plan, (journal, &path), approver)?;
+        let approver = approver(common, &plan)?;
+        let written = Written { example: self.name, journal, path: &path };
+        let run = Running::new(common, target, &plan, &written, approver)?;
         let start = Some((operation, plan));
         let result = run.drive(common, start).await;
         if new && result.is_err() {
@@ -142,6 +147,8 @@ where
         let Some(history) = opened.history else {
             return Err(Exit::usage(format!("{} holds no operation to resume", path.display())));
         };
+        let state = history.state();
+        same_cloud(&path, &history, &target.id)?;
         let plan = history.opening.plan;
         let wanted = (self.plan)(common, plan.environments.clone(), plan.target.clone())?;
         let same_kind =
@@ -155,8 +162,13 @@ where
                 wanted.strategy
             )));
         }
-        let approver = prompt::approver(common, plan.approval.is_some())?;
-        let run = Running::new(common, target, &plan, (opened.journal, &path), approver)?;
+        same_fault(common.fault, &plan)?;
+        let approver = match going_on::asks(&plan, &state) {
+            true => prompt::somebody(common, "")?,
+            false => prompt::nobody(),
+        };
+        let written = Written { example: self.name, journal: opened.journal, path: &path };
+        let run = Running::new(common, target, &plan, &written, approver)?;
         run.drive(common, None).await
     }
 
@@ -167,12 +179,20 @@ where
         let Some((history, outcome)) = ended else {
             return Err(Exit::usage(format!("{} holds no rollout that has ended", path.display())));
         };
+        same_cloud(&path, history, &target.id)?;
         let now = jiff::Timestamp::now();
         let plan = history.opening.plan.undo(outcome, history.last_at(), now)?;
         if common.dry_run {
             return self.rehearse(common, target, &plan).await;
         }
         self.start(common, target, plan).await
+    }
+}
+
+fn approver(common: &Common, plan: &Plan) -> Result<Arc<dyn Approver>, Exit> {
+    match plan.approval {
+        Some(_) => prompt::somebody(common, ", or --auto-promote=true to go on without asking"),
+        None => Ok(prompt::nobody()),
     }
 }
 

@@ -15,6 +15,8 @@ use crate::cli::{Backend, Common};
 pub(crate) struct Target {
     /// Speaks to it.
     pub(crate) client: Arc<LocalClient>,
+    /// Which cloud it is: the location of its operations.
+    pub(crate) id: String,
     /// Its two sides.
     pub(crate) environments: [Environment; 2],
     balancer: std::net::SocketAddr,
@@ -64,8 +66,8 @@ impl Target {
             })
         };
         let environments = [name("blue")?, name("green")?];
-        let client = Arc::new(client.with_fault(common.fault));
-        Ok(Self { client, environments, balancer: summary.balancer, own })
+        let (client, id) = (Arc::new(client), summary.id);
+        Ok(Self { client, id, environments, balancer: summary.balancer, own })
     }
 
     /// Whether the cloud ends with this process.

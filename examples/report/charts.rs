@@ -245,7 +245,8 @@ fn checks(out: &mut String, facts: &Facts<'_>, x: &Scale, layout: Layout) {
         };
         let close = if verdict == "fail" { "path" } else { "circle" };
         let time = text::offset(report.started_at, check.at);
-        let mut what = format!("{time} at {}: {}", check.weight, check.text);
+        let found = text::check(&check.verdict, &check.evidence, &check.text);
+        let mut what = format!("{time} at {}: {found}", check.weight);
         if near > 1 {
             let _ = write!(what, " (the worst of {near} checks)");
         }

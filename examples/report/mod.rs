@@ -24,6 +24,7 @@ mod text;
 pub use html::html;
 pub use markdown::markdown;
 pub use summary::summary;
+pub(crate) use text::check as check_in_words;
 
 /// Why a report could not be written.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use petswipe_monitor::FindingResult;
 
-use super::facts::{Facts, NOBODY};
+use super::facts::{Facts, NOBODY, is_settled};
 use super::series::{Bucket, Measured, Traffic, extent, measured, seconds, shares};
 use super::svg::{Scale, at, escape, line, round_step, step_area};
 use super::text;
@@ -91,8 +91,15 @@ fn split(facts: &Facts<'_>, x: &Scale) -> Option<Panel> {
     }
     let height = 104.0;
     let y = Scale::linear((0.0, 100.0), (height, 0.0));
-    let spans =
-        shares(facts, extent(facts.report).1.min(seconds(facts.report, facts.report.finished_at)));
+    // What was found at the start was so before it, and what was left at the end goes on; of one that stopped half-way
+    // nobody knows that.
+    let (from, to) = extent(facts.report);
+    let end =
+        if is_settled(facts.report) { to } else { seconds(facts.report, facts.report.finished_at) };
+    let mut spans = shares(facts, end.min(to));
+    if let Some((first, ..)) = spans.first_mut() {
+        *first = first.min(from);
+    }
     let prefix = common_prefix(&facts.environments);
     let (mut body, mut labels) = (String::new(), Vec::new());
     let mut below = vec![0.0; spans.len()];
@@ -345,10 +352,14 @@ fn plot(
         let full = format!("limit of the {metric}: {} {unit}", text::measured(*last));
         draw(&mut body, "line limit", &path, &full);
         let mut label = Label::new(&full, "line limit".to_owned(), y.of(*last));
-        label.text = format!("limit {} {unit}", text::measured(*last));
-        if judged.len() > 1 {
-            label.text = text::short(&format!("{} {metric}", label.text), 18);
-        }
+        let value = match unit {
+            "ms" if *last >= 10_000.0 => format!("{} s", text::measured(*last / 1000.0)),
+            _ => format!("{} {unit}", text::measured(*last)),
+        };
+        // Of several, the first word tells them apart, as in `p99 latency`; all of it would not fit.
+        let word = metric.split(' ').next().filter(|_| judged.len() > 1);
+        let text = word.map_or(format!("limit {value}"), |word| format!("{word} limit {value}"));
+        label.text = text::short(&text, 18);
         labels.push(label);
     }
     Panel { title: title.to_owned(), height, ticks, body, labels }

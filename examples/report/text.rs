@@ -1,7 +1,7 @@
 //! Numbers, times and findings as people read them, and nothing about any format.
 
 use jiff::{SignedDuration, Timestamp};
-use petswipe_monitor::Finding;
+use petswipe_monitor::{Finding, FindingResult};
 
 /// What stands where there is nothing to say.
 pub(super) const NOTHING: &str = "–";
@@ -122,4 +122,71 @@ pub(super) fn short(text: &str, most: usize) -> String {
         return text.to_owned();
     }
     text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// What a check found, in few words: what holds only by its value, what does not with its limit. What the gate could not
+/// judge and does not insist on is left out. `otherwise` is for a check that says neither.
+pub(crate) fn check(verdict: &str, evidence: &[Finding], otherwise: &str) -> String {
+    let of = |result| evidence.iter().filter(move |finding| finding.result == result);
+    let holding: Vec<_> = of(FindingResult::Holds).collect();
+    let broken: Vec<_> = of(FindingResult::Broken).map(finding).collect();
+    let rests_on = |finding: &Finding| match finding.unit.as_str() {
+        "%" | "ms" => counted(finding.samples, "request", "requests"),
+        _ => counted(finding.samples, "sample", "samples"),
+    };
+    match (verdict, holding.first(), of(FindingResult::Broken).next()) {
+        ("pass", Some(first), _) => {
+            let value = |f: &&Finding| {
+                f.value.map(|value| format!("{} {} {}", f.metric, measured(value), f.unit))
+            };
+            let values: Vec<_> = holding.iter().filter_map(value).collect();
+            format!("healthy: {} ({})", values.join(", "), rests_on(first))
+        }
+        ("fail", _, Some(first)) => {
+            format!("not healthy: {} ({})", broken.join("; "), rests_on(first))
+        }
+        ("inconclusive", ..) => match of(FindingResult::Missing).next() {
+            Some(missing) if missing.value.is_none() => {
+                format!("too early to say: {} is not known yet", missing.metric)
+            }
+            Some(missing) => {
+                format!("too early to say: {} rests on only {}", missing.metric, rests_on(missing))
+            }
+            None => otherwise.to_owned(),
+        },
+        _ => otherwise.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(metric: &str, value: Option<f64>, samples: u64, result: FindingResult) -> Finding {
+        let (metric, unit) = (metric.to_owned(), "%".to_owned());
+        Finding { metric, value, limit: 5.0, unit, samples, result }
+    }
+
+    #[test]
+    fn a_check_says_what_counts_and_nothing_else() {
+        use FindingResult::{Broken, Holds, Ignored, Missing};
+        let beside = found("latency beside the live version", Some(1.0), 3, Ignored);
+        let all = [found("error rate", Some(0.0), 200, Holds), beside.clone()];
+        assert_eq!(check("pass", &all, ""), "healthy: error rate 0 % (200 requests)");
+        let all = [
+            found("error rate", Some(48.34), 110, Broken),
+            found("client errors", Some(0.0), 110, Holds),
+        ];
+        let said = "not healthy: error rate 48.3 %, limit 5 % (110 requests)";
+        assert_eq!(check("fail", &all, ""), said);
+        let none = [found("error rate", None, 0, Missing), beside];
+        let said = "too early to say: error rate is not known yet";
+        assert_eq!(check("inconclusive", &none, ""), said);
+        let few = [found("error rate", Some(0.0), 1, Missing)];
+        let said = "too early to say: error rate rests on only 1 request";
+        assert_eq!(check("inconclusive", &few, ""), said);
+        for verdict in ["pass", "fail", "inconclusive", "odd"] {
+            assert_eq!(check(verdict, &[], "as it says"), "as it says");
+        }
+    }
 }

@@ -283,3 +283,41 @@ fn other_endings_are_refused_before_anything_is_written() {
     let error = report::write(&below.join("a.md"), &reports::refused()).unwrap_err();
     assert!(matches!(error, Error::Io { .. }), "{error}");
 }
+
+#[test]
+fn the_limits_of_several_metrics_are_told_apart_and_not_cut_off() {
+    let mut report = reports::rolled_back();
+    for check in &mut report.checks {
+        check.evidence = vec![
+            finding("p99 latency", Some(5.0), 1000.0, "ms"),
+            finding("p50 latency beside the live version", Some(1.0), 100.9, "ms"),
+            finding("p100 latency", Some(1.0), 3_600_000.0, "ms"),
+        ];
+    }
+    let page = html(&report);
+    for label in ["p99 limit 1000 ms", "p50 limit 101 ms", "p100 limit 3600 s"] {
+        assert!(page.contains(&format!("</title>{label}</text>")), "no {label:?}");
+    }
+}
+
+#[test]
+fn the_weights_are_drawn_as_long_as_the_traffic() {
+    let mut report = reports::rolled_back();
+    let drawn = |report: &Report| {
+        let page = html(report);
+        let (tags, _) = read(&page).unwrap();
+        let areas = tags.iter().filter(|tag| tag.attribute("class") == Some("area c0"));
+        let paths = areas.filter(|tag| tag.name == "path");
+        let ends = paths.filter_map(|tag| {
+            let numbers = coordinates(std::slice::from_ref(tag));
+            numbers.into_iter().reduce(f64::max)
+        });
+        ends.collect::<Vec<_>>()
+    };
+    // Weights and requests, in the wide figure and in the narrow one, each to its right edge.
+    assert_eq!(drawn(&report), [780.0, 780.0, 352.0, 352.0]);
+    // Nobody knows what became of one that stopped half-way.
+    report.outcome = "unfinished".to_owned();
+    let half_way = drawn(&report);
+    assert!(half_way[0] < 780.0 && half_way[2] < 352.0, "{half_way:?}");
+}

@@ -31,6 +31,7 @@ pub struct DryRun {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedChange {
     /// How long after the start it comes at the earliest.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     pub after: Duration,
     /// What must hold first.
     pub when: Vec<String>,

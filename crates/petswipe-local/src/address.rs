@@ -31,11 +31,7 @@ impl Token {
 
     /// 256 bits from the operating system.
     pub(crate) fn random() -> Result<Self, Error> {
-        let mut bytes = [0; 32];
-        std::fs::File::open("/dev/urandom")
-            .and_then(|mut file| file.read_exact(&mut bytes))
-            .map_err(|error| Error::backend("reading /dev/urandom", error))?;
-        Ok(Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
+        random_digits::<32>().map(Self)
     }
 
     /// The secret itself.
@@ -53,6 +49,15 @@ impl Token {
         }
         std::hint::black_box(difference) == 0
     }
+}
+
+/// So many bytes from the operating system, as hexadecimal digits.
+pub(crate) fn random_digits<const BYTES: usize>() -> Result<String, Error> {
+    let mut bytes = [0; BYTES];
+    std::fs::File::open("/dev/urandom")
+        .and_then(|mut file| file.read_exact(&mut bytes))
+        .map_err(|error| Error::backend("reading /dev/urandom", error))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 impl fmt::Debug for Token {
@@ -100,15 +105,26 @@ impl CloudUrl {
     }
 }
 
+const ALLOWED: &str = "http://TOKEN@127.0.0.1:PORT";
+
 impl FromStr for CloudUrl {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
         // The value may hold a token, so no message repeats it.
-        let bad = || Error::invalid("cloud URL", "***", "http://TOKEN@127.0.0.1:PORT");
+        let bad = || Error::invalid("cloud URL", "***", ALLOWED);
         let rest = text.trim().strip_prefix("http://").ok_or_else(bad)?;
-        let (token, place) = rest.split_once('@').ok_or_else(bad)?;
+        let (token, place) = rest.split_once('@').unwrap_or(("", rest));
         let place = place.trim_end_matches('/').replace("localhost:", "127.0.0.1:");
+        if token.is_empty() && place.parse::<SocketAddr>().is_ok() {
+            // Only an address: there is nothing secret in it.
+            let allowed = format!("{ALLOWED}, all of it as local_cloud prints it");
+            return Err(Error::invalid(
+                "cloud URL",
+                format!("http://{place} without a token"),
+                allowed,
+            ));
+        }
         let address: SocketAddr = place.parse().map_err(|_| bad())?;
         if !address.ip().is_loopback() {
             let allowed = "a loopback address: the token is not for the network";
@@ -170,6 +186,10 @@ mod tests {
         for text in bad {
             let message = text.parse::<CloudUrl>().expect_err(text).to_string();
             assert!(!message.contains("0123456789abcdef"), "{message}");
+        }
+        for bare in ["http://127.0.0.1:80", "http://@localhost:80/"] {
+            let message = bare.parse::<CloudUrl>().expect_err(bare).to_string();
+            assert!(message.contains("http://127.0.0.1:80 without a token"), "{message}");
         }
         assert!("http://0123456789abcdef@localhost:80/".parse::<CloudUrl>().is_ok());
         assert!("http://0123456789abcdef@[::1]:80".parse::<CloudUrl>().is_ok());

@@ -4,11 +4,14 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use petswipe_deploy::Error;
+use petswipe_deploy::{Error, Image};
 use serde::{Deserialize, Serialize};
 
 const ALLOWED: &str = "none, error-rate=0.2 (a share from 0 to 1), latency=800ms, crash-on-boot, crash-after=10s, \
                        slow-start=5s, unhealthy";
+
+/// Stands between an image and its fault. No registry allows it in a tag.
+pub(crate) const MARK: char = '+';
 
 /// What is wrong with a version of the sample application. Read from `PETSWIPE_FAULT` when a task starts.
 ///
@@ -40,6 +43,40 @@ pub enum Fault {
     SlowStart(Duration),
     /// `/health` answers 500 while everything else works.
     Unhealthy,
+}
+
+impl Fault {
+    /// That image with this fault: `petswipe:v2` as `petswipe:v2+latency=800ms`. A cloud runs the image that stands before
+    /// the `+`, with the fault in [`FAULT_VARIABLE`](crate::FAULT_VARIABLE).
+    ///
+    /// ```
+    /// use petswipe_deploy::Image;
+    /// use petswipe_local::Fault;
+    /// let bad = Fault::Unhealthy.on(&Image::new("petswipe:v2")?)?;
+    /// assert_eq!(bad.as_str(), "petswipe:v2+unhealthy");
+    /// assert_eq!(Fault::of(&bad)?, (Image::new("petswipe:v2")?, Some(Fault::Unhealthy)));
+    /// # Ok::<(), petswipe_deploy::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::InvalidPlan`] when that is too long for a name.
+    pub fn on(self, image: &Image) -> Result<Image, Error> {
+        match self {
+            Self::None => Ok(image.clone()),
+            fault => Image::new(format!("{image}{MARK}{fault}")),
+        }
+    }
+
+    /// The other way round: the image without its fault, and the fault if it has one.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPlan`] when what stands after the `+` is no fault.
+    pub fn of(image: &Image) -> Result<(Image, Option<Self>), Error> {
+        match image.as_str().split_once(MARK) {
+            Some((name, fault)) => Ok((Image::new(name)?, Some(fault.parse()?))),
+            None => Ok((image.clone(), None)),
+        }
+    }
 }
 
 impl FromStr for Fault {

@@ -172,6 +172,12 @@ impl Metrics {
         Some(self.find(group)?.totals(revision))
     }
 
+    /// The same for what came by [rules for tests](crate::balancer::Rule::test), which is in no other count; revisions
+    /// that have long been gone are forgotten.
+    pub fn test_totals(&self, group: &str, revision: Option<&str>) -> Option<Counts> {
+        Some(self.find(group)?.test_totals(revision))
+    }
+
     /// Requests that were sent to targets of the group and have not ended. `None` for an unknown group.
     pub fn in_flight(&self, group: &str) -> Option<u64> {
         Some(self.find(group)?.in_flight())

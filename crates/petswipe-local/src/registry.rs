@@ -7,6 +7,8 @@ use petswipe_deploy::{Error, Image, RevisionId};
 use petswipe_runbook::OperationId;
 use serde::{Deserialize, Serialize};
 
+use crate::{FAULT_VARIABLE, Fault};
+
 /// The images of the sample application.
 pub(crate) const BUILT_IN: &str = "petswipe:*";
 
@@ -32,6 +34,13 @@ impl ImageSource {
 
     pub(crate) fn check(&self) -> Result<(), Error> {
         Image::new(self.name.as_str())?;
+        if self.name.contains(crate::fault::MARK) {
+            return Err(Error::invalid(
+                "image",
+                &self.name,
+                "a name without +, after which a fault stands",
+            ));
+        }
         if self.command.as_ref().is_some_and(|words| words.first().is_none_or(String::is_empty)) {
             return Err(Error::invalid("command", "", "a program and its arguments"));
         }
@@ -93,8 +102,9 @@ impl Registry {
         &self.images
     }
 
-    /// The source of an image; the newest that holds it.
+    /// The source of an image, with a fault or without one; the newest that holds it.
     pub(crate) fn resolve(&self, image: &Image) -> Result<&ImageSource, Error> {
+        let (image, _) = Fault::of(image)?;
         let found = self.images.iter().rev().find(|source| source.holds(image.as_str()));
         found.ok_or_else(|| {
             let known: Vec<_> = self.images.iter().map(|source| source.name.as_str()).collect();
@@ -116,18 +126,22 @@ impl Registry {
     pub(crate) fn create(
         &mut self,
         image: &Image,
-        variables: BTreeMap<String, String>,
+        mut variables: BTreeMap<String, String>,
     ) -> Result<Arc<Revision>, Error> {
+        let (image, fault) = Fault::of(image)?;
+        if let Some(fault) = fault {
+            variables.insert(FAULT_VARIABLE.to_owned(), fault.to_string());
+        }
         check_variables(&variables)?;
-        let command = self.resolve(image)?.command.clone();
+        let command = self.resolve(&image)?.command.clone();
         let id = RevisionId::new(format!("{}:{}", self.project, self.revisions.len() + 1))?;
-        let revision = Arc::new(Revision { id, image: image.clone(), command, variables });
+        let revision = Arc::new(Revision { id, image, command, variables });
         self.revisions.push(revision.clone());
         Ok(revision)
     }
 
     /// `from` with another image and, over its own variables, `overlay`. The same answer for the same operation, `from`
-    /// and image.
+    /// and image. What was wrong with the image of `from` is not wrong with another one.
     pub(crate) fn register(
         &mut self,
         operation: &OperationId,
@@ -142,6 +156,7 @@ impl Registry {
             return self.revision(id);
         }
         let mut variables = origin.variables.clone();
+        variables.remove(FAULT_VARIABLE);
         variables.extend(overlay.clone());
         let revision = self.create(image, variables)?;
         self.registered.insert(key, revision.id.clone());
@@ -162,8 +177,8 @@ fn check_variables(variables: &BTreeMap<String, String>) -> Result<(), Error> {
         if name.starts_with("PETSWIPE_LOCAL_") || name == "PORT" {
             return Err(Error::invalid("variable", name, "any name the cloud does not set itself"));
         }
-        if name == crate::app::FAULT_VARIABLE {
-            value.parse::<crate::Fault>()?;
+        if name == FAULT_VARIABLE {
+            value.parse::<Fault>()?;
         }
     }
     Ok(())
@@ -221,6 +236,29 @@ mod tests {
         assert!(register(&mut registry, "fire").is_err());
         let second = register(&mut registry, "unhealthy").unwrap();
         assert_eq!(second.variables, overlay("unhealthy"));
+    }
+
+    #[test]
+    fn an_image_may_have_a_fault_which_its_revision_has_and_no_later_one() {
+        let mut registry = Registry::new("petswipe");
+        let first = registry.create(&image("petswipe:v1+unhealthy"), BTreeMap::new()).unwrap();
+        assert_eq!(first.image, image("petswipe:v1"));
+        assert_eq!(first.variables["PETSWIPE_FAULT"], "unhealthy");
+        let none = BTreeMap::new();
+        let mut register = |name: &str, of: &str| {
+            registry.register(&operation(name), &first.id, &image(of), &none)
+        };
+        let slow = register("a", "petswipe:v2+latency=1s").unwrap();
+        assert_eq!(
+            (slow.version(), slow.variables["PETSWIPE_FAULT"].as_str()),
+            ("v2", "latency=1s")
+        );
+        assert_eq!(register("a", "petswipe:v2+latency=1s").unwrap().id, slow.id);
+        assert!(register("a", "petswipe:v2").unwrap().variables.is_empty());
+        for bad in ["petswipe:v2+fire", "petswipe:v2+", "petswipe:v2+unhealthy+unhealthy"] {
+            assert!(register("b", bad).unwrap_err().to_string().starts_with("fault is "), "{bad}");
+        }
+        assert!(registry.add(ImageSource { name: "a+b".to_owned(), command: None }).is_err());
     }
 
     #[test]

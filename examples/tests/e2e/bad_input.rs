@@ -78,6 +78,13 @@ const WITHOUT_CLOUD: &[Case] = &[
     ("rolling", &["--max-surge", "0"], &["maximum percent", "100", "101 to 200"]),
     ("canary", &["--cloud", NOWHERE], &["no cloud at http://127.0.0.1:9", "local_cloud"]),
     ("canary", &["--cloud", "127.0.0.1:9"], &["--cloud", "http://TOKEN@127.0.0.1:PORT"]),
+    ("canary", &["--cloud", "http://127.0.0.1:9"], &["http://127.0.0.1:9 without a token"]),
+    ("canary", &["--cloud", "http://localhost:9/"], &["http://127.0.0.1:9 without a token"]),
+    ("canary", &["--scale-down-delay=-1"], &["--scale-down-delay", "-1", "0 or more"]),
+    ("canary", &["--rollback-window", "ever"], &["--rollback-window", "ever", "0 or more"]),
+    ("local_cloud", &["--tasks", "0"], &["--tasks", "0", "1 to 200"]),
+    ("local_cloud", &["--tasks", "201"], &["--tasks", "201", "1 to 200"]),
+    ("local_cloud", &["--image", "nosuch:v1"], &["nosuch:v1", "not found"]),
     ("canary", &["--cloud", TOO_FAR], &["--cloud", "loopback"]),
 ];
 

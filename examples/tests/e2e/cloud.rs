@@ -62,6 +62,11 @@ impl CloudProcess {
         }
     }
 
+    /// Which cloud it is.
+    pub(crate) async fn id(&self) -> String {
+        self.client.cloud().await.unwrap().id
+    }
+
     /// User traffic.
     pub(crate) fn load(&self, rate: f64) -> Load {
         let path = "/api/pets?limit=5".to_owned();

@@ -25,9 +25,50 @@ enum Moment {
     Milliseconds(u64),
 }
 
+/// An example whose operations are killed.
+struct Kind {
+    name: &'static str,
+    /// How they are begun. Whoever goes on gives none of it.
+    begin: &'static [&'static str],
+    /// The stages of one that goes well.
+    stages: &'static [&'static str],
+    /// Whether traffic goes to the other side.
+    changes_sides: bool,
+}
+
+const CANARY: Kind = Kind {
+    name: "canary",
+    begin: &["--stages", "50,100", "--stage-duration", "1", "--bake", "1"],
+    stages: &["stage 1", "stage 2", "bake", "scale-down delay"],
+    changes_sides: true,
+};
+
+const BLUE_GREEN: Kind = Kind {
+    name: "blue_green",
+    begin: &["--auto-promote=true", "--smoke-test-duration", "1", "--bake", "1"],
+    stages: &["stage 1", "bake", "scale-down delay"],
+    changes_sides: true,
+};
+
+/// So that a bad version gets as far as its users.
+const UNTESTED: Kind = Kind {
+    begin: &["--auto-promote=true", "--smoke-test-duration", "0", "--bake", "1"],
+    ..BLUE_GREEN
+};
+
+const ROLLING: Kind =
+    Kind { name: "rolling", begin: &["--bake", "2"], stages: &["bake"], changes_sides: false };
+
+impl std::fmt::Debug for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
 /// One life of an operation.
 #[derive(Clone, Copy, Debug)]
 struct Case {
+    kind: &'static Kind,
     moment: Moment,
     /// Whether the new version is bad.
     bad: bool,
@@ -35,14 +76,23 @@ struct Case {
     then: Option<usize>,
 }
 
-/// Over all of a rollout with two stages: some records long before anything is touched, the last ones after its end.
+/// Over all of an operation: some records long before anything is touched, the last ones after its end.
 fn cases() -> VecDeque<Case> {
-    let case = |moment| Case { moment, bad: false, then: None };
-    let good = (1..=53).step_by(2).map(|count| case(Moment::Records(count)));
-    let timed = [20, 120, 400, 1100, 2300, 3700].map(|time| case(Moment::Milliseconds(time)));
-    let bad = [8, 14, 17, 21, 23, 24, 25, 27, 29].map(Moment::Records);
-    let bad = bad.map(|moment| Case { bad: true, ..case(moment) });
-    let mut cases: VecDeque<_> = good.chain(timed).chain(bad).collect();
+    fn at(kind: &'static Kind, bad: bool, moments: &[usize]) -> Vec<Case> {
+        let case = |count: &usize| Case { kind, moment: Moment::Records(*count), bad, then: None };
+        moments.iter().map(case).collect()
+    }
+    let timed =
+        |time| Case { kind: &CANARY, moment: Moment::Milliseconds(time), bad: false, then: None };
+    let mut cases = VecDeque::new();
+    // The longest ones at the front, so that no worker is left alone with one.
+    cases.extend(at(&BLUE_GREEN, false, &[1, 4, 8, 12, 17, 21, 24, 28, 33, 40]));
+    cases.extend(at(&UNTESTED, true, &[6, 12, 17, 20]));
+    cases.extend(at(&CANARY, false, &(1..=53).step_by(2).collect::<Vec<_>>()));
+    cases.extend([20, 120, 400, 1100, 2300, 3700].map(timed));
+    cases.extend(at(&CANARY, true, &[8, 14, 17, 21, 23, 24, 25, 27, 29]));
+    cases.extend(at(&ROLLING, false, &[1, 4, 7, 10, 14, 18]));
+    cases.extend(at(&ROLLING, true, &[5, 8, 11, 14]));
     for (index, case) in cases.iter_mut().enumerate() {
         case.then = (index % 4 == 3).then_some(index % 7 + 1);
     }
@@ -72,7 +122,7 @@ async fn killed_at_any_moment_it_can_be_resumed() {
     }
     let tally = tally.lock().unwrap();
     println!("killed at {} moments in {all} operations: {tally:?}", tally.killed);
-    assert!(tally.killed >= 24, "{tally:?}");
+    assert!(tally.killed >= 48, "{tally:?}");
     assert_eq!(tally.promoted + tally.rolled_back, all);
 }
 
@@ -89,22 +139,18 @@ async fn worker(cases: Arc<Mutex<VecDeque<Case>>>, tally: Arc<Mutex<Tally>>) {
 }
 
 fn tool(cloud: &CloudProcess, directory: &TempDir, case: Case) -> Tool {
-    let arguments = ["--json", "--rate", "0"];
-    let tool = Tool::new("canary", directory).on(cloud).args(arguments);
-    if case.bad { tool.args(["--fault", "error-rate=0.5"]) } else { tool }
+    Tool::new(case.kind.name, directory).on(cloud).args(["--json", "--rate", "0"])
 }
-
-const STAGES: [&str; 6] = ["--stages", "50,100", "--stage-duration", "1", "--bake", "1"];
 
 async fn one(cloud: &CloudProcess, load: &Load, case: Case, tally: &Mutex<Tally>) {
     let directory = directory();
-    let journal = directory.path().join(".petswipe/canary.jsonl");
+    let journal = directory.path().join(format!(".petswipe/{}.jsonl", case.kind.name));
     let live = cloud.comes_to_rest().await;
     let before = cloud.state().await;
     let revisions = cloud.client.revisions().await.unwrap().len();
     let users = load.snapshot();
 
-    let mut running = tool(cloud, &directory, case).args(STAGES).start().await;
+    let mut running = tool(cloud, &directory, case).args(begin(case)).start().await;
     match case.moment {
         Moment::Records(count) => running.writes(&journal, count).await,
         Moment::Milliseconds(time) => tokio::time::sleep(Duration::from_millis(time)).await,
@@ -159,7 +205,12 @@ async fn kill(mut running: Running, tally: &Mutex<Tally>) -> u32 {
 /// Whoever comes next resumes what was begun; what has left no trace is begun anew.
 fn go_on(cloud: &CloudProcess, directory: &TempDir, case: Case, journal: &Path) -> Tool {
     let tool = tool(cloud, directory, case);
-    if records(journal) == 0 { tool.args(STAGES) } else { tool.args(["--resume"]) }
+    if records(journal) == 0 { tool.args(begin(case)) } else { tool.args(["--resume"]) }
+}
+
+fn begin(case: Case) -> impl Iterator<Item = &'static str> {
+    let fault: &[_] = if case.bad { &["--fault", "error-rate=0.5"] } else { &[] };
+    case.kind.begin.iter().chain(fault).copied()
 }
 
 fn check_outcome(case: Case, report: &Value, live: &Environment, now: &Environment) {
@@ -170,8 +221,8 @@ fn check_outcome(case: Case, report: &Value, live: &Environment, now: &Environme
         return;
     }
     assert_eq!(text(report, "outcome"), "promoted", "{case:?}");
-    assert_eq!(stages(report), ["stage 1", "stage 2", "bake", "scale-down delay"], "{case:?}");
-    assert_ne!(now, live, "{case:?}");
+    assert_eq!(stages(report), case.kind.stages, "{case:?}");
+    assert_eq!(now != live, case.kind.changes_sides, "{case:?}");
 }
 
 /// No stage twice, no way forward that was not there before, and one end.

@@ -10,6 +10,7 @@ mod bad_input;
 mod cloud;
 mod drift;
 mod faults;
+mod going_on;
 mod killed;
 mod lost;
 mod manners;

@@ -26,6 +26,8 @@ async fn a_dry_run_prints_the_plan_and_changes_nothing() {
         }
         let json = tool().args(["--dry-run", "--json"]).run().await.with(0).json();
         assert!(!list(&json, "forward").is_empty() && !list(&json, "back").is_empty(), "{json:#}");
+        // As a person reads it, and as every duration of a plan.
+        assert_eq!(text(&list(&json, "forward")[0], "after"), "0s");
     }
     assert_eq!(files(&directory), [""; 0]);
     assert_eq!(cloud.everything().await, before);
@@ -73,6 +75,11 @@ async fn progress_goes_to_stderr_in_plain_text_and_the_report_where_it_was_asked
     let done = tool.run().await.with(0);
     assert!(!done.all().contains('\u{1b}'), "no colours where nobody sees them: {done}");
     done.says(["stage 1: 50 % to the new version", "stage 1 passed", "bake passed"]);
+    done.says(["the journal is journals/one.jsonl", "the report is reports/last.json"]);
+    done.says(["check: healthy: error rate 0 %", "to go back to the version before, until "]);
+    assert!(!done.stderr.contains("ignored"), "{done}");
+    let longest = done.stderr.lines().filter(|line| line.contains("check: ")).map(str::len).max();
+    assert!(longest.unwrap() < 170, "a check is too long to read: {done}");
     assert!(done.stdout.to_lowercase().contains("promoted"), "{done}");
     assert_eq!(files(&directory), ["journals/one.jsonl", "reports/last.json"]);
     let written = std::fs::read_to_string(directory.path().join("reports/last.json")).unwrap();
@@ -83,7 +90,7 @@ async fn progress_goes_to_stderr_in_plain_text_and_the_report_where_it_was_asked
 }
 
 /// Flags and their variables, as they are documented.
-const COMMON: [(&str, &str); 14] = [
+const COMMON: [(&str, &str); 15] = [
     ("--backend", "BACKEND"),
     ("--region", "AWS_REGION"),
     ("--project", "PROJECT"),
@@ -94,6 +101,7 @@ const COMMON: [(&str, &str); 14] = [
     ("--report", "REPORT"),
     ("--approval-file", "APPROVAL_FILE"),
     ("--approval-timeout", "APPROVAL_TIMEOUT"),
+    ("--rollback-window", "ROLLBACK_WINDOW"),
     ("--cloud", "PETSWIPE_CLOUD"),
     ("--rate", "RATE"),
     ("--tasks", "TASKS"),
@@ -109,6 +117,7 @@ async fn every_flag_has_its_variable() {
         ("--latency-threshold", "LATENCY_THRESHOLD"),
         ("--auto-promote", "AUTO_PROMOTE"),
         ("--bake", "BAKE_DURATION"),
+        ("--scale-down-delay", "SCALE_DOWN_DELAY"),
     ];
     let blue_green = [
         ("--health-check-interval", "HEALTH_CHECK_INTERVAL"),
@@ -116,6 +125,7 @@ async fn every_flag_has_its_variable() {
         ("--smoke-test-duration", "SMOKE_TEST_DURATION"),
         ("--auto-promote", "AUTO_PROMOTE"),
         ("--bake", "BAKE_DURATION"),
+        ("--scale-down-delay", "SCALE_DOWN_DELAY"),
     ];
     let rolling = [("--max-surge", "MAX_SURGE"), ("--min-healthy", "MIN_HEALTHY")];
     let examples: [(&str, &[(&str, &str)]); 3] =
@@ -132,6 +142,11 @@ async fn every_flag_has_its_variable() {
             let own = rest.split("\n      --").next().unwrap();
             assert!(own.contains(&format!("[env: {variable}")), "{name} {flag}: {own}");
         }
+        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let codes = petswipe_examples::cli::EXIT_CODES;
+        assert!(words(&help).ends_with(codes), "{help}");
+        let readme = words(include_str!("../../../README.md"));
+        assert!(readme.contains(&format!("{codes}.")), "the README says other exit codes");
         for flag in ["--resume", "--undo", "--json", "--quiet"] {
             assert!(help.contains(flag), "{name} has no {flag}");
         }

@@ -33,6 +33,15 @@ impl Tool {
         Self::of(Command::new(program(name)), name, directory)
     }
 
+    /// A command as an example prints it, in a shell whose cargo runs the examples that are built.
+    pub(crate) fn shell(command: &str, directory: &TempDir) -> Self {
+        let mut shell = Command::new("sh");
+        let examples = program("canary");
+        let cargo = r#"cargo() { name=$3; shift 4; exec "$0/$name" "$@" "#;
+        shell.arg("-c").arg(format!("{cargo}; }}; {command}")).arg(examples.parent().unwrap());
+        Self::of(shell, command, directory)
+    }
+
     /// The same, with its files limited to `blocks` of 512 bytes; a longer write fails as on a full disk.
     pub(crate) fn on_small_disk(name: &str, directory: &TempDir, blocks: u32) -> Self {
         Self::after(&format!("trap '' XFSZ; ulimit -f {blocks}"), name, directory)

@@ -34,6 +34,10 @@ pub struct Plan {
     pub strategy: Strategy,
     /// The service, for messages and for the lease: one operation per service.
     pub service: String,
+    /// Where it is carried out, such as a cloud's id; empty when nobody says. It is shown to people, and a resume
+    /// elsewhere is refused by whoever drives.
+    #[serde(default)]
+    pub location: String,
     /// The two sides. Which one is live is read from the router; the other one is the candidate.
     pub environments: [Environment; 2],
     /// A third environment in which the live revision is started anew, as old and as large as the canary, so that
@@ -204,6 +208,7 @@ impl Plan {
         Self {
             strategy: Strategy::Canary,
             service: service.to_owned(),
+            location: String::new(),
             environments,
             baseline: None,
             target,

@@ -23,6 +23,7 @@
 //!   answer 502.
 //! - Changes hold for the very next request, where AWS takes a moment; and a target that has drained is gone, where AWS
 //!   shows it as draining until the delay is over.
+//! - What came by a rule for tests is kept out of the metrics of its target group; see [`Rule::test`].
 //! - Too large a head is answered 431, not 400, and an unknown transfer encoding 400, not 501.
 //!
 //! ```
@@ -292,7 +293,8 @@ impl Balancer {
     /// [`Error::Invalid`] for a rule that can't be; [`Error::NotFound`] when it names an unknown group.
     pub fn set_rule(&self, rule: Rule) -> Result<(), Error> {
         rule.check()?;
-        let route = self.route(rule.forward.clone())?;
+        let mut route = self.route(rule.forward.clone())?;
+        route.test = rule.test;
         self.swap_routes(|routes| routes.with_rule(rule, route));
         Ok(())
     }

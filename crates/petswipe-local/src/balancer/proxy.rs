@@ -40,23 +40,21 @@ pub(crate) async fn serve(
         return answer::own(Reason::NoRule);
     };
     let Some(in_flight) = group.pick() else {
-        group.metrics.series(None).record(Answer::Balancer);
+        group.metrics.series(None).record(Answer::Balancer, route.test);
         return answer::own(Reason::NoTargets);
     };
     headers::prepare_request(&mut head.headers, client, shared.address.port(), now, &mut rng);
     let series = in_flight.member().series.clone();
     match exchange(&shared, in_flight, head, body).await {
         Ok(mut response) => {
-            series.record(Answer::Target {
-                status: response.status().as_u16(),
-                latency: received.elapsed(),
-            });
+            let (status, latency) = (response.status().as_u16(), received.elapsed());
+            series.record(Answer::Target { status, latency }, route.test);
             stick(&mut response, route, &group.name, now);
             response
         }
         Err(reason) => {
             if reason.is_balancer_error() {
-                series.record(Answer::Balancer);
+                series.record(Answer::Balancer, route.test);
             }
             answer::own(reason)
         }

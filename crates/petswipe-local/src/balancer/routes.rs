@@ -50,6 +50,8 @@ impl Routes {
 #[derive(Debug, Default)]
 pub(crate) struct Route {
     pub(crate) forward: Forward,
+    /// Whether its requests are kept out of the metrics of production.
+    pub(crate) test: bool,
     groups: Vec<(Arc<Group>, u32)>,
     total: u32,
 }
@@ -67,7 +69,7 @@ impl Route {
             total += u32::from(weighted.weight);
             groups.push((group, u32::from(weighted.weight)));
         }
-        Ok(Self { forward, groups, total })
+        Ok(Self { forward, test: false, groups, total })
     }
 
     /// The group for a request: the one its cookie names if that still has a weight, else one at random by weight.

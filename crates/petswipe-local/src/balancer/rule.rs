@@ -145,6 +145,11 @@ pub struct Rule {
     pub conditions: Vec<Condition>,
     /// What to do.
     pub forward: Forward,
+    /// Whether these are tests and no production traffic: then their answers count in
+    /// [`Metrics::test_totals`](crate::metrics::Metrics::test_totals) alone. Not so with AWS, whose metrics of a target
+    /// group have all its requests, by whatever rule they came.
+    #[serde(default)]
+    pub test: bool,
 }
 
 impl Rule {
@@ -251,6 +256,7 @@ mod tests {
             priority,
             conditions: conditions.to_vec(),
             forward: Forward::to("a"),
+            test: false,
         };
         let path = Condition::Path("/*".to_owned());
         assert!(rule(0, std::slice::from_ref(&path)).check().is_err());

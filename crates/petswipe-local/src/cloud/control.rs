@@ -25,6 +25,8 @@ use crate::service::{Service, TaskStatus};
 /// What a cloud is, in short.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CloudSummary {
+    /// Which cloud it is, such as `local-5f3a9c1e77d2`: made up at its start, and never that of another one.
+    pub id: String,
     /// The first part of all names.
     pub project: String,
     /// The second part of all names.

@@ -21,6 +21,7 @@ pub use router::TEST_HEADER;
 
 use self::authority::Authorities;
 use self::router::{Router, Side, refused};
+use crate::address::random_digits;
 use crate::api;
 use crate::balancer::{Balancer, Forward};
 use crate::registry::Registry;
@@ -90,6 +91,7 @@ impl Cloud {
         let shorts = |side: &Side| (side.short.clone(), side.environment.clone());
         let control = Arc::new(Control {
             summary: CloudSummary {
+                id: format!("local-{}", random_digits::<6>()?),
                 project: config.project.clone(),
                 environment: config.environment.clone(),
                 balancer: balancer.address(),
@@ -141,6 +143,11 @@ impl Cloud {
             action: format!("starting {wanted} healthy tasks of {} ({why})", config.image),
             waited: config.start_timeout,
         })
+    }
+
+    /// Which cloud it is: made up at its start, and never that of another one. A plan's location.
+    pub fn id(&self) -> &str {
+        &self.control.summary.id
     }
 
     /// Where the load balancer listens.

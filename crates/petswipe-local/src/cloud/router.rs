@@ -78,6 +78,7 @@ impl Router {
                 priority: 0,
                 conditions: vec![test_condition(&side.short)],
                 forward: Forward::to(side.group.as_str()),
+                test: true,
             };
             wanted.priority = self.free_priority(side)?;
             kept = Some(wanted.priority);
@@ -279,6 +280,7 @@ mod tests {
             priority,
             conditions: vec![Condition::Path(pattern.to_owned())],
             forward: Forward::to("shop-test-blue-tg"),
+            test: false,
         };
         router.balancer.set_rule(path(1, "/static/*")).unwrap();
         router.balancer.set_rule(path(3, "/*")).unwrap();

@@ -130,6 +130,14 @@ impl GroupMetrics {
         totals
     }
 
+    pub(super) fn test_totals(&self, revision: Option<&str>) -> Counts {
+        let mut totals = Counts::default();
+        for series in self.selected(revision) {
+            totals.merge(&lock(&series.data).tests);
+        }
+        totals
+    }
+
     pub(super) fn sum(&self, revision: Option<&str>, from: i64, to: i64) -> Sum {
         let mut sum =
             Sum { counts: Counts::default(), latency: Histogram::new(), targets: NO_TARGETS };
@@ -175,6 +183,7 @@ struct Data {
     /// Targets since the second, in rising order; at most one entry for a second.
     targets: VecDeque<(i64, Targets)>,
     totals: Counts,
+    tests: Counts,
 }
 
 #[derive(Debug)]
@@ -193,9 +202,12 @@ impl Data {
 }
 
 impl Series {
-    /// A request was answered now.
-    pub(crate) fn record(&self, answer: Answer) {
+    /// A request was answered now. One that came by the rule for tests says nothing about what users get.
+    pub(crate) fn record(&self, answer: Answer, test: bool) {
         let mut data = lock(&self.data);
+        if test {
+            return data.tests.add(answer);
+        }
         let second = self.clock.nanos().div_euclid(NANOS);
         data.totals.add(answer);
         if data.seconds.back().is_none_or(|last| last.second != second) {

@@ -14,6 +14,7 @@ fn rule(priority: u32, group: &str) -> Rule {
         priority,
         conditions: vec![Condition::Path("/*".to_owned())],
         forward: Forward::to(group),
+        test: false,
     }
 }
 
@@ -163,6 +164,7 @@ fn configurations_survive_json() {
             stickiness: Some(Duration::from_secs(90)),
             ..Forward::weighted([("a", 1), ("b", 9)])
         },
+        test: true,
     };
     let json = serde_json::to_string(&rule).unwrap();
     assert_eq!(serde_json::from_str::<Rule>(&json).unwrap(), rule, "{json}");

@@ -116,7 +116,7 @@ async fn the_lowest_priority_whose_conditions_hold_decides() {
     ];
     for (priority, conditions, group) in rules {
         let forward = Forward::to(group);
-        let rule = Rule { priority, conditions, forward };
+        let rule = Rule { priority, conditions, forward, test: false };
         balancer.set_rule(rule).unwrap();
     }
     let cases = [

@@ -33,6 +33,19 @@ async fn call(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_two_clouds_have_the_same_id() {
+    let clouds = [Cloud::start(config()).await.unwrap(), Cloud::start(config()).await.unwrap()];
+    let ids = clouds.each_ref().map(Cloud::id);
+    assert_ne!(ids[0], ids[1]);
+    for (cloud, id) in clouds.iter().zip(ids) {
+        let told = call(cloud, "GET", "/v1/cloud", &[], "").await.1;
+        assert_eq!(told["id"], id);
+        assert_eq!(cloud.client().cloud().await.unwrap().id, id);
+        assert!(id.starts_with("local-") && !cloud.url().reveal().contains(id), "{id}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_who_has_the_token_is_served() {
     let token = Token::new("a-token-of-this-test").unwrap();
     let cloud = Cloud::start(CloudConfig { token: Some(token), ..config() }).await.unwrap();
