@@ -177,7 +177,7 @@ fn what_is_left(report: Option<&Report>) -> String {
         return format!("the weights are now {}", weights.join(", "));
     }
     let actions = report.map_or(&[][..], |report| report.actions.as_slice());
-    let shift = actions.iter().rev().find(|action| action.action.starts_with("set the weights"));
+    let shift = actions.iter().rev().find(|action| action.weights.is_some());
     let Some(last) = actions.last() else {
         return "the cloud does not answer; nothing was changed".to_owned();
     };

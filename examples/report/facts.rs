@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use petswipe_deploy::{ActionReport, Report, StateReport};
+use petswipe_deploy::{ActionReport, Report, Split, StateReport};
 
 /// How good something is. Always told by a word or a sign as well as by colour.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,7 @@ pub(super) struct Headline {
 impl Headline {
     pub(super) fn of(report: &Report) -> Self {
         let (icon, word, tone, prefix, meaning) = match report.outcome.as_str() {
+            "promoted" if report.undoes.is_some() => ("✓", "Undone", Tone::Good, "", ""),
             "promoted" => ("✓", "Promoted", Tone::Good, "", ""),
             "rolled-back" => {
                 ("↩", "Rolled back", Tone::Bad, "rolled back: ", "Everything is as it was before.")
@@ -118,7 +119,7 @@ impl<'a> Facts<'a> {
 
     /// The changes of the weights that were made.
     pub(super) fn router_changes(&self) -> usize {
-        let done = |action: &&ActionReport| is_done(action) && shift(action).is_some();
+        let done = |action: &&ActionReport| is_done(action) && action.weights.is_some();
         self.report.actions.iter().filter(done).count()
     }
 
@@ -142,7 +143,7 @@ impl<'a> Facts<'a> {
             return None;
         }
         let done = |action: &ActionReport| {
-            is_done(action) && shift(action).and_then(shares).as_ref() == Some(&home)
+            is_done(action) && action.weights.as_ref().map(shares).as_ref() == Some(&home)
         };
         let shift = self.report.actions.iter().rev().find(|action| done(action))?;
         let mut checks = self.report.checks.iter().rev();
@@ -157,11 +158,6 @@ pub(super) fn is_settled(report: &Report) -> bool {
     matches!(report.outcome.as_str(), "promoted" | "rolled-back" | "aborted")
 }
 
-/// The split an action asked for, as it is shown: `shop-blue 95 %, shop-green 5 %`.
-fn shift(action: &ActionReport) -> Option<&str> {
-    action.action.strip_prefix("set the weights to ")
-}
-
 fn is_done(action: &ActionReport) -> bool {
     action.result == "done"
 }
@@ -171,15 +167,8 @@ fn ended(action: &ActionReport) -> Timestamp {
     action.at.saturating_add(SignedDuration::from_millis(took)).unwrap_or(action.at)
 }
 
-/// Reads what a `Split` displays; `None` for anything else.
-fn shares(split: &str) -> Option<Shares> {
-    let mut shares = Shares::new();
-    for part in split.split(", ") {
-        let (environment, share) = part.strip_suffix(" %")?.rsplit_once(' ')?;
-        shares.insert(environment.to_owned(), share.parse().ok()?);
-    }
-    let sum: u32 = shares.values().map(|share| u32::from(*share)).sum();
-    (sum == 100).then_some(shares)
+fn shares(split: &Split) -> Shares {
+    split.iter().map(|(environment, share)| (environment.to_string(), share.get())).collect()
 }
 
 fn home(state: &StateReport) -> Shares {
@@ -192,7 +181,7 @@ fn weights(report: &Report) -> Vec<(Timestamp, Shares)> {
     let mut weights = Vec::new();
     weights.extend(report.initial_state.as_ref().map(|state| (report.started_at, home(state))));
     for action in report.actions.iter().filter(|action| is_done(action)) {
-        weights.extend(shift(action).and_then(shares).map(|shares| (ended(action), shares)));
+        weights.extend(action.weights.as_ref().map(|split| (ended(action), shares(split))));
     }
     if let Some(state) = report.final_state.as_ref().filter(|_| is_settled(report)) {
         weights.push((report.finished_at, home(state)));

@@ -321,3 +321,11 @@ fn the_weights_are_drawn_as_long_as_the_traffic() {
     let half_way = drawn(&report);
     assert!(half_way[0] < 780.0 && half_way[2] < 352.0, "{half_way:?}");
 }
+
+#[test]
+fn an_undo_is_called_one() {
+    let mut report = reports::promoted();
+    assert!(summary(&report).starts_with("✓ Promoted: canary of "));
+    report.undoes = Some("petswipe:42".parse().unwrap());
+    assert!(summary(&report).starts_with("✓ Undone: canary of "));
+}

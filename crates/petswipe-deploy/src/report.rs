@@ -19,6 +19,9 @@ pub struct Report {
     pub service: String,
     /// `canary`, `blue-green` or `rolling`.
     pub strategy: String,
+    /// The revision that was to be taken out of service, if it was an undo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<RevisionId>,
     /// `promoted`, `rolled-back`, `aborted`, `failed`, or `unfinished` for one that can be resumed.
     pub outcome: String,
     /// Why, for people.
@@ -84,6 +87,9 @@ pub struct ActionReport {
     pub duration_ms: Option<u64>,
     /// What was done.
     pub action: String,
+    /// How traffic was to be divided, in percent, if that was changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<Split>,
     /// `done`, or why it failed, or `unknown` if the driver died meanwhile.
     pub result: String,
 }
@@ -168,6 +174,7 @@ impl Report {
             operation: history.opening.operation.to_string(),
             service: plan.service.clone(),
             strategy: plan.strategy.name().to_owned(),
+            undoes: plan.undoes.clone(),
             outcome: outcome.to_owned(),
             reason,
             started_at: history.opening.at,
@@ -284,6 +291,10 @@ fn actions(history: &History<Plan>) -> Vec<ActionReport> {
                         at: recorded.at,
                         duration_ms: None,
                         action: effect.to_string(),
+                        weights: match effect {
+                            Effect::Shift { to, .. } => Some(to.clone()),
+                            _ => None,
+                        },
                         result: "unknown: the driver died meanwhile".to_owned(),
                     });
                 }

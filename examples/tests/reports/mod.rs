@@ -86,6 +86,7 @@ pub(crate) fn action(seconds: f64, took: Option<u64>, action: &str) -> ActionRep
         at: at(seconds),
         duration_ms: took,
         action: action.to_owned(),
+        weights: None,
         result: result.to_owned(),
     }
 }
@@ -93,8 +94,8 @@ pub(crate) fn action(seconds: f64, took: Option<u64>, action: &str) -> ActionRep
 /// Named as the rollout itself names it, so that a change of words there is noticed here.
 pub(crate) fn shift(seconds: f64, took: u64, green: u8) -> ActionReport {
     let to = Split::between(environment(GREEN), percent(green), environment(BLUE));
-    let effect = Effect::Shift { expected: Vec::new(), to };
-    action(seconds, Some(took), &effect.to_string())
+    let effect = Effect::Shift { expected: Vec::new(), to: to.clone() };
+    ActionReport { weights: Some(to), ..action(seconds, Some(took), &effect.to_string()) }
 }
 
 fn side(revision: u32, image: &str, tasks: u32) -> SideReport {
@@ -205,6 +206,7 @@ pub(crate) fn promoted() -> Report {
         operation: "petswipe-production-canary-20260504-120000".to_owned(),
         service: "petswipe-production".to_owned(),
         strategy: "canary".to_owned(),
+        undoes: None,
         outcome: "promoted".to_owned(),
         reason: "petswipe:42 serves all traffic from petswipe-production-green".to_owned(),
         started_at: at(0.0),
