@@ -6,8 +6,11 @@ use super::facts::{Facts, Tone, is_settled};
 use super::tables::figures;
 use super::text::{self, NOTHING};
 
-/// As many stages are listed one by one; of more, the first and the last ones.
-const STAGES: usize = 6;
+/// As many stages are listed one by one; of more, the first and the last ones. A line that says that one is left out would
+/// be as long as that one.
+const STAGES: usize = 7;
+/// So many of them then, at either end.
+const ENDS: usize = 3;
 
 /// The report in some ten to twenty lines of plain text. Colour is the caller's.
 pub fn summary(report: &Report) -> String {
@@ -40,10 +43,10 @@ pub fn summary(report: &Report) -> String {
     }
     let all = report.stages.len();
     for (index, stage) in report.stages.iter().enumerate() {
-        if all > STAGES && index == STAGES / 2 {
-            say("…", format!("{} more", all - STAGES));
+        if all > STAGES && index == ENDS {
+            say("…", format!("{} more", all - 2 * ENDS));
         }
-        if all <= STAGES || index < STAGES / 2 || index >= all - STAGES / 2 {
+        if all <= STAGES || index < ENDS || index >= all - ENDS {
             say(&text::short(&plain(&stage.name), 22), stage_line(stage));
         }
     }
