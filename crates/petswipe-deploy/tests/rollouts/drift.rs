@@ -191,3 +191,20 @@ fn a_way_back_leaves_the_count_of_a_side_alone_that_it_did_not_touch() {
         assert_eq!(shop.cloud.configuration().sides[&blue()].1, 6);
     }
 }
+
+#[test]
+fn of_several_foreign_changes_the_first_is_the_reason() {
+    let shop = Shop::new();
+    shop.when(|shop, recorded, state| {
+        if recorded.seq == 26 {
+            shop.cloud.meddle(split(67));
+        }
+        if matches!(state.direction, petswipe_deploy::Direction::Stopping { .. }) {
+            shop.cloud.meddle(split(33));
+        }
+    });
+    let outcome = shop.run(canary());
+    let Outcome::Stopped { reason, .. } = &outcome else { panic!("stopped, not {outcome}") };
+    assert!(reason.starts_with("the weights are shop-blue 33 %, shop-green 67 %"), "{reason}");
+    assert_eq!(shop.cloud.split(), split(33));
+}

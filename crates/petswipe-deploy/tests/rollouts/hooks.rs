@@ -241,3 +241,17 @@ fn a_plan_with_hooks_is_refused_where_nobody_is_there_to_be_called() {
         shop.assert_untouched();
     }
 }
+
+#[test]
+fn each_hook_has_a_time_of_its_own() {
+    let (shop, _) = shop(HookPoint::PreScaleUp, Reply::Never);
+    let mut plan = hooked(canary(), TimeoutAction::RollBack);
+    for hook in &mut plan.hooks {
+        hook.timeout = seconds(if hook.point == HookPoint::PreScaleUp { 7 } else { 900 });
+    }
+    let outcome = shop.run(plan);
+    assert_eq!(outcome.to_string(), "rolled back: hook PRE_SCALE_UP did not answer in time");
+    let report = shop.report();
+    let took = report.finished_at.duration_since(report.started_at);
+    assert_eq!(took.as_secs(), 7);
+}

@@ -12,7 +12,7 @@ use petswipe_runbook::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::support::odd::{Odd, OddRouter};
+use crate::support::odd::{BusyCompute, Odd, OddRouter};
 use crate::support::*;
 
 type World = fn(&Shop);
@@ -226,5 +226,41 @@ fn errors_say_whether_trying_again_can_help() {
         (Error::invalid("stage 1", "", "a stage"), false),
     ] {
         assert_eq!(error.is_retryable(), helps, "{error}");
+    }
+}
+
+#[test]
+fn a_first_look_at_what_was_true_earlier_is_no_look() {
+    for mended in [true, false] {
+        let on = Arc::new(AtomicBool::new(true));
+        let old = Arc::clone(&on);
+        let shop = Shop::with(4, |performer| {
+            let router = performer.router.clone();
+            performer.router = Arc::new(OddRouter { router, odd: Odd::RouteIsOld, on: old });
+        });
+        // The first record is the intent of the first look.
+        shop.when(move |_, recorded, _| on.store(!mended || recorded.seq <= 2, Ordering::Relaxed));
+        let outcome = shop.run(canary());
+        if mended {
+            shop.assert_promoted(&outcome);
+        } else {
+            let why = "refused: the first look answered what was true earlier (5 attempts)";
+            assert_eq!(outcome.to_string(), why);
+            assert_eq!(shop.changes(), [""; 0]);
+        }
+    }
+}
+
+#[test]
+fn a_conflict_about_anything_but_the_weights_goes_back() {
+    for plan in plans() {
+        let shop = Shop::with(4, |performer| {
+            performer.compute = Arc::new(BusyCompute(performer.compute.clone()));
+        });
+        // The way back is such a command as well, so it needs a person then.
+        let halted = shop.try_start(plan).unwrap_err();
+        let RunbookError::Suspended { why } = &halted.error else { panic!("{halted}") };
+        assert!(why.starts_with("going back (could not deploy revision:2 to shop-"), "{why}");
+        assert_eq!(shop.cloud.split(), split(0));
     }
 }

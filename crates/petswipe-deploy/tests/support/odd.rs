@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use petswipe_deploy::{Authority, Environment, Error, Route, Split, TargetHealth, TrafficRouter};
+use petswipe_deploy::{
+    Authority, Compute, Deployment, Environment, Error, Image, RevisionId, Route, ServiceStatus,
+    Split, TargetHealth, TrafficRouter,
+};
 use petswipe_monitor::{Errors, Histogram, MetricSource, Observation, Subject, Window};
 
 /// What a router does wrong.
@@ -20,6 +23,8 @@ pub enum Odd {
     SplitFails,
     /// A test route is accepted and has no effect.
     TestRouteHasNoEffect,
+    /// What is answered was true an hour ago.
+    RouteIsOld,
 }
 
 /// A router that does one thing wrong while it is switched on.
@@ -38,7 +43,12 @@ impl OddRouter {
 #[async_trait]
 impl TrafficRouter for OddRouter {
     async fn route(&self) -> Result<Route, Error> {
-        self.router.route().await
+        let route = self.router.route().await?;
+        let observed_at = match self.is(Odd::RouteIsOld) {
+            true => route.observed_at - Duration::from_secs(3600),
+            false => route.observed_at,
+        };
+        Ok(Route { observed_at, ..route })
     }
 
     async fn set_split(
@@ -72,6 +82,46 @@ impl TrafficRouter for OddRouter {
             return Err(Error::backend("describing target health", "connection reset"));
         }
         self.router.health(environment).await
+    }
+}
+
+/// A compute that does not obey a command to deploy, for somebody else is at it.
+pub struct BusyCompute(pub Arc<dyn Compute>);
+
+#[async_trait]
+impl Compute for BusyCompute {
+    async fn service(&self, environment: &Environment) -> Result<ServiceStatus, Error> {
+        self.0.service(environment).await
+    }
+
+    async fn resolve(&self, image: &Image) -> Result<Image, Error> {
+        self.0.resolve(image).await
+    }
+
+    async fn register(
+        &self,
+        authority: &Authority,
+        from: &RevisionId,
+        image: &Image,
+    ) -> Result<RevisionId, Error> {
+        self.0.register(authority, from, image).await
+    }
+
+    async fn deploy(&self, _: &Authority, to: &Environment, _: &Deployment) -> Result<(), Error> {
+        Err(Error::Conflict {
+            what: format!("the service of {to}"),
+            expected: "idle".to_owned(),
+            found: "an update".to_owned(),
+        })
+    }
+
+    async fn scale(
+        &self,
+        authority: &Authority,
+        environment: &Environment,
+        desired: u32,
+    ) -> Result<(), Error> {
+        self.0.scale(authority, environment, desired).await
     }
 }
 
