@@ -125,7 +125,7 @@ impl Running {
         }
         let loaded = EventLog::<Plan>::load(&self.log).await;
         let mut report = loaded.as_ref().ok().and_then(Option::as_ref).map(Report::of);
-        if code == HALF_WAY
+        if (code == HALF_WAY || code == HELD && touched)
             && let Some(report) = &mut report
             && let Ok(Some(history)) = &loaded
         {

@@ -253,7 +253,7 @@ impl<R: Runbook> Driver<R> {
             at: run.now(),
             fence: run.fence(),
         };
-        if let Err(error) = self.log.open(&opening).await {
+        if let Err(error) = run.in_time(self.log.open(&opening)).await {
             run.release().await;
             return Err(Halted::early(self.opened_by_another(error).await));
         }

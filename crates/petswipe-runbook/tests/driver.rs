@@ -80,6 +80,15 @@ async fn a_journal_that_hangs_halts_the_driver_in_time_and_the_operation_can_be_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_journal_that_hangs_at_its_first_record_halts_the_driver_too() {
+    let house = House::new();
+    *house.journal.slow.lock().unwrap() = Some((0, 100_000));
+    let (error, touched) = error_of(house.driver().start(operation("a"), script([])).await);
+    assert!(matches!(error, Error::Backend { .. }), "{error}");
+    assert_eq!((house.stage.seconds(), touched), (60, false));
+}
+
+#[tokio::test(start_paused = true)]
 async fn effects_of_one_decision_run_at_the_same_time() {
     let house = House::new();
     let plan = script([perform([change("a", 3), change("b", 5), change("c", 4)])]);

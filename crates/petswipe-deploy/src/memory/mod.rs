@@ -196,12 +196,21 @@ impl MemoryCloud {
     /// Runs an image in an environment as somebody else would who does not know of any operation. Gives its revision;
     /// `None` where there is no such environment.
     pub fn redeploy(&self, environment: &Environment, image: Image) -> Option<RevisionId> {
+        let count = self.world().revisions.len();
+        let revision = RevisionId::new(format!("revision:{}", count + 1)).ok()?;
+        self.add_revision(revision.clone(), image);
+        self.redeploy_revision(environment, revision.clone()).then_some(revision)
+    }
+
+    /// The same with a revision that exists. `false` where there is no such environment or revision.
+    pub fn redeploy_revision(&self, environment: &Environment, revision: RevisionId) -> bool {
         let mut world = self.change();
-        let revision = RevisionId::new(format!("revision:{}", world.revisions.len() + 1)).ok()?;
-        let side = world.sides.get_mut(environment)?;
-        side.deploy(&Deployment::new(revision.clone(), side.desired));
-        world.revisions.insert(revision.clone(), image);
-        Some(revision)
+        if !world.revisions.contains_key(&revision) {
+            return false;
+        }
+        let Some(side) = world.sides.get_mut(environment) else { return false };
+        side.deploy(&Deployment::new(revision, side.desired));
+        true
     }
 
     /// Sets the number of tasks of an environment as somebody else would who does not know of any operation.

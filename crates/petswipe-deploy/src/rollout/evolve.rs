@@ -311,6 +311,11 @@ impl Plan {
                 state.direction = Direction::Back(cause);
                 state.ended = Some(self.outcome(state));
             }
+            // What is undone is no way back, unless the numbers or a person say so.
+            Direction::Forward if self.undoes.is_some() && may_be_undone(state, cause.kind) => {
+                let left = self.what_is_left(state);
+                state.suspended = Some(format!("the undo got stuck: {cause}. {left}"));
+            }
             Direction::Forward => {
                 state.direction = Direction::Back(cause);
                 let moves = |before: &Before| script::back(self, state, before);
@@ -379,7 +384,16 @@ impl Plan {
         if state.exposed_since.is_some() {
             state.watch.doubt = Some("nobody has looked since it was resumed".to_owned());
         }
-        state.recheck = state.direction == Direction::Forward && state.ended.is_none();
+        let going_back = matches!(state.direction, Direction::Back(_));
+        state.recheck = state.ended.is_none()
+            && (state.direction == Direction::Forward || going_back && self.is_rolling());
+        if going_back && !self.is_rolling() && state.ended.is_none() {
+            // Meanwhile somebody else may have gone on by hand. So traffic comes first once more, as far as it is still
+            // divided as we left it, and the sides are looked at before they are put back.
+            let moves = |before: &Before| script::back(self, state, before);
+            let moves = state.before.as_ref().map(moves).unwrap_or_default();
+            self.turn(state, moves, at);
+        }
     }
 
     fn probed(&self, state: &mut State, result: &SmokeResult, at: Timestamp) {
@@ -435,6 +449,13 @@ impl Plan {
         }
         left
     }
+}
+
+/// Whether an undo has, or may have, begun to take the other revision out of service, and what happened says nothing
+/// against the one that serves now.
+fn may_be_undone(state: &State, cause: CauseKind) -> bool {
+    let begun = state.touched.split || state.exposed_since.is_some();
+    begun && matches!(cause, CauseKind::Call | CauseKind::Capacity | CauseKind::Unsure)
 }
 
 /// Whether an effect that was accepted is the one that a move waits for.

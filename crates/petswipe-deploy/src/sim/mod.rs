@@ -184,11 +184,22 @@ impl RolloutWorld {
         if self.scenario.undo && due(Some(MENDED_AFTER)) && !ledger.mended {
             // Else there would be no way back to it, and no end.
             ledger.mended = true;
-            self.cloud.add_image(image("shop:v1"), Behaviour::default());
-            restart(&self.cloud, &self.live);
+            for (name, side) in [("shop:v1", &self.live), ("shop:v2", self.new_side())] {
+                self.cloud.add_image(image(name), Behaviour::default());
+                restart(&self.cloud, side);
+            }
         }
         if due(self.scenario.redeploy_after) && ledger.redeployed.is_none() {
             ledger.redeployed = self.cloud.redeploy(self.new_side(), image("shop:hotfix"));
+        }
+        if let Some((after, count)) = self.scenario.lose_new_after {
+            let left = self.scenario.tasks - count;
+            let over = due(Some(after + MENDED_AFTER));
+            let room = (due(Some(after)) && !over).then_some(left);
+            if ledger.room_for_new != room {
+                ledger.room_for_new = room;
+                self.cloud.limit_tasks(self.new_side(), room);
+            }
         }
         if let Some((after, count)) = self.scenario.lose_live_after {
             if due(Some(after)) && !ledger.lost {

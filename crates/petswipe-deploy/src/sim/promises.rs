@@ -22,6 +22,8 @@ pub(super) struct Ledger {
     meddling_told: bool,
     /// Whether the live side has lost tasks.
     pub(super) lost: bool,
+    /// For how many tasks there is room where the new version runs, if there is a limit.
+    pub(super) room_for_new: Option<u32>,
     /// Whether what is undone was mended.
     pub(super) mended: bool,
     /// What somebody else deployed on the candidate's side, and whether the rollout was told of it.
@@ -60,6 +62,7 @@ impl Ledger {
             meddled: None,
             meddling_told: false,
             lost: false,
+            room_for_new: None,
             mended: false,
             redeployed: None,
             redeployment_told: false,

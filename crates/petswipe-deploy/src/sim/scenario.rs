@@ -37,6 +37,8 @@ pub struct Scenario {
     pub meddle_after: Option<Duration>,
     /// When the live side loses tasks for half an hour, if ever, and how many.
     pub lose_live_after: Option<(Duration, u32)>,
+    /// When the new version's side loses tasks for half an hour, if ever, and how many.
+    pub lose_new_after: Option<(Duration, u32)>,
     /// When somebody else deploys another version where the new one runs, if ever.
     pub redeploy_after: Option<Duration>,
     /// Whether the plan has a hook at every point, and which of them answers what, if not all agree.
@@ -70,6 +72,7 @@ impl Scenario {
             approves: true,
             meddle_after: None,
             lose_live_after: None,
+            lose_new_after: None,
             redeploy_after: None,
             hooks: None,
             undo: false,
@@ -112,6 +115,10 @@ impl Scenario {
                 let replies = [HookReply::Agrees, HookReply::Rejects, HookReply::Silent];
                 scenario.hooks = Some((point, replies[random.usize(..replies.len())]));
             }
+            14 => {
+                let after = Duration::from_secs(random.u64(1..2400));
+                scenario.lose_new_after = Some((after, random.u32(1..=scenario.tasks)));
+            }
             _ => {}
         }
         scenario.reversed = random.bool();
@@ -125,7 +132,8 @@ impl Scenario {
         let good = error_rate <= 0.05 && latency <= Duration::from_millis(1000);
         let judged = self.metrics == Metrics::Work && self.requests_per_second > 0.0;
         let agreed = self.hooks.is_none_or(|(_, reply)| reply == HookReply::Agrees);
-        healthy && crash_after.is_none() && (self.undo || good && judged) && agreed
+        // What is undone asks for tasks only, and in the end somebody mends whatever there is.
+        (self.undo || healthy && crash_after.is_none() && good && judged) && agreed
     }
 
     /// The hooks of its plans.
@@ -144,6 +152,7 @@ impl Scenario {
             && self.approves
             && self.meddle_after.is_none()
             && self.lose_live_after.is_none()
+            && self.lose_new_after.is_none()
             && self.redeploy_after.is_none()
     }
 }

@@ -102,17 +102,15 @@ fn no_step_forward_is_made_while_the_good_side_could_not_take_everything_back() 
 }
 
 /// Version 2 turns bad at `weight` while blue has only the first of `room` tasks left, and at each look on the way back
-/// one after the other of the rest. Gives what green had of the traffic from then on.
-fn with_room(tasks: u32, weight: u8, room: &'static [u32], green_dies: bool) -> Vec<u8> {
+/// one after the other of the rest; green has only `left`. Gives what green had of the traffic from then on.
+fn with_room(tasks: u32, weight: u8, room: &'static [u32], left: Option<u32>) -> Vec<u8> {
     let shop = Shop::with(tasks, |_| {});
     let looks = std::sync::atomic::AtomicUsize::new(0);
     shop.when(move |shop, recorded, state| {
         if state.weight == percent(weight) && state.direction == Direction::Forward {
             shop.cloud.limit_tasks(&blue(), Some(room[0]));
             shop.break_version_2();
-            if green_dies {
-                shop.cloud.limit_tasks(&green(), Some(0));
-            }
+            shop.cloud.limit_tasks(&green(), left);
         }
         let capacity = |look: &petswipe_deploy::Look| look.purpose == Purpose::Capacity;
         if let Event::Intended { effect: Effect::Look(look), .. } = &recorded.event
@@ -134,26 +132,31 @@ fn with_room(tasks: u32, weight: u8, room: &'static [u32], green_dies: bool) -> 
 
 #[test]
 fn the_last_tenth_comes_home_at_once_where_that_asks_for_no_task_more() {
-    assert_eq!(with_room(4, 10, &[3], false), [10, 0]);
-    assert_eq!(with_room(4, 10, &[0], false), [10, 0]);
+    assert_eq!(with_room(4, 10, &[3], None), [10, 0]);
+    assert_eq!(with_room(4, 10, &[0], None), [10, 0]);
 }
 
 #[test]
 fn the_rest_follows_task_by_task_as_the_good_side_grows() {
-    assert_eq!(with_room(4, 100, &[1, 1, 2, 2, 3, 4], false), [100, 75, 50, 25, 0]);
-    assert_eq!(with_room(10, 100, &[0, 0, 5, 5, 9], false), [100, 50, 10, 0]);
+    assert_eq!(with_room(4, 100, &[1, 1, 2, 2, 3, 4], None), [100, 75, 50, 25, 0]);
+    assert_eq!(with_room(10, 100, &[0, 0, 5, 5, 9], None), [100, 50, 10, 0]);
 }
 
 #[test]
 fn the_bad_side_never_gets_more_than_it_had() {
     // 2 of 10 tasks could take 20 %, but there is 50 % already.
-    assert_eq!(with_room(10, 50, &[2, 2, 6, 6, 8, 8, 10], false), [50, 40, 20, 0]);
+    assert_eq!(with_room(10, 50, &[2, 2, 6, 6, 8, 8, 10], None), [50, 40, 20, 0]);
 }
 
 #[test]
 fn what_the_bad_side_cannot_serve_either_comes_home_though_it_does_not_fit() {
-    assert_eq!(with_room(4, 100, &[2], true), [100, 0]);
-    assert_eq!(with_room(4, 50, &[0], true), [50, 0]);
+    assert_eq!(with_room(4, 100, &[2], Some(0)), [100, 0]);
+    assert_eq!(with_room(4, 50, &[0], Some(0)), [50, 0]);
+}
+
+#[test]
+fn a_side_without_any_task_gets_nothing_while_the_other_has_some() {
+    assert_eq!(with_room(4, 100, &[0, 0, 2, 2, 4], Some(3)), [100, 50, 0]);
 }
 
 #[test]
@@ -314,4 +317,22 @@ fn the_share_of_a_baseline_never_goes_to_the_bad_side() {
     let part = [(blue(), percent(20)), (green(), percent(30)), (baseline(), percent(50))];
     assert_eq!(shares, [Split::new(part).unwrap(), split(0)]);
     assert_eq!(shop.cloud.configuration(), *shop.initial.lock().unwrap());
+}
+
+#[test]
+fn a_baseline_without_its_tasks_is_nothing_to_compare_with_and_turns_the_rollout_back() {
+    let shop = Shop::new();
+    shop.when(|shop, _, state| {
+        if state.weight == percent(50) && state.direction == Direction::Forward {
+            shop.cloud.limit_tasks(&baseline(), Some(1));
+        }
+    });
+    let mut plan = canary();
+    plan.baseline = Some(baseline());
+    let outcome = shop.run(plan);
+    assert_eq!(
+        outcome.to_string(),
+        "rolled back: only 1 of 2 tasks of shop-baseline are healthy at 50 %"
+    );
+    shop.assert_untouched();
 }

@@ -208,3 +208,35 @@ fn of_several_foreign_changes_the_first_is_the_reason() {
     assert!(reason.starts_with("the weights are shop-blue 33 %, shop-green 67 %"), "{reason}");
     assert_eq!(shop.cloud.split(), split(33));
 }
+
+#[test]
+fn the_old_version_deployed_again_by_somebody_else_is_not_promoted_as_the_new_one() {
+    let shop = Shop::new();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    shop.when(move |shop, _, state| {
+        if state.weight == percent(50) && !done.swap(true, std::sync::atomic::Ordering::Relaxed) {
+            let old = shop.initial.lock().unwrap().sides[&blue()].0.clone();
+            assert!(shop.cloud.redeploy_revision(&green(), old));
+        }
+    });
+    let outcome = shop.run(canary());
+    let Outcome::Stopped { reason, .. } = &outcome else { panic!("stopped, not {outcome}") };
+    assert_eq!(reason, "shop-green runs revision:1, not revision:2: somebody else deployed it");
+}
+
+#[test]
+fn before_tasks_are_taken_away_it_is_seen_whether_somebody_leads_traffic_to_them() {
+    let shop = Shop::new();
+    shop.when(|shop, recorded, _| {
+        if let Event::Intended { effect: Effect::Deploy { environment, .. }, .. } = &recorded.event
+            && *environment == green()
+        {
+            shop.cloud.meddle(split(67));
+            shop.abort.lock().unwrap().abort("ann", "not today");
+        }
+    });
+    let outcome = shop.run(canary());
+    assert!(matches!(outcome, Outcome::Stopped { .. }), "{outcome}");
+    assert_eq!(shop.cloud.split(), split(67));
+    assert_eq!(shop.cloud.configuration().sides[&green()].1, 1);
+}

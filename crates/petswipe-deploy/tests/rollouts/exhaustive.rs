@@ -1,7 +1,7 @@
 //! Every moment of a rollout, one after the other: an abort, a death, a version that turns bad.
 
-use petswipe_deploy::{Direction, Outcome, Plan};
-use petswipe_runbook::{Event, EventOf, Recorded};
+use petswipe_deploy::{Direction, Outcome, Plan, Split};
+use petswipe_runbook::{Error, Event, EventOf, Recorded};
 
 use crate::support::*;
 
@@ -148,6 +148,100 @@ fn a_death_at_any_append_of_the_way_back_still_ends_as_it_was() {
                 assert!(matches!(outcome, Outcome::RolledBack { .. }), "{how:?} {append}");
                 shop.assert_untouched();
             }
+        }
+    }
+}
+
+#[test]
+fn a_new_version_that_dies_with_its_driver_at_the_end_never_leaves_both_sides_empty() {
+    for scaled in [true, false] {
+        let start = || {
+            let shop = Shop::new();
+            if !scaled {
+                shop.cloud.set_scaling(&blue(), None);
+                *shop.initial.lock().unwrap() = shop.cloud.configuration();
+            }
+            shop
+        };
+        let calm = start();
+        calm.run(canary());
+        let appends = calm.log.appends();
+        // When the last look is written down it is over.
+        for append in appends - 12..appends - 2 {
+            for how in [Death::Before, Death::After] {
+                let at = format!("scaled {scaled}, {how:?} {append} of {appends}");
+                let shop = start();
+                shop.log.dies_at(append, how);
+                if shop.try_start(canary()).is_ok() {
+                    continue;
+                }
+                shop.cloud.limit_tasks(&green(), Some(0));
+                shop.clock.advance(seconds(3000));
+                match shop.try_resume() {
+                    Ok(completed) if completed.already => {}
+                    Ok(completed) => {
+                        let outcome = completed.outcome;
+                        assert!(matches!(outcome, Outcome::RolledBack { .. }), "{at}: {outcome}");
+                        shop.assert_untouched();
+                    }
+                    // The old side is gone already: a person is told.
+                    Err(halted) => {
+                        let Error::Suspended { why } = &halted.error else {
+                            panic!("{at}: {halted}")
+                        };
+                        assert!(
+                            why.contains("0 of 4 tasks of shop-green are healthy"),
+                            "{at}: {why}"
+                        );
+                        shop.cloud.limit_tasks(&green(), None);
+                        let outcome = shop.try_resume().unwrap().outcome;
+                        shop.assert_promoted(&outcome);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_way_back_that_is_resumed_late_overwrites_nothing_of_what_was_done_by_hand_meanwhile() {
+    for plan in plans() {
+        let broken = |shop: &Shop| {
+            shop.cloud.add_image(image("shop:hotfix"), Default::default());
+            shop.when(|shop, _, state| {
+                if state.weight == percent(100) && state.direction == Direction::Forward {
+                    shop.break_version_2();
+                }
+            });
+        };
+        let calm = Shop::new();
+        broken(&calm);
+        calm.run(plan.clone());
+        let appends = calm.log.appends();
+        for append in appends - 8..appends - 2 {
+            let shop = Shop::new();
+            broken(&shop);
+            shop.log.dies_at(append, Death::After);
+            shop.try_start(plan.clone()).unwrap_err();
+            // Somebody brings a third version out by hand.
+            let (side, other) =
+                if plan.stages.is_empty() { (blue(), green()) } else { (green(), blue()) };
+            shop.cloud.redeploy(&side, image("shop:hotfix")).unwrap();
+            shop.cloud.rescale(&side, 4);
+            shop.cloud.rescale(&other, 0);
+            shop.cloud.meddle(Split::all_to(side.clone()));
+            shop.clock.advance(seconds(3000));
+            let outcome = shop.try_resume().unwrap().outcome;
+            let now = shop.cloud.configuration();
+            assert_eq!(now.split, Split::all_to(side.clone()), "{append}: {outcome}");
+            let (revision, desired, _) = &now.sides[&side];
+            assert_eq!(
+                shop.cloud.image(revision),
+                Some(image("shop:hotfix")),
+                "{append}: {outcome}"
+            );
+            assert_eq!((*desired, shop.cloud.healthy(&side)), (4, 4), "{append}: {outcome}");
+            assert!(matches!(outcome, Outcome::Stopped { .. }), "{append}: {outcome}");
         }
     }
 }

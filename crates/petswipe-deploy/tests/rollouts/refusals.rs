@@ -12,7 +12,7 @@ use petswipe_runbook::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::support::odd::{BusyCompute, Odd, OddRouter};
+use crate::support::odd::{Busy, BusyCompute, Odd, OddRouter};
 use crate::support::*;
 
 type World = fn(&Shop);
@@ -255,7 +255,8 @@ fn a_first_look_at_what_was_true_earlier_is_no_look() {
 fn a_conflict_about_anything_but_the_weights_goes_back() {
     for plan in plans() {
         let shop = Shop::with(4, |performer| {
-            performer.compute = Arc::new(BusyCompute(performer.compute.clone()));
+            let (compute, on) = (performer.compute.clone(), Arc::new(AtomicBool::new(true)));
+            performer.compute = Arc::new(BusyCompute { compute, busy: Busy::Deploys, on });
         });
         // The way back is such a command as well, so it needs a person then.
         let halted = shop.try_start(plan).unwrap_err();

@@ -1,7 +1,11 @@
 //! The way back from a rollout that was promoted.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use petswipe_deploy::{Outcome, Plan};
 
+use crate::support::odd::{Busy, BusyCompute};
 use crate::support::*;
 
 /// A promoted rollout, with its outcome and the time of its end.
@@ -128,6 +132,29 @@ fn an_undo_that_lacks_tasks_does_not_go_back_to_what_is_undone() {
     assert_eq!((shop.cloud.split(), shop.cloud.healthy(&green())), (split(0), 4));
     shop.when(|_, _, _| {});
     shop.cloud.limit_tasks(&blue(), None);
+    let undone = shop.try_resume().unwrap().outcome;
+    assert!(matches!(undone, Outcome::Promoted { .. }), "{undone}");
+    assert_eq!((shop.cloud.healthy(&blue()), shop.cloud.healthy(&green())), (4, 0));
+}
+
+#[test]
+fn an_undo_whose_last_step_fails_leaves_traffic_where_it_is() {
+    let on = Arc::new(AtomicBool::new(false));
+    let fails = Arc::clone(&on);
+    let shop = Shop::with(4, |performer| {
+        let compute = performer.compute.clone();
+        performer.compute = Arc::new(BusyCompute { compute, busy: Busy::Scales, on: fails });
+    });
+    let outcome = shop.run(canary());
+    shop.assert_promoted(&outcome);
+    let ended = shop.report().finished_at;
+    shop.next();
+    on.store(true, Ordering::Relaxed);
+    let halted = shop.try_start(canary().undo(&outcome, ended, now(&shop)).unwrap()).unwrap_err();
+    let petswipe_runbook::Error::Suspended { why } = &halted.error else { panic!("{halted}") };
+    assert!(why.starts_with("the undo got stuck: could not scale shop-green to 0"), "{why}");
+    assert_eq!((shop.cloud.split(), shop.cloud.healthy(&blue())), (split(0), 4));
+    on.store(false, Ordering::Relaxed);
     let undone = shop.try_resume().unwrap().outcome;
     assert!(matches!(undone, Outcome::Promoted { .. }), "{undone}");
     assert_eq!((shop.cloud.healthy(&blue()), shop.cloud.healthy(&green())), (4, 0));

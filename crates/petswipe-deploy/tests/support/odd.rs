@@ -85,17 +85,36 @@ impl TrafficRouter for OddRouter {
     }
 }
 
-/// A compute that does not obey a command to deploy, for somebody else is at it.
-pub struct BusyCompute(pub Arc<dyn Compute>);
+/// Which commands a compute does not obey.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Busy {
+    /// To deploy, for somebody else is at it.
+    Deploys,
+    /// To scale, for it breaks.
+    Scales,
+}
+
+/// A compute that does not obey some commands while it is switched on.
+pub struct BusyCompute {
+    pub compute: Arc<dyn Compute>,
+    pub busy: Busy,
+    pub on: Arc<AtomicBool>,
+}
+
+impl BusyCompute {
+    fn is(&self, busy: Busy) -> bool {
+        self.busy == busy && self.on.load(Ordering::Relaxed)
+    }
+}
 
 #[async_trait]
 impl Compute for BusyCompute {
     async fn service(&self, environment: &Environment) -> Result<ServiceStatus, Error> {
-        self.0.service(environment).await
+        self.compute.service(environment).await
     }
 
     async fn resolve(&self, image: &Image) -> Result<Image, Error> {
-        self.0.resolve(image).await
+        self.compute.resolve(image).await
     }
 
     async fn register(
@@ -104,15 +123,23 @@ impl Compute for BusyCompute {
         from: &RevisionId,
         image: &Image,
     ) -> Result<RevisionId, Error> {
-        self.0.register(authority, from, image).await
+        self.compute.register(authority, from, image).await
     }
 
-    async fn deploy(&self, _: &Authority, to: &Environment, _: &Deployment) -> Result<(), Error> {
-        Err(Error::Conflict {
-            what: format!("the service of {to}"),
-            expected: "idle".to_owned(),
-            found: "an update".to_owned(),
-        })
+    async fn deploy(
+        &self,
+        authority: &Authority,
+        environment: &Environment,
+        deployment: &Deployment,
+    ) -> Result<(), Error> {
+        if self.is(Busy::Deploys) {
+            return Err(Error::Conflict {
+                what: format!("the service of {environment}"),
+                expected: "idle".to_owned(),
+                found: "an update".to_owned(),
+            });
+        }
+        self.compute.deploy(authority, environment, deployment).await
     }
 
     async fn scale(
@@ -121,7 +148,10 @@ impl Compute for BusyCompute {
         environment: &Environment,
         desired: u32,
     ) -> Result<(), Error> {
-        self.0.scale(authority, environment, desired).await
+        if self.is(Busy::Scales) {
+            return Err(Error::backend("scaling the service", "connection reset"));
+        }
+        self.compute.scale(authority, environment, desired).await
     }
 }
 

@@ -303,7 +303,7 @@ impl<'a, R: Runbook> Run<'a, R> {
     }
 
     /// An append, which must not hang for ever: nothing else goes on meanwhile, and nobody else may act.
-    async fn in_time(
+    pub(super) async fn in_time(
         &self,
         appended: impl Future<Output = Result<(), Error>> + Send,
     ) -> Result<(), Error> {

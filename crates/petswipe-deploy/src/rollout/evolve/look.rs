@@ -55,6 +55,9 @@ impl Plan {
         let Some(before) = state.before.as_ref().filter(|_| back && state.touched.split) else {
             return false;
         };
+        if state.splits == [before.survey.route.split.clone()] {
+            return false;
+        }
         script::makeshift(state, before).is_none_or(|part| state.splits != [part])
     }
 
@@ -198,11 +201,15 @@ impl Plan {
             let why = format!("the weights do not read back as {to}");
             return self.try_again(state, why, at);
         }
-        state.splits = vec![to.clone()];
-        if let (Direction::Forward, Some(before)) = (&state.direction, &state.before) {
+        let Some(before) = &state.before else { return };
+        let home = before.survey.route.split == *to;
+        if state.direction == Direction::Forward {
             let weight = to.share(self.candidate(before));
             self.expose(state, weight, at);
+        } else if home && let Some(unread) = unread(state, seen, began) {
+            return self.try_again(state, unread, at);
         }
+        state.splits = vec![to.clone()];
         self.advance(state, at);
     }
 
@@ -218,6 +225,9 @@ impl Plan {
             Ok(Output::Seen(seen)) => {
                 if self.takes_note(state, seen, began, at) {
                     return;
+                }
+                if let Some(unread) = unread(state, seen, began) {
+                    return self.try_again(state, unread, at);
                 }
                 let fresh = seen.route.as_ref().filter(|route| route.observed_at >= began);
                 if let Some(route) = fresh {
@@ -236,4 +246,15 @@ impl Plan {
             Err(failure) => self.try_again(state, failure.message.clone(), at),
         }
     }
+}
+
+/// Which side that was changed could not be read, so that nobody knows what somebody else may have deployed there.
+fn unread(state: &State, seen: &Seen, began: Timestamp) -> Option<String> {
+    let read = |environment: &&Environment| {
+        let service = seen.side(environment).and_then(|side| side.service.as_ref());
+        service.is_some_and(|service| service.observed_at >= began)
+    };
+    let mut asked = state.touched.tasks.iter().filter(|side| seen.side(side).is_some());
+    let unread = asked.find(|side| !read(side))?;
+    Some(format!("{unread} could not be read: {}", seen.problems.join("; ")))
 }

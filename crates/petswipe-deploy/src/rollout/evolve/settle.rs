@@ -42,12 +42,17 @@ impl Plan {
         let Some(lack) = lack else { return self.advance(state, at) };
         let waited = at.duration_since(state.step.entered);
         let deadline = jiff::SignedDuration::try_from(self.capacity.deadline).unwrap_or_default();
+        let serves = |side: &crate::rollout::SurveyedSide| side.health.healthy >= before.capacity;
+        let served = survey.sides.get(self.candidate(&before)).is_some_and(serves);
         if waited < deadline {
             state.step.retry_at = at.saturating_add(self.capacity.poll).ok();
+        } else if !going_back && !served {
+            let left = self.what_is_left(state);
+            state.suspended = Some(format!("the last look found that {lack}. {left}"));
         } else if going_back {
             self.give_up(state, lack, at);
         } else {
-            // The new version serves everything; tasks that linger or come late do not change that.
+            // The new version serves everything; old tasks that linger do not change that.
             self.advance(state, at);
         }
     }
@@ -55,10 +60,10 @@ impl Plan {
     /// What is not yet as it shall be after a promotion.
     fn unfinished(&self, before: &Before, now: &Survey) -> Option<String> {
         let candidate = self.candidate(before);
-        let service = &now.sides.get(candidate)?.service;
-        if service.running < service.desired {
-            let (running, desired) = (service.running, service.desired);
-            return Some(format!("{running} of {desired} tasks of {candidate} run"));
+        let healthy = now.sides.get(candidate)?.health.healthy;
+        if healthy < before.capacity {
+            let capacity = before.capacity;
+            return Some(format!("{healthy} of {capacity} tasks of {candidate} are healthy"));
         }
         let old = now.sides.get(&before.live).filter(|_| !self.is_rolling())?;
         (old.service.running > 0).then(|| format!("{} still runs tasks", before.live))
@@ -90,7 +95,7 @@ fn differs(state: &State, before: &Before, now: &Survey) -> Option<String> {
         let (found, had) = (now.service.desired, then.service.desired);
         // Auto scaling that is active again may already have set another count.
         let scaled = then.scaling.as_ref().is_some_and(|scaling| !scaling.suspended);
-        if found != had && !scaled {
+        if found != had && (!scaled || found == 0) {
             return Some(format!("{environment} shall run {found} tasks, not {had}"));
         }
         let running = now.service.running;

@@ -67,11 +67,6 @@ impl Plan {
     /// Nobody could say for too long that the new version is healthy.
     pub(super) fn unsure(&self, state: &mut State, why: &str, at: Timestamp) {
         let text = format!("no conclusive verdict {:?} after its time: {why}", self.patience);
-        if self.undoes.is_some() {
-            let left = self.what_is_left(state);
-            state.suspended = Some(format!("what was undone got stuck: {text}. {left}"));
-            return;
-        }
         self.turn_back(state, Cause::new(CauseKind::Unsure, text), at);
     }
 

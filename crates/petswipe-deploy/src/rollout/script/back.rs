@@ -49,26 +49,36 @@ pub(in crate::rollout) fn back(plan: &Plan, state: &State, before: &Before) -> V
 /// rest follows while it is scaled up again.
 fn traffic_back(state: &State, before: &Before, script: &mut Vec<Move>) {
     let home = &before.survey.route.split;
-    if let Some(part) = makeshift(state, before) {
-        if state.splits != [part.clone()] {
-            script.push(Move::Shift(part.clone()));
-            script.push(Move::ReadBack(part));
+    let shift = |to: &Split| [Move::Shift(to.clone()), Move::ReadBack(to.clone())];
+    let desired = before.side(&before.live).service.desired;
+    let grow = || {
+        let (environment, enough) = (before.live.clone(), before.enough(Percent::FULL));
+        let scale = Move::Scale { environment: environment.clone(), desired };
+        [scale, Move::AwaitCapacity { environment, enough, revision: None }]
+    };
+    let shrunk = state.commanded.get(&before.live).is_some_and(|commanded| *commanded < desired);
+    match makeshift(state, before) {
+        Some(part) => {
+            if state.splits != [part.clone()] {
+                script.extend(shift(&part));
+            }
+            script.extend(grow());
+            script.extend(shift(home));
         }
-        let desired = before.side(&before.live).service.desired;
-        let environment = before.live.clone();
-        script.push(Move::Scale { environment: environment.clone(), desired });
-        let enough = before.enough(Percent::FULL);
-        script.push(Move::AwaitCapacity { environment, enough, revision: None });
+        // Nobody can serve any longer: home is where it begins again, before the other side is taken away.
+        None if shrunk => {
+            script.extend(shift(home));
+            script.extend(grow());
+        }
+        None => script.extend(shift(home)),
     }
-    script.push(Move::Shift(home.clone()));
-    script.push(Move::ReadBack(home.clone()));
 }
 
 /// How traffic is best divided while the live side lacks capacity on the way back; `None` when everything is to go home.
 ///
 /// Nobody but the live side gets more than it may have now, nor more than it can serve, and the live side gets at least
-/// what it can serve. What is left over goes to the live side too, which is known to be good. And all of it does, when
-/// that asks for no more tasks than its part alone.
+/// what it can serve. What is left over goes to the live side too, which is known to be good; but nothing does while it
+/// has no task at all and others have. And all of it does, when that asks for no more tasks than its part alone.
 pub(in crate::rollout) fn makeshift(state: &State, before: &Before) -> Option<Split> {
     let (home, have) = (&before.survey.route.split, state.healthy(&before.live));
     if have >= before.capacity || state.seen_split.as_ref() == Some(home) {
@@ -77,7 +87,8 @@ pub(in crate::rollout) fn makeshift(state: &State, before: &Before) -> Option<Sp
     let mut rest = before.serves(have).rest();
     let mut keep = |environment: &Environment| {
         let held = state.splits.iter().map(|split| split.share(environment)).min();
-        let served = before.serves(state.healthy(environment));
+        let healthy = state.healthy(environment);
+        let served = if have == 0 && healthy > 0 { Percent::FULL } else { before.serves(healthy) };
         let kept = held.unwrap_or_default().min(served).min(rest);
         rest = Percent::new(rest.get() - kept.get()).unwrap_or_default();
         (environment.clone(), kept)
