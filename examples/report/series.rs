@@ -176,7 +176,7 @@ pub(super) fn measured(report: &Report, wanted: impl Fn(&Finding) -> bool) -> Ve
             let value = finding.value.filter(|value| value.is_finite());
             let known = metrics.iter().position(|known| known.metric == finding.metric);
             let index = known.unwrap_or_else(|| {
-                metrics.push(Measured { metric: finding.metric.clone(), points: Vec::new() });
+                metrics.push(Measured { metric: finding.metric.to_string(), points: Vec::new() });
                 metrics.len() - 1
             });
             metrics[index].points.push((at, value, finding.limit));

@@ -130,7 +130,7 @@ pub(crate) fn check(verdict: &str, evidence: &[Finding], otherwise: &str) -> Str
     let of = |result| evidence.iter().filter(move |finding| finding.result == result);
     let holding: Vec<_> = of(FindingResult::Holds).collect();
     let broken: Vec<_> = of(FindingResult::Broken).map(finding).collect();
-    let rests_on = |finding: &Finding| match finding.unit.as_str() {
+    let rests_on = |finding: &Finding| match &*finding.unit {
         "%" | "ms" => counted(finding.samples, "request", "requests"),
         _ => counted(finding.samples, "sample", "samples"),
     };
@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     fn found(metric: &str, value: Option<f64>, samples: u64, result: FindingResult) -> Finding {
-        let (metric, unit) = (metric.to_owned(), "%".to_owned());
+        let (metric, unit) = (metric.to_owned().into(), "%".into());
         Finding { metric, value, limit: 5.0, unit, samples, result }
     }
 

@@ -83,7 +83,8 @@ async fn a_journal_that_hangs_halts_the_driver_in_time_and_the_operation_can_be_
 async fn a_journal_that_hangs_at_its_first_record_halts_the_driver_too() {
     let house = House::new();
     *house.journal.slow.lock().unwrap() = Some((0, 100_000));
-    let (error, touched) = error_of(house.driver().start(operation("a"), script([])).await);
+    let (error, touched) =
+        error_of(house.driver().start(operation("a"), script([Act::Pause(1)])).await);
     assert!(matches!(error, Error::Backend { .. }), "{error}");
     assert_eq!((house.stage.seconds(), touched), (60, false));
 }

@@ -34,7 +34,7 @@ pub(crate) fn finding(metric: &str, value: Option<f64>, limit: f64, unit: &str) 
         Some(_) => FindingResult::Broken,
         None => FindingResult::Missing,
     };
-    let (metric, unit) = (metric.to_owned(), unit.to_owned());
+    let (metric, unit) = (metric.to_owned().into(), unit.to_owned().into());
     Finding { metric, value, limit, unit, samples: 412, result }
 }
 

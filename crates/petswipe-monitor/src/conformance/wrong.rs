@@ -149,10 +149,10 @@ async fn a_source_that_answers_wrongly_is_found() {
 
 fn finding(value: f64) -> Finding {
     Finding {
-        metric: "error rate".to_owned(),
+        metric: "error rate".into(),
         value: Some(value),
         limit: 5.0,
-        unit: "%".to_owned(),
+        unit: "%".into(),
         samples: 100,
         result: FindingResult::Holds,
     }

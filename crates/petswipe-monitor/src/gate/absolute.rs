@@ -1,5 +1,6 @@
 //! The absolute policy: limits on what the new version does, with minimum samples.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -151,33 +152,34 @@ impl AbsolutePolicy {
     /// The names of the metrics that are judged.
     fn metrics(&self) -> Vec<String> {
         let nothing = Observation::missing(Subject::environment(""), Window::empty(Timestamp::MIN));
-        self.findings(&nothing).into_iter().map(|finding| finding.metric).collect()
+        self.findings(&nothing).into_iter().map(|finding| finding.metric.into_owned()).collect()
     }
 
     fn finding(
         &self,
-        (metric, unit, scale): (&str, &str, f64),
+        (metric, unit, scale): (impl Into<Cow<'static, str>>, &'static str, f64),
         value: Option<f64>,
         limit: f64,
         samples: u64,
         enough: bool,
     ) -> Finding {
+        let metric = metric.into();
         // A value that is no number, or below zero, is no data; it never holds.
         let value = value.filter(|value| (value * scale).is_finite() && *value >= 0.0);
         let result = match value {
             Some(value) if enough && value > limit => FindingResult::Broken,
             Some(_) if enough => FindingResult::Holds,
-            _ => match self.no_data_by_metric.get(metric).unwrap_or(&self.no_data) {
+            _ => match self.no_data_by_metric.get(&*metric).unwrap_or(&self.no_data) {
                 NoData::Hold => FindingResult::Missing,
                 NoData::Fail => FindingResult::Broken,
                 NoData::Ignore => FindingResult::Ignored,
             },
         };
         Finding {
-            metric: metric.to_owned(),
+            metric,
             value: value.map(|value| value * scale),
             limit: limit * scale,
-            unit: unit.to_owned(),
+            unit: unit.into(),
             samples,
             result,
         }
@@ -205,7 +207,7 @@ impl AbsolutePolicy {
             let samples = histogram.map_or(0, Histogram::count);
             let value = histogram.and_then(|histogram| histogram.quantile(*quantile));
             findings.push(self.finding(
-                (&format!("{} latency", percentile(*quantile)), "ms", 1000.0),
+                (format!("{} latency", percentile(*quantile)), "ms", 1000.0),
                 value.map(|value| value.as_secs_f64()),
                 limit.as_secs_f64(),
                 samples,

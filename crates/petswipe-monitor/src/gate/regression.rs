@@ -89,10 +89,10 @@ impl LatencyRegression {
         let millis = |time: Duration| time.as_secs_f64() * 1000.0;
         let quantile = percentile(self.quantile);
         Finding {
-            metric: format!("{quantile} latency beside the live version"),
+            metric: format!("{quantile} latency beside the live version").into(),
             value: value.map(millis),
             limit: millis(limit.unwrap_or(self.slack)),
-            unit: "ms".to_owned(),
+            unit: "ms".into(),
             samples: count(candidate),
             result,
         }

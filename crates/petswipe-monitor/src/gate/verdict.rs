@@ -1,5 +1,6 @@
 //! The verdict, and the findings it rests on.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -64,7 +65,7 @@ impl Verdict {
     pub(super) fn of(mut evidence: Vec<Finding>) -> Self {
         let with = |evidence: &[Finding], result| -> Vec<String> {
             let some = evidence.iter().filter(|finding| finding.result == result);
-            some.map(|finding| finding.metric.clone()).collect()
+            some.map(|finding| finding.metric.to_string()).collect()
         };
         if !with(&evidence, FindingResult::Broken).is_empty() {
             evidence.sort_by_key(|finding| finding.result != FindingResult::Broken);
@@ -138,13 +139,13 @@ impl fmt::Display for Verdict {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// Which metric, such as `error rate` or `p99 latency`.
-    pub metric: String,
+    pub metric: Cow<'static, str>,
     /// Its value, in `unit`; `None` when unknown.
     pub value: Option<f64>,
     /// The limit it was held against, in `unit`.
     pub limit: f64,
     /// The unit: `%`, `ms`, `targets`.
-    pub unit: String,
+    pub unit: Cow<'static, str>,
     /// How many requests (or targets) the value rests on.
     pub samples: u64,
     /// Whether it holds.

@@ -100,7 +100,7 @@ fn a_metric_without_data_holds_fails_or_is_ignored() {
         assert!(ignoring.is_pass(), "{metric}: {ignoring}");
         let ignored = ignoring.evidence().iter();
         let ignored = ignored.filter(|finding| finding.result == FindingResult::Ignored);
-        let ignored: Vec<_> = ignored.map(|finding| finding.metric.as_str()).collect();
+        let ignored: Vec<_> = ignored.map(|finding| &*finding.metric).collect();
         assert!(ignored.contains(metric), "{ignored:?}");
     }
 }

@@ -38,10 +38,10 @@ impl Gate for Says {
 
 fn finding(result: FindingResult) -> Finding {
     Finding {
-        metric: format!("{result:?}"),
+        metric: format!("{result:?}").into(),
         value: None,
         limit: 1.0,
-        unit: "%".to_owned(),
+        unit: "%".into(),
         samples: 0,
         result,
     }
