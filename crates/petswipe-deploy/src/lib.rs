@@ -69,6 +69,8 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "aws")]
+pub mod aws;
 mod backend;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;

@@ -1,0 +1,208 @@
+//! Rules of a listener: how they divide traffic, and how one that divides it otherwise is written.
+
+use aws_sdk_elasticloadbalancingv2::types::{
+    Action, ActionTypeEnum, ForwardActionConfig, HttpHeaderConditionConfig, Rule, RuleCondition,
+    Tag, TargetGroupTuple,
+};
+
+use super::find::Found;
+use super::{AlbRouter, AlbRouting, ProductionRule};
+use crate::aws::error::error;
+use crate::{Environment, Error, Percent, Split};
+
+impl AlbRouter {
+    pub(super) async fn rules(&self, found: &Found) -> Result<Vec<Rule>, Error> {
+        let mut rules = Vec::new();
+        let mut pages =
+            self.client.describe_rules().listener_arn(&found.listener).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|e| error("DescribeRules", &self.described(), e))?;
+            rules.extend(page.rules().iter().cloned());
+        }
+        Ok(rules)
+    }
+
+    pub(super) fn described(&self) -> String {
+        let AlbRouting { load_balancer, port, .. } = &self.routing;
+        format!("the rules on port {port} of load balancer {load_balancer}")
+    }
+
+    pub(super) fn production<'a>(&self, rules: &'a [Rule]) -> Result<&'a Rule, Error> {
+        let mine: Vec<_> = rules
+            .iter()
+            .filter(|rule| match self.routing.rule {
+                ProductionRule::Default => rule.is_default() == Some(true),
+                ProductionRule::Priority(priority) => {
+                    rule.priority() == Some(&priority.to_string())
+                }
+            })
+            .collect();
+        match mine.as_slice() {
+            [rule] => Ok(rule),
+            _ => Err(Error::NotFound {
+                what: format!("{:?} among {}", self.routing.rule, self.described()),
+            }),
+        }
+    }
+
+    /// How a rule divides its traffic.
+    pub(super) fn split_of(&self, found: &Found, rule: &Rule) -> Result<Split, Error> {
+        let unreadable = |what: String| Error::Unsupported {
+            what,
+            backend: format!("a rollout by {}", self.described()),
+        };
+        let forward = rule.actions().iter().find(|action| is_forward(action));
+        let forward =
+            forward.ok_or_else(|| unreadable("a rule that forwards nothing".to_owned()))?;
+        let groups: Vec<_> =
+            targets(forward).into_iter().filter(|(_, weight)| *weight > 0).collect();
+        let sum: u32 = groups.iter().map(|(_, weight)| weight).sum();
+        let mut shares = Vec::new();
+        for (arn, weight) in groups {
+            let mut known = found.target_groups.iter();
+            let environment = known.find(|(_, known)| **known == arn).map(|(name, _)| name);
+            let environment = environment.ok_or_else(|| {
+                unreadable(format!("traffic to {arn}, which is no environment of it"))
+            })?;
+            if (weight * 100) % sum != 0 {
+                let what = format!("a weight of {weight} of {sum}, which is no whole percentage");
+                return Err(unreadable(what));
+            }
+            let share = u8::try_from(weight * 100 / sum).unwrap_or(u8::MAX);
+            shares.push((environment.clone(), Percent::new(share)?));
+        }
+        Split::new(shares).map_err(|_| unreadable("a rule whose weights are all 0".to_owned()))
+    }
+
+    /// The rule that leads test traffic somewhere, and where to.
+    pub(super) fn test_rule<'a>(
+        &self,
+        found: &Found,
+        rules: &'a [Rule],
+    ) -> Result<Option<(&'a Rule, Environment)>, Error> {
+        let mine = |rule: &&Rule| {
+            let mut conditions =
+                rule.conditions().iter().filter_map(RuleCondition::http_header_config);
+            conditions.any(|header| {
+                let name = header.http_header_name().unwrap_or_default();
+                name.eq_ignore_ascii_case(&self.routing.test_header)
+            })
+        };
+        let mut mine = rules.iter().filter(mine);
+        let (Some(rule), another) = (mine.next(), mine.next()) else { return Ok(None) };
+        if another.is_some() {
+            let what = format!(
+                "the rule for the header {} among {}",
+                self.routing.test_header,
+                self.described()
+            );
+            return Err(Error::invalid(what, "several", "at most one"));
+        }
+        let split = self.split_of(found, rule)?;
+        let only = split.only().cloned();
+        let environment = only.ok_or_else(|| Error::Unsupported {
+            what: format!("test traffic that is divided as {split}"),
+            backend: "a rollout".to_owned(),
+        })?;
+        Ok(Some((rule, environment)))
+    }
+
+    pub(super) fn target_group<'a>(
+        &self,
+        found: &'a Found,
+        environment: &Environment,
+    ) -> Result<&'a str, Error> {
+        let group = found.target_groups.get(environment).map(String::as_str);
+        group.ok_or_else(|| Error::NotFound {
+            what: format!("a target group of environment {environment}"),
+        })
+    }
+
+    /// Every target group stays named, with a weight of 0 if need be: one that no rule names is never health-checked.
+    pub(super) fn forward(
+        &self,
+        found: &Found,
+        split: &Split,
+        as_it_was: Option<&Action>,
+    ) -> Action {
+        let tuples = found.target_groups.iter().map(|(environment, arn)| {
+            let weight = i32::from(split.share(environment).get());
+            TargetGroupTuple::builder().target_group_arn(arn).weight(weight).build()
+        });
+        let stickiness = as_it_was
+            .and_then(Action::forward_config)
+            .and_then(ForwardActionConfig::target_group_stickiness_config);
+        let config = ForwardActionConfig::builder()
+            .set_target_groups(Some(tuples.collect()))
+            .set_target_group_stickiness_config(stickiness.cloned())
+            .build();
+        Action::builder()
+            .r#type(ActionTypeEnum::Forward)
+            .forward_config(config)
+            .set_order(as_it_was.and_then(Action::order))
+            .build()
+    }
+
+    pub(super) fn test_condition(&self, environment: &Environment) -> RuleCondition {
+        let value = environment.as_str().rsplit('-').next().unwrap_or(environment.as_str());
+        let header = HttpHeaderConditionConfig::builder()
+            .http_header_name(&self.routing.test_header)
+            .values(value)
+            .build();
+        RuleCondition::builder().field("http-header").http_header_config(header).build()
+    }
+
+    pub(super) async fn create_test_rule(
+        &self,
+        found: &Found,
+        rules: &[Rule],
+        environment: &Environment,
+        forward: Action,
+    ) -> Result<(), Error> {
+        let priorities = rules.iter().filter_map(|rule| rule.priority()?.parse::<i32>().ok());
+        let first = priorities.min().unwrap_or(2);
+        let priority = first - 1;
+        if priority < 1 {
+            return Err(Error::Unsupported {
+                what: "a test route, as priority 1 is taken and a later rule may be shadowed"
+                    .to_owned(),
+                backend: self.described(),
+            });
+        }
+        let tags = self
+            .routing
+            .tags
+            .iter()
+            .map(|(key, value)| Tag::builder().key(key).value(value).build());
+        let tags: Vec<_> = tags.collect();
+        let create = self
+            .client
+            .create_rule()
+            .listener_arn(&found.listener)
+            .priority(priority)
+            .conditions(self.test_condition(environment))
+            .actions(forward)
+            .set_tags((!tags.is_empty()).then_some(tags));
+        create.send().await.map_err(|e| error("CreateRule", &self.described(), e))?;
+        Ok(())
+    }
+}
+
+pub(super) fn is_forward(action: &Action) -> bool {
+    action.r#type() == Some(&ActionTypeEnum::Forward)
+}
+
+/// The target groups of a forward action with their weights; a single one may stand alone, and no weight is a 1.
+fn targets(forward: &Action) -> Vec<(String, u32)> {
+    let groups =
+        forward.forward_config().map(ForwardActionConfig::target_groups).unwrap_or_default();
+    let weighted = groups.iter().filter_map(|group| {
+        let weight = u32::try_from(group.weight().unwrap_or(1)).unwrap_or(0);
+        Some((group.target_group_arn()?.to_owned(), weight))
+    });
+    let weighted: Vec<_> = weighted.collect();
+    match forward.target_group_arn() {
+        Some(alone) if weighted.is_empty() => vec![(alone.to_owned(), 1)],
+        _ => weighted,
+    }
+}

@@ -1,0 +1,11 @@
+//! The backends for Amazon Web Services, behind the feature `aws`: one file per service. They convert, call, convert back
+//! and map errors; whatever is decided is decided elsewhere.
+//!
+//! Constructors take an [`SdkConfig`](aws_types::SdkConfig): credentials, region, endpoints, time-outs and retries are the
+//! caller's. An SDK retries throttled and failed calls by itself as that configuration says; what still fails is an
+//! [`Error`](crate::Error) that says whether trying again later can help.
+
+mod alb;
+mod error;
+
+pub use alb::{AlbRouter, AlbRouting, ProductionRule};

@@ -1,0 +1,309 @@
+//! Elastic Load Balancing as far as a router needs it: one load balancer, one listener, its rules, two target groups.
+//!
+//! Shapes and errors: Elastic Load Balancing API Reference, version 2015-12-01, the pages of each action. It is as strict as
+//! AWS: weights of 0 to 999, at most five target groups in a forward action, priorities of 1 to 50,000 each taken once.
+
+use std::sync::Arc;
+
+use petswipe_deploy::memory::MemoryCloud;
+use petswipe_deploy::{Environment, Percent, Split, TrafficRouter};
+
+use crate::wire::{Form, Service};
+
+const ACCOUNT: &str = "arn:aws:elasticloadbalancing:eu-central-1:123456789012";
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Action {
+    pub kind: String,
+    pub groups: Vec<(String, u32)>,
+    pub sticky: Option<u32>,
+    pub order: Option<u32>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    pub arn: String,
+    /// `None` for the default rule.
+    pub priority: Option<u32>,
+    /// Header and value.
+    pub header: Option<(String, String)>,
+    pub tags: Vec<(String, String)>,
+    pub actions: Vec<Action>,
+}
+
+/// The load balancer of a shop whose tasks run in memory.
+pub struct Balancer {
+    pub cloud: Arc<MemoryCloud>,
+    pub sides: Vec<Environment>,
+    pub kind: &'static str,
+    pub tags: Vec<(String, String)>,
+    pub rules: Vec<Rule>,
+    /// Which of the rules divides production traffic.
+    pub production: usize,
+    made: u32,
+}
+
+pub fn group_arn(environment: &Environment) -> String {
+    format!("{ACCOUNT}:targetgroup/{environment}-tg/0123456789abcdef")
+}
+
+pub fn forward(groups: &[(&Environment, u32)]) -> Action {
+    Action {
+        kind: "forward".to_owned(),
+        groups: groups.iter().map(|(side, weight)| (group_arn(side), *weight)).collect(),
+        sticky: None,
+        order: None,
+    }
+}
+
+impl Balancer {
+    pub fn new(cloud: Arc<MemoryCloud>, sides: &[Environment]) -> Self {
+        let rule = Rule {
+            arn: format!("{ACCOUNT}:listener-rule/app/shop-alb/1/2/default"),
+            priority: None,
+            header: None,
+            tags: Vec::new(),
+            actions: vec![forward(&[(&sides[0], 100), (&sides[1], 0)])],
+        };
+        Self {
+            cloud,
+            sides: sides.to_vec(),
+            kind: "application",
+            tags: vec![("Project".to_owned(), "shop".to_owned())],
+            rules: vec![rule],
+            production: 0,
+            made: 0,
+        }
+    }
+
+    /// A rule with a priority.
+    pub fn add(&mut self, priority: u32, header: Option<(&str, &str)>, actions: Vec<Action>) {
+        self.made += 1;
+        self.rules.push(Rule {
+            arn: format!("{ACCOUNT}:listener-rule/app/shop-alb/1/2/{}", self.made),
+            priority: Some(priority),
+            header: header.map(|(name, value)| (name.to_owned(), value.to_owned())),
+            tags: Vec::new(),
+            actions,
+        });
+    }
+
+    fn side(&self, arn: &str) -> Option<&Environment> {
+        self.sides.iter().find(|side| group_arn(side) == arn)
+    }
+
+    /// The tasks in memory get the traffic that the rules give them.
+    fn divide(&self) {
+        let forward =
+            self.rules[self.production].actions.iter().find(|action| action.kind == "forward");
+        let Some(forward) = forward else { return };
+        let sum: u32 = forward.groups.iter().map(|(_, weight)| weight).sum();
+        let shares = forward.groups.iter().filter_map(|(arn, weight)| {
+            let share = u8::try_from(weight * 100 / sum.max(1)).ok()?;
+            Some((self.side(arn)?.clone(), Percent::new(share).ok()?))
+        });
+        if let Ok(split) = Split::new(shares) {
+            self.cloud.meddle(split);
+        }
+    }
+
+    fn actions(&self, list: &[Form]) -> Result<Vec<Action>, String> {
+        let actions = list.iter().map(|form| {
+            let groups = form.list("ForwardConfig.TargetGroups").into_iter().map(|group| {
+                let arn = group.get("TargetGroupArn").unwrap_or_default().to_owned();
+                let weight: i64 = group.get("Weight").map_or(1, |weight| weight.parse().unwrap());
+                if self.side(&arn).is_none() {
+                    return Err("TargetGroupNotFound".to_owned());
+                }
+                match u32::try_from(weight) {
+                    Ok(weight) if weight <= 999 => Ok((arn, weight)),
+                    _ => Err("ValidationError".to_owned()),
+                }
+            });
+            let action = Action {
+                kind: form.get("Type").unwrap_or_default().to_owned(),
+                groups: groups.collect::<Result<Vec<_>, String>>()?,
+                sticky: form
+                    .get("ForwardConfig.TargetGroupStickinessConfig.DurationSeconds")
+                    .map(|seconds| seconds.parse().unwrap()),
+                order: form.get("Order").map(|order| order.parse().unwrap()),
+            };
+            let forwards = action.kind == "forward";
+            if forwards && (action.groups.is_empty() || action.groups.len() > 5) {
+                return Err("ValidationError".to_owned());
+            }
+            Ok(action)
+        });
+        actions.collect()
+    }
+
+    fn rule(&mut self, arn: Option<&str>) -> Result<&mut Rule, String> {
+        let rule = self.rules.iter_mut().find(|rule| Some(rule.arn.as_str()) == arn);
+        rule.ok_or_else(|| "RuleNotFound".to_owned())
+    }
+
+    fn create(&mut self, request: &Form) -> Result<String, String> {
+        let priority: u32 = request.get("Priority").unwrap_or_default().parse().unwrap();
+        if !(1..=50_000).contains(&priority) {
+            return Err("ValidationError".to_owned());
+        }
+        if self.rules.iter().any(|rule| rule.priority == Some(priority)) {
+            return Err("PriorityInUse".to_owned());
+        }
+        let actions = self.actions(&request.list("Actions"))?;
+        let header = header(request);
+        let header = header.as_ref().map(|(name, value)| (name.as_str(), value.as_str()));
+        self.add(priority, header, actions);
+        let tags = request.list("Tags").into_iter().map(|tag| {
+            let get = |name| tag.get(name).unwrap_or_default().to_owned();
+            (get("Key"), get("Value"))
+        });
+        if let Some(rule) = self.rules.last_mut() {
+            rule.tags = tags.collect();
+        }
+        Ok(String::new())
+    }
+
+    /// One rule a page, so that whoever reads only the first page finds out.
+    fn describe_rules(&self, marker: Option<&str>) -> String {
+        let index: usize = marker.map_or(0, |marker| marker.parse().unwrap());
+        let mut xml =
+            format!("<Rules>{}</Rules>", self.rules.get(index).map_or(String::new(), written));
+        if index + 1 < self.rules.len() {
+            xml.push_str(&format!("<NextMarker>{}</NextMarker>", index + 1));
+        }
+        xml
+    }
+
+    fn health(&self, arn: &str) -> Result<String, String> {
+        let side = self.side(arn).ok_or("TargetGroupNotFound")?;
+        let asked = TrafficRouter::health(&*self.cloud, side);
+        let health = futures_util::FutureExt::now_or_never(asked).unwrap().unwrap();
+        let named = |action: &Action| action.groups.iter().any(|(group, _)| group == arn);
+        let used = self.rules.iter().flat_map(|rule| &rule.actions).any(named);
+        let healthy = std::iter::repeat_n("<State>healthy</State>", health.healthy as usize);
+        let not = "<State>unhealthy</State><Reason>Target.ResponseCodeMismatch</Reason>\
+                   <Description>Health checks failed with these codes: [503]</Description>";
+        let unused = "<State>unused</State><Reason>Target.NotInUse</Reason>";
+        let all = healthy.chain(std::iter::repeat_n(not, health.unhealthy as usize));
+        let member = |(number, state): (usize, &str)| {
+            let state = if used { state } else { unused };
+            format!(
+                "<member><Target><Id>10.0.0.{number}</Id></Target><TargetHealth>{state}</TargetHealth></member>"
+            )
+        };
+        let draining = "<member><TargetHealth><State>draining</State></TargetHealth></member>";
+        let members: String = all.enumerate().map(member).collect();
+        Ok(format!("<TargetHealthDescriptions>{members}{draining}</TargetHealthDescriptions>"))
+    }
+
+    fn describe_tags(&self, request: &Form) -> String {
+        let tags: String = self
+            .tags
+            .iter()
+            .map(|(key, value)| format!("<member><Key>{key}</Key><Value>{value}</Value></member>"))
+            .collect();
+        let described = request.list("ResourceArns").into_iter().map(|arn| {
+            let arn = arn.value().to_owned();
+            format!("<member><ResourceArn>{arn}</ResourceArn><Tags>{tags}</Tags></member>")
+        });
+        format!("<TagDescriptions>{}</TagDescriptions>", described.collect::<String>())
+    }
+}
+
+impl Service for Balancer {
+    fn answer(&mut self, request: &Form) -> Result<String, String> {
+        let first = |list: &str| request.list(list).first().map(|name| name.value().to_owned());
+        match request.action() {
+            "DescribeLoadBalancers" => match first("Names").as_deref() {
+                Some("shop-alb") => Ok(format!(
+                    "<LoadBalancers><member><LoadBalancerArn>{ACCOUNT}:loadbalancer/app/shop-alb/1</LoadBalancerArn>\
+                     <Type>{}</Type></member></LoadBalancers>",
+                    self.kind
+                )),
+                _ => Err("LoadBalancerNotFound".to_owned()),
+            },
+            "DescribeListeners" => Ok(format!(
+                "<Listeners><member><ListenerArn>{ACCOUNT}:listener/app/shop-alb/1/1</ListenerArn><Port>8080</Port>\
+                 </member><member><ListenerArn>{ACCOUNT}:listener/app/shop-alb/1/2</ListenerArn><Port>443</Port>\
+                 </member></Listeners>"
+            )),
+            "DescribeTargetGroups" => {
+                let name = first("Names").unwrap_or_default();
+                let side = self.sides.iter().find(|side| name == format!("{side}-tg"));
+                let arn = group_arn(side.ok_or("TargetGroupNotFound")?);
+                Ok(format!(
+                    "<TargetGroups><member><TargetGroupArn>{arn}</TargetGroupArn></member></TargetGroups>"
+                ))
+            }
+            "DescribeTags" => Ok(self.describe_tags(request)),
+            "DescribeRules" => Ok(self.describe_rules(request.get("Marker"))),
+            "DescribeTargetHealth" => {
+                self.health(request.get("TargetGroupArn").unwrap_or_default())
+            }
+            "ModifyListener" => {
+                self.rules[0].actions = self.actions(&request.list("DefaultActions"))?;
+                self.divide();
+                Ok(String::new())
+            }
+            "ModifyRule" => {
+                let (actions, header) = (self.actions(&request.list("Actions"))?, header(request));
+                let rule = self.rule(request.get("RuleArn"))?;
+                rule.actions = actions;
+                rule.header = header.or(rule.header.take());
+                self.divide();
+                Ok(String::new())
+            }
+            "CreateRule" => self.create(request),
+            "DeleteRule" => {
+                let arn = self.rule(request.get("RuleArn"))?.arn.clone();
+                self.rules.retain(|rule| rule.arn != arn);
+                Ok(String::new())
+            }
+            other => panic!("{other} is not scripted"),
+        }
+    }
+}
+
+fn header(request: &Form) -> Option<(String, String)> {
+    let condition = request.list("Conditions").into_iter().next()?;
+    let value = condition.list("HttpHeaderConfig.Values").first()?.value().to_owned();
+    Some((condition.get("HttpHeaderConfig.HttpHeaderName")?.to_owned(), value))
+}
+
+fn written(rule: &Rule) -> String {
+    let priority = rule.priority.map_or_else(|| "default".to_owned(), |number| number.to_string());
+    let conditions = rule.header.as_ref().map_or_else(String::new, |(name, value)| {
+        format!(
+            "<member><Field>http-header</Field><HttpHeaderConfig><HttpHeaderName>{name}</HttpHeaderName>\
+             <Values><member>{value}</member></Values></HttpHeaderConfig></member>"
+        )
+    });
+    let action = |action: &Action| {
+        let Action { kind, groups, sticky, order } = action;
+        let groups = groups.iter().map(|(arn, weight)| {
+            format!(
+                "<member><TargetGroupArn>{arn}</TargetGroupArn><Weight>{weight}</Weight></member>"
+            )
+        });
+        let sticky = sticky.map_or_else(String::new, |seconds| {
+            format!(
+                "<TargetGroupStickinessConfig><Enabled>true</Enabled><DurationSeconds>{seconds}</DurationSeconds>\
+                 </TargetGroupStickinessConfig>"
+            )
+        });
+        let order = order.map_or_else(String::new, |order| format!("<Order>{order}</Order>"));
+        let groups: String = groups.collect();
+        format!(
+            "<member><Type>{kind}</Type>{order}<ForwardConfig><TargetGroups>{groups}</TargetGroups>{sticky}\
+             </ForwardConfig></member>"
+        )
+    };
+    format!(
+        "<member><RuleArn>{}</RuleArn><Priority>{priority}</Priority><Conditions>{conditions}</Conditions>\
+         <Actions>{}</Actions><IsDefault>{}</IsDefault></member>",
+        rule.arn,
+        rule.actions.iter().map(action).collect::<String>(),
+        rule.priority.is_none(),
+    )
+}

@@ -1,0 +1,104 @@
+//! Whole rollouts whose traffic is divided by a load balancer that throttles, breaks and loses answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use petswipe_deploy::memory::Behaviour;
+use petswipe_deploy::{Outcome, Plan, RolloutPerformer, Split, Stage, Target};
+use petswipe_monitor::AbsolutePolicy;
+use petswipe_runbook::journal::MemoryJournal;
+use petswipe_runbook::{Driver, Journaled, OperationId};
+
+use crate::wire::Fault;
+use crate::world::{World, blue, green, image};
+
+fn plan() -> Plan {
+    let target = Target::Image(image("shop:v2"));
+    let mut plan = Plan::canary("shop", [blue(), green()], target);
+    plan.stages = Stage::list(&[5, 10, 25, 50, 100], Duration::from_secs(60)).unwrap();
+    plan
+}
+
+fn run(world: &World, plan: Plan) -> Outcome {
+    let mut performer =
+        RolloutPerformer::new(world.cloud.clone(), Arc::new(AbsolutePolicy::default()));
+    performer.router = world.router.clone();
+    let log = Arc::new(Journaled(Arc::new(MemoryJournal::new())));
+    let driver = Driver::with_clock(log, Arc::new(performer), world.clock.clone());
+    let started = driver.start(OperationId::new("canary-1").unwrap(), plan);
+    // The SDK asks for tokio's clock, though nothing ever waits for it here.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _entered = runtime.enter();
+    world.clock.run(started).expect("it waits for ever").unwrap().outcome
+}
+
+fn changes(world: &World) -> usize {
+    world.wire.actions().iter().filter(|action| *action == "ModifyListener").count()
+}
+
+#[test]
+fn a_canary_over_five_stages_changes_the_listener_five_times() {
+    let world = World::new();
+    let outcome = run(&world, plan());
+    assert!(matches!(outcome, Outcome::Promoted { .. }), "{outcome}");
+    assert_eq!(changes(&world), 5);
+    assert_eq!(world.cloud.split(), Split::all_to(green()));
+    assert_eq!((world.cloud.healthy(&blue()), world.cloud.healthy(&green())), (0, 2));
+}
+
+#[test]
+fn a_rollback_takes_traffic_away_with_one_change() {
+    let world = World::new();
+    let before = world.cloud.configuration();
+    world.cloud.add_image(image("shop:v2"), Behaviour { error_rate: 0.2, ..Behaviour::default() });
+    let outcome = run(&world, plan());
+    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
+    assert_eq!(changes(&world), 2);
+    assert_eq!(world.cloud.configuration(), before);
+}
+
+/// 10 % of the calls are throttled, 5 % lose their answer after they took effect, 2 % break.
+#[test]
+fn under_throttling_lost_answers_and_breakdowns_every_rollout_ends_as_promised() {
+    let (mut promoted, mut back) = (0, 0);
+    for seed in 0..200 {
+        let world = World::new();
+        let before = world.cloud.configuration();
+        let bad = seed % 2 == 1;
+        if bad {
+            let behaviour = Behaviour { error_rate: 0.2, ..Behaviour::default() };
+            world.cloud.add_image(image("shop:v2"), behaviour);
+        }
+        let mut random = fastrand::Rng::with_seed(seed);
+        world.wire.fate(move |_| match random.u8(0..100) {
+            ..10 => Some(Fault::Throttled(None)),
+            10..15 => Some(Fault::LostAnswer),
+            15..17 => Some(Fault::Broken),
+            _ => None,
+        });
+        let now = |outcome: &Outcome| (outcome.to_string(), world.cloud.configuration());
+        let mut plan = plan();
+        // As often as a rollout and the SDK that it goes through would try together.
+        plan.retry.attempts = 15;
+        match run(&world, plan) {
+            Outcome::Promoted { revision, .. } => {
+                assert!(!bad, "seed {seed}: a bad version was promoted");
+                promoted += 1;
+                let now = world.cloud.configuration();
+                assert_eq!(now.split, Split::all_to(green()), "seed {seed}");
+                assert_eq!(
+                    (&now.sides[&green()].0, now.sides[&blue()].1),
+                    (&revision, 0),
+                    "seed {seed}"
+                );
+            }
+            outcome @ Outcome::RolledBack { .. } => {
+                back += 1;
+                assert_eq!(now(&outcome).1, before, "seed {seed}: {outcome}");
+            }
+            outcome => panic!("seed {seed}: {:?}", now(&outcome)),
+        }
+    }
+    println!("of 200 rollouts {promoted} were promoted and {back} went back");
+    assert!(promoted >= 90 && back >= 100, "{promoted} promoted, {back} back");
+}

@@ -1,0 +1,151 @@
+//! A shop whose tasks run in memory, behind a scripted load balancer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use petswipe_deploy::aws::{AlbRouter, AlbRouting, ProductionRule};
+use petswipe_deploy::conformance::{CloudWorld, Setting};
+use petswipe_deploy::memory::{Behaviour, MemoryCloud};
+use petswipe_deploy::{
+    Authority, AutoScaling, Compute, Environment, Image, RevisionId, SmokeTest, TrafficRouter,
+};
+use petswipe_runbook::sim::SimClock;
+use petswipe_runbook::{Clock, Fence, OperationId, Sleep};
+
+use crate::balancer::Balancer;
+use crate::wire::Wire;
+
+/// Virtual time in which every wait is over at once.
+struct Jumping(Arc<SimClock>);
+
+impl Clock for Jumping {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn sleep_until(&self, time: Timestamp) -> Sleep<'_> {
+        self.0.advance_to(time);
+        Box::pin(std::future::ready(()))
+    }
+}
+
+pub fn environment(name: &str) -> Environment {
+    Environment::new(name).unwrap()
+}
+
+pub fn image(name: &str) -> Image {
+    Image::new(name).unwrap()
+}
+
+pub fn blue() -> Environment {
+    environment("shop-production-blue")
+}
+
+pub fn green() -> Environment {
+    environment("shop-production-green")
+}
+
+/// The routing of the shop by the default rule of its listener.
+pub fn routing() -> AlbRouting {
+    let group = |side: Environment| (side.clone(), format!("{side}-tg"));
+    AlbRouting {
+        load_balancer: "shop-alb".to_owned(),
+        port: 443,
+        rule: ProductionRule::Default,
+        target_groups: [blue(), green()].map(group).into(),
+        test_header: "X-Test-Environment".to_owned(),
+        tags: [("Project".to_owned(), "shop".to_owned())].into(),
+    }
+}
+
+pub struct World {
+    pub clock: Arc<SimClock>,
+    jumping: Jumping,
+    pub cloud: Arc<MemoryCloud>,
+    pub wire: Wire<Balancer>,
+    pub router: Arc<AlbRouter>,
+    setting: Setting,
+    authorities: AtomicU64,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::routed(routing())
+    }
+
+    pub fn routed(routing: AlbRouting) -> Self {
+        let clock = Arc::new(SimClock::new(Timestamp::UNIX_EPOCH));
+        let sides = [blue(), green()];
+        let cloud = MemoryCloud::new(clock.clone(), &sides, image("shop:v1"), 2).unwrap();
+        let cloud = Arc::new(cloud);
+        for (name, behaviour) in [
+            ("shop:v2", Behaviour::default()),
+            ("shop:unhealthy", Behaviour { healthy: false, ..Behaviour::default() }),
+        ] {
+            cloud.add_image(image(name), behaviour);
+        }
+        let wire = Wire::new(Balancer::new(cloud.clone(), &sides));
+        let router = AlbRouter::new(&wire.config(), routing, clock.clone()).unwrap();
+        let setting = Setting {
+            live: blue(),
+            idle: green(),
+            image: image("shop:v1"),
+            second_image: image("shop:v2"),
+            crashing_image: None,
+            unhealthy_image: Some(image("shop:unhealthy")),
+            unknown_environment: environment("shop-production-red"),
+            unknown_image: image("shop:v9"),
+            unknown_revision: RevisionId::new("revision:9").unwrap(),
+            scaled: None,
+            unscaled: None,
+            fencing: false,
+            poll: Duration::from_secs(1),
+            deadline: Duration::from_secs(60),
+        };
+        Self {
+            jumping: Jumping(clock.clone()),
+            clock,
+            cloud,
+            wire,
+            router: Arc::new(router),
+            setting,
+            authorities: AtomicU64::new(1),
+        }
+    }
+}
+
+impl CloudWorld for World {
+    fn compute(&self) -> &dyn Compute {
+        &*self.cloud
+    }
+
+    fn router(&self) -> &dyn TrafficRouter {
+        &*self.router
+    }
+
+    fn scaling(&self) -> &dyn AutoScaling {
+        &*self.cloud
+    }
+
+    fn smoke(&self) -> &dyn SmokeTest {
+        &*self.cloud
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        &self.jumping
+    }
+
+    fn setting(&self) -> &Setting {
+        &self.setting
+    }
+
+    fn authority(&self) -> Authority {
+        let number = self.authorities.fetch_add(1, Ordering::Relaxed) + 1;
+        Authority {
+            operation: OperationId::new(format!("operation-{number}")).unwrap(),
+            fence: Fence(number),
+        }
+    }
+}
