@@ -312,14 +312,13 @@ impl Plan {
                 state.ended = Some(self.outcome(state));
             }
             // What is undone is no way back, unless the numbers or a person say so.
-            Direction::Forward if self.undoes.is_some() && may_be_undone(state, cause.kind) => {
+            Direction::Forward if self.undoes.is_some() && stays_undone(state, cause.kind) => {
                 let left = self.what_is_left(state);
                 state.suspended = Some(format!("the undo got stuck: {cause}. {left}"));
             }
             Direction::Forward => {
                 state.direction = Direction::Back(cause);
-                let moves = |before: &Before| script::back(self, state, before);
-                self.turn(state, state.before.as_ref().map(moves).unwrap_or_default(), at);
+                self.begin_way_back(state, at);
             }
             Direction::Back(_) | Direction::Stopping { .. } => {}
         }
@@ -332,6 +331,12 @@ impl Plan {
         }
         state.direction = Direction::Stopping { reason };
         let moves = |before: &Before| script::stop(state, before);
+        self.turn(state, state.before.as_ref().map(moves).unwrap_or_default(), at);
+    }
+
+    /// The way back from wherever the rollout is now, from its first move on.
+    fn begin_way_back(&self, state: &mut State, at: Timestamp) {
+        let moves = |before: &Before| script::back(self, state, before);
         self.turn(state, state.before.as_ref().map(moves).unwrap_or_default(), at);
     }
 
@@ -390,9 +395,7 @@ impl Plan {
         if going_back && !self.is_rolling() && state.ended.is_none() {
             // Meanwhile somebody else may have gone on by hand. So traffic comes first once more, as far as it is still
             // divided as we left it, and the sides are looked at before they are put back.
-            let moves = |before: &Before| script::back(self, state, before);
-            let moves = state.before.as_ref().map(moves).unwrap_or_default();
-            self.turn(state, moves, at);
+            self.begin_way_back(state, at);
         }
     }
 
@@ -453,7 +456,7 @@ impl Plan {
 
 /// Whether an undo has, or may have, begun to take the other revision out of service, and what happened says nothing
 /// against the one that serves now.
-fn may_be_undone(state: &State, cause: CauseKind) -> bool {
+fn stays_undone(state: &State, cause: CauseKind) -> bool {
     let begun = state.touched.split || state.exposed_since.is_some();
     begun && matches!(cause, CauseKind::Call | CauseKind::Capacity | CauseKind::Unsure)
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use petswipe_runbook::Failure;
 
 use crate::rollout::script::{self, Move, Which};
-use crate::rollout::state::{Before, Direction, State};
+use crate::rollout::state::{Direction, State};
 use crate::rollout::{Cause, CauseKind, Output, Plan, Seen, Strategy};
 use crate::{DeploymentState, Environment, ServiceStatus, Split};
 
@@ -26,11 +26,7 @@ impl Plan {
             return;
         }
         match current {
-            Move::AwaitCapacity { .. } if self.can_move_more(state) => {
-                let moves = |before: &Before| script::back(self, state, before);
-                let moves = state.before.as_ref().map(moves).unwrap_or_default();
-                self.turn(state, moves, at);
-            }
+            Move::AwaitCapacity { .. } if can_move_more(state) => self.begin_way_back(state, at),
             Move::AwaitCapacity { environment, enough, revision } => {
                 let wanted = (*enough, revision.as_ref());
                 match self.lacks(state, environment, wanted, seen, began) {
@@ -47,18 +43,6 @@ impl Plan {
             Move::ReadBack(to) => self.read_back(state, to, seen, began, at),
             _ => {}
         }
-    }
-
-    /// Whether the new version may be left with less traffic than when the way back was last worked out.
-    fn can_move_more(&self, state: &State) -> bool {
-        let back = matches!(state.direction, Direction::Back(_));
-        let Some(before) = state.before.as_ref().filter(|_| back && state.touched.split) else {
-            return false;
-        };
-        if state.splits == [before.survey.route.split.clone()] {
-            return false;
-        }
-        script::makeshift(state, before).is_none_or(|part| state.splits != [part])
     }
 
     /// What is missing until `enough` tasks are healthy; an error when waiting any longer is no use.
@@ -246,6 +230,18 @@ impl Plan {
             Err(failure) => self.try_again(state, failure.message.clone(), at),
         }
     }
+}
+
+/// Whether the new version may be left with less traffic than when the way back was last worked out.
+fn can_move_more(state: &State) -> bool {
+    let back = matches!(state.direction, Direction::Back(_));
+    let Some(before) = state.before.as_ref().filter(|_| back && state.touched.split) else {
+        return false;
+    };
+    if state.splits == [before.survey.route.split.clone()] {
+        return false;
+    }
+    script::makeshift(state, before).is_none_or(|part| state.splits != [part])
 }
 
 /// Which side that was changed could not be read, so that nobody knows what somebody else may have deployed there.
