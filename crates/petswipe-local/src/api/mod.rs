@@ -19,7 +19,8 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use petswipe_deploy::Error;
 use tokio::net::TcpListener;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, JoinSet};
 
 use self::call::Call;
 pub(crate) use self::call::encode;
@@ -32,24 +33,42 @@ const LONGEST: usize = 1024 * 1024;
 /// How long a client may take to send a head, and how long it may stay silent between calls.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Listens, and serves until aborted.
-pub(crate) async fn serve(
-    address: SocketAddr,
-    control: Arc<Control>,
-) -> Result<(SocketAddr, AbortHandle), Error> {
+/// The API while it is served. Dropping it ends that too, a moment later.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    pub(crate) address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    accepting: JoinHandle<()>,
+}
+
+impl Serving {
+    /// Returns when nothing listens any more and no connection is open.
+    pub(crate) async fn close(self) {
+        let _ = self.stop.send(());
+        let _ = self.accepting.await;
+    }
+}
+
+/// Listens and serves.
+pub(crate) async fn serve(address: SocketAddr, control: Arc<Control>) -> Result<Serving, Error> {
     let failed = |why| Error::backend(format!("listening on {address}"), why);
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    Ok((address, tokio::spawn(accept(listener, control)).abort_handle()))
+    let (stop, stopped) = oneshot::channel();
+    Ok(Serving { address, stop, accepting: tokio::spawn(accept(listener, control, stopped)) })
 }
 
-async fn accept(listener: TcpListener, control: Arc<Control>) {
-    // Aborting this task aborts the connections with it.
+async fn accept(
+    listener: TcpListener,
+    control: Arc<Control>,
+    mut stopped: oneshot::Receiver<()>,
+) {
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             Some(_) = connections.join_next() => continue,
+            _ = &mut stopped => break,
         };
         let Ok((stream, _)) = accepted else {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -68,6 +87,8 @@ async fn accept(listener: TcpListener, control: Arc<Control>) {
             let _ = connection.await;
         });
     }
+    drop(listener);
+    connections.shutdown().await;
 }
 
 async fn answer(control: &Control, request: Request<Incoming>) -> Response<Full<Bytes>> {

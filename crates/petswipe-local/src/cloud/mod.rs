@@ -36,6 +36,7 @@ pub struct Cloud {
     control: Arc<Control>,
     url: CloudUrl,
     platform: Arc<Platform>,
+    serving: Option<api::Serving>,
     loops: Vec<AbortHandle>,
     watchdog: Option<JoinHandle<()>>,
 }
@@ -107,18 +108,15 @@ impl Cloud {
             authorities: Mutex::new(Authorities::default()),
             stop_asked: watch::Sender::new(false),
         });
-        let (address, serving) = api::serve(config.control_address, control.clone()).await?;
-        let mut loops = vec![serving];
-        loops.extend(
-            control
-                .services
-                .iter()
-                .map(|service| tokio::spawn(service.clone().supervise()).abort_handle()),
-        );
+        let serving = api::serve(config.control_address, control.clone()).await?;
+        let supervise =
+            |service: &Arc<Service>| tokio::spawn(service.clone().supervise()).abort_handle();
+        let loops = control.services.iter().map(supervise).collect();
         let cloud = Self {
             control,
-            url: CloudUrl::new(address, token),
+            url: CloudUrl::new(serving.address, token),
             platform,
+            serving: Some(serving),
             loops,
             watchdog: Some(watchdog),
         };
@@ -181,11 +179,14 @@ impl Cloud {
         let _ = self.control.stop_asked.subscribe().wait_for(|asked| *asked).await;
     }
 
-    /// Lets requests in flight end, stops all tasks, and returns when no process is left.
+    /// Lets requests in flight end, stops all tasks, and returns when no process is left and nobody listens.
     pub async fn shutdown(mut self) {
         self.control.balancer.shutdown().await;
         futures_util::future::join_all(self.control.services.iter().map(|service| service.close()))
             .await;
+        if let Some(serving) = self.serving.take() {
+            serving.close().await;
+        }
         self.abort();
         self.platform.launcher.watchdog.end();
         if let Some(watchdog) = self.watchdog.take() {
