@@ -7,8 +7,8 @@ use petswipe_deploy::conformance::CloudWorld;
 use petswipe_deploy::{Error, Percent, Split, TrafficRouter};
 
 use crate::balancer::{Action, forward, group_arn};
-use crate::wire::Fault;
 use crate::world::{World, blue, green, routing};
+use petswipe_aws::script::Fault;
 
 mod by_the_default_rule {
     use crate::world::World;
@@ -82,7 +82,7 @@ async fn a_shift_is_one_change_and_what_is_found_by_name_is_looked_up_once() {
     for (from, to) in [(0, 5), (5, 100), (100, 0)] {
         shift(&world, from, to).await.unwrap();
     }
-    let actions = world.wire.actions();
+    let actions = world.wire.operations();
     let count = |name: &str| actions.iter().filter(|action| *action == name).count();
     assert_eq!(count("ModifyListener"), 3);
     for once in ["DescribeLoadBalancers", "DescribeListeners", "DescribeTags"] {
@@ -163,7 +163,7 @@ async fn what_belongs_to_another_project_is_not_touched() {
             "{error}"
         );
         assert!(error.to_string().ends_with("; allowed: shop"), "{error}");
-        assert!(!world.wire.actions().iter().any(|action| action.starts_with("Modify")));
+        assert!(!world.wire.operations().iter().any(|action| action.starts_with("Modify")));
     }
     let world = World::new();
     world.wire.with(|balancer| balancer.kind = "network");
@@ -194,7 +194,7 @@ async fn a_division_that_is_none_of_ours_is_not_guessed_at() {
             assert!(error.to_string().starts_with(what), "{error}");
             assert!(!error.is_retryable());
         }
-        assert!(!world.wire.actions().contains(&"ModifyListener".to_owned()));
+        assert!(!world.wire.operations().contains(&"ModifyListener".to_owned()));
     }
     // Weights are shares of their sum, whatever that is.
     let world = World::new();
@@ -237,14 +237,14 @@ async fn what_aws_would_refuse_is_refused_before_it_is_sent() {
             AlbRouter::new(&world.wire.config(), change, world.clock.clone()).err().unwrap();
         assert_eq!(refused.to_string(), why);
     }
-    assert!(world.wire.actions().is_empty());
+    assert!(world.wire.operations().is_empty());
 }
 
 #[tokio::test]
 async fn an_error_says_what_can_be_done_about_it() {
     let on = |fault: Fault| {
         let world = World::new();
-        world.wire.fate(move |form| (form.action() == "ModifyListener").then_some(fault));
+        world.wire.fate(move |call| (call.operation() == "ModifyListener").then_some(fault));
         world
     };
     let what = "ModifyListener of the rules on port 443 of load balancer shop-alb";

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use petswipe_deploy::memory::MemoryCloud;
 use petswipe_deploy::{Environment, Percent, Split, TrafficRouter};
 
-use crate::wire::{Form, Service};
+use petswipe_aws::script::{Answer, Call, Form, Refusal, Service};
 
 const ACCOUNT: &str = "arn:aws:elasticloadbalancing:eu-central-1:123456789012";
 
@@ -212,9 +212,19 @@ impl Balancer {
 }
 
 impl Service for Balancer {
-    fn answer(&mut self, request: &Form) -> Result<String, String> {
+    fn answer(&mut self, call: &Call) -> Result<Answer, Refusal> {
+        match self.result(call.operation(), &call.form()) {
+            Ok(result) => Ok(Answer::Xml(result)),
+            Err(code) => Err(code.as_str().into()),
+        }
+    }
+}
+
+impl Balancer {
+    /// The inside of the result, or an error's code.
+    fn result(&mut self, operation: &str, request: &Form) -> Result<String, String> {
         let first = |list: &str| request.list(list).first().map(|name| name.value().to_owned());
-        match request.action() {
+        match operation {
             "DescribeLoadBalancers" => match first("Names").as_deref() {
                 Some("shop-alb") => Ok(format!(
                     "<LoadBalancers><member><LoadBalancerArn>{ACCOUNT}:loadbalancer/app/shop-alb/1</LoadBalancerArn>\

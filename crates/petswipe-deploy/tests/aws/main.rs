@@ -11,5 +11,4 @@
 mod alb;
 mod balancer;
 mod rollouts;
-mod wire;
 mod world;

@@ -9,8 +9,8 @@ use petswipe_monitor::AbsolutePolicy;
 use petswipe_runbook::journal::MemoryJournal;
 use petswipe_runbook::{Driver, Journaled, OperationId};
 
-use crate::wire::Fault;
 use crate::world::{World, blue, green, image};
+use petswipe_aws::script::Fault;
 
 fn plan() -> Plan {
     let target = Target::Image(image("shop:v2"));
@@ -33,7 +33,7 @@ fn run(world: &World, plan: Plan) -> Outcome {
 }
 
 fn changes(world: &World) -> usize {
-    world.wire.actions().iter().filter(|action| *action == "ModifyListener").count()
+    world.wire.operations().iter().filter(|action| *action == "ModifyListener").count()
 }
 
 #[test]

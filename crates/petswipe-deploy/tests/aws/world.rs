@@ -15,7 +15,7 @@ use petswipe_runbook::sim::SimClock;
 use petswipe_runbook::{Clock, Fence, OperationId, Sleep};
 
 use crate::balancer::Balancer;
-use crate::wire::Wire;
+use petswipe_aws::script::Wire;
 
 /// Virtual time in which every wait is over at once.
 struct Jumping(Arc<SimClock>);

@@ -1,0 +1,76 @@
+//! Which action a request is, by IAM's name for it.
+
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+
+/// The action of a signed request as IAM names it, such as `ecs:UpdateService`. `None` for what is not signed, or is of a
+/// protocol that names no operation.
+///
+/// The service is that of the credential scope, the operation that of the protocol: the field `Action` of the query
+/// protocol, the header `X-Amz-Target` of JSON, the path of RPC over CBOR.
+///
+/// Sources: "Elements of an AWS API request signature" (credential scope), Smithy's "AWS Query", "AWS JSON 1.1" and
+/// "Smithy RPC v2 CBOR" protocols, "Actions, resources, and condition keys for AWS services".
+pub fn action_of(request: &HttpRequest) -> Option<String> {
+    let (_, scope) = request.headers().get("authorization")?.split_once("Credential=")?;
+    let service = match scope.split(',').next()?.split('/').nth(3)? {
+        "monitoring" => "cloudwatch",
+        service => service,
+    };
+    Some(format!("{service}:{}", operation_of(request)?))
+}
+
+pub(crate) fn operation_of(request: &HttpRequest) -> Option<String> {
+    if let Some(target) = request.headers().get("x-amz-target") {
+        return Some(target.rsplit('.').next()?.to_owned());
+    }
+    if let Some((_, operation)) = request.uri().split_once("/operation/") {
+        return Some(operation.to_owned());
+    }
+    let body = std::str::from_utf8(request.body().bytes()?).ok()?;
+    let action = body.split('&').find_map(|field| field.strip_prefix("Action="))?;
+    Some(action.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_smithy_types::body::SdkBody;
+
+    const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261127/eu-central-1/{}/aws4_request, \
+                          SignedHeaders=host, Signature=0";
+
+    fn request(service: &str, header: Option<&'static str>, uri: &str, body: &str) -> HttpRequest {
+        let mut request = HttpRequest::new(SdkBody::from(body));
+        request.set_uri(uri.to_owned()).unwrap();
+        request.headers_mut().insert("authorization", SIGNED.replace("{}", service));
+        if let Some(header) = header {
+            request.headers_mut().insert("x-amz-target", header);
+        }
+        request
+    }
+
+    #[test]
+    fn every_protocol_names_its_action() {
+        let target = Some("AmazonEC2ContainerServiceV20141113.UpdateService");
+        let json = request("ecs", target, "https://ecs.example/", "{}");
+        assert_eq!(action_of(&json).as_deref(), Some("ecs:UpdateService"));
+        let query = request(
+            "elasticloadbalancing",
+            None,
+            "https://elb.example/",
+            "Version=2015-12-01&Action=DescribeRules&ListenerArn=x",
+        );
+        assert_eq!(action_of(&query).as_deref(), Some("elasticloadbalancing:DescribeRules"));
+        let uri = "https://monitoring.example/service/GraniteServiceVersion20100801/operation/GetMetricData";
+        let cbor = request("monitoring", None, uri, "");
+        assert_eq!(action_of(&cbor).as_deref(), Some("cloudwatch:GetMetricData"));
+    }
+
+    #[test]
+    fn what_is_not_signed_has_no_action() {
+        let mut unsigned = request("ecs", Some("X.UpdateService"), "https://ecs.example/", "{}");
+        unsigned.headers_mut().remove("authorization");
+        assert_eq!(action_of(&unsigned), None);
+        assert_eq!(action_of(&request("s3", None, "https://s3.example/key", "")), None);
+    }
+}

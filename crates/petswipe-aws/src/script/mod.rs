@@ -1,0 +1,300 @@
+//! A connector that answers in process what services answer over HTTP, with everything that goes wrong on the way.
+//!
+//! Unlike a mock of a client it exercises the SDK's own serializers, parsers and error handling, over the services' wire
+//! formats: the query protocol, JSON 1.1 and RPC over CBOR. The one who writes a [`Service`] keeps its state.
+
+mod form;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::http::StatusCode;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+
+pub use form::Form;
+
+use crate::action::{action_of, operation_of};
+
+/// One or more services.
+pub trait Service: Send + 'static {
+    /// The answer to a call, or why it is refused.
+    ///
+    /// # Errors
+    /// The refusal, as the service would give it.
+    fn answer(&mut self, call: &Call) -> Result<Answer, Refusal>;
+}
+
+/// A call as it came over the wire.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Its action as IAM names it, such as `ecs:UpdateService`.
+    pub action: String,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
+impl Call {
+    /// The operation without its service: `UpdateService`.
+    pub fn operation(&self) -> &str {
+        self.action.rsplit(':').next().unwrap_or_default()
+    }
+
+    /// The fields of a body in the query protocol.
+    pub fn form(&self) -> Form {
+        Form::parse(&self.body)
+    }
+
+    /// A body in JSON; `Null` when it is none.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+}
+
+/// The body of an answer.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// What belongs inside the result of the query protocol.
+    Xml(String),
+    /// JSON 1.1.
+    Json(serde_json::Value),
+    /// RPC over CBOR.
+    Cbor(Vec<u8>),
+}
+
+/// A call that a service refuses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// The code, such as `ServiceNotFoundException`.
+    pub code: String,
+    /// What it says.
+    pub message: String,
+    /// The header `Retry-After`, in seconds.
+    pub retry_after: Option<u32>,
+}
+
+impl Refusal {
+    /// A refusal with status 400.
+    pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { status: 400, code: code.into(), message: message.into(), retry_after: None }
+    }
+}
+
+impl From<&str> for Refusal {
+    fn from(code: &str) -> Self {
+        Self::new(code, "as the script says")
+    }
+}
+
+/// What goes wrong with a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It is refused for being one too many. With how many seconds to wait, if it says so.
+    Throttled(Option<u32>),
+    /// The caller may not.
+    Denied,
+    /// The caller's credentials are no longer valid.
+    Expired,
+    /// The service breaks before it does anything.
+    Broken,
+    /// Nobody is reached.
+    Unreachable,
+    /// It happens, but the connection is cut before the answer.
+    LostAnswer,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protocol {
+    Query,
+    Json,
+    Cbor,
+}
+
+type Fate = Box<dyn FnMut(&Call) -> Option<Fault> + Send>;
+
+struct Line<S> {
+    service: S,
+    fate: Fate,
+    calls: Vec<Call>,
+}
+
+/// A service at the end of a line.
+pub struct Wire<S>(Arc<Mutex<Line<S>>>);
+
+impl<S> Clone for Wire<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S> fmt::Debug for Wire<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Wire")
+    }
+}
+
+impl<S: Service> Wire<S> {
+    /// A line on which nothing goes wrong.
+    pub fn new(service: S) -> Self {
+        let fate: Fate = Box::new(|_| None);
+        Self(Arc::new(Mutex::new(Line { service, fate, calls: Vec::new() })))
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line<S>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What goes wrong from now on.
+    pub fn fate(&self, fate: impl FnMut(&Call) -> Option<Fault> + Send + 'static) {
+        self.line().fate = Box::new(fate);
+    }
+
+    /// Looks at the service, or changes it.
+    pub fn with<T>(&self, look: impl FnOnce(&mut S) -> T) -> T {
+        look(&mut self.line().service)
+    }
+
+    /// The calls so far, in order, also those that failed.
+    pub fn calls(&self) -> Vec<Call> {
+        self.line().calls.clone()
+    }
+
+    /// The operations called so far, in order, also those that failed.
+    pub fn operations(&self) -> Vec<String> {
+        self.line().calls.iter().map(|call| call.operation().to_owned()).collect()
+    }
+
+    /// Forgets the calls so far.
+    pub fn forget(&self) {
+        self.line().calls.clear();
+    }
+
+    /// A configuration that leads here. The SDK tries nothing again by itself.
+    pub fn config(&self) -> SdkConfig {
+        let credentials = Credentials::from_keys("AKIDEXAMPLE", "not a secret", None);
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new("eu-central-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::disabled())
+            .http_client(self.clone())
+            .build()
+    }
+}
+
+impl<S: Service> HttpClient for Wire<S> {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl<S: Service> HttpConnector for Wire<S> {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        HttpConnectorFuture::ready(self.line().call(&request))
+    }
+}
+
+impl<S: Service> Line<S> {
+    fn call(&mut self, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
+        let protocol = match request.headers().get("smithy-protocol") {
+            Some("rpc-v2-cbor") => Protocol::Cbor,
+            _ if request.headers().get("x-amz-target").is_some() => Protocol::Json,
+            _ => Protocol::Query,
+        };
+        let call = Call {
+            action: action_of(request).unwrap_or_default(),
+            body: request.body().bytes().unwrap_or_default().to_vec(),
+        };
+        self.calls.push(call.clone());
+        let cut = |kind: std::io::ErrorKind| ConnectorError::io(std::io::Error::from(kind).into());
+        let answer = match (self.fate)(&call) {
+            None => self.service.answer(&call),
+            Some(Fault::Throttled(retry_after)) => {
+                let code =
+                    if protocol == Protocol::Query { "Throttling" } else { "ThrottlingException" };
+                Err(Refusal { retry_after, ..code.into() })
+            }
+            Some(Fault::Denied) if protocol == Protocol::Query => Err("AccessDenied".into()),
+            Some(Fault::Denied) => Err("AccessDeniedException".into()),
+            Some(Fault::Expired) => Err("ExpiredTokenException".into()),
+            Some(Fault::Broken) => Err(Refusal { status: 500, ..("InternalFailure".into()) }),
+            Some(Fault::Unreachable) => return Err(cut(std::io::ErrorKind::ConnectionRefused)),
+            Some(Fault::LostAnswer) => {
+                let _ = self.service.answer(&call);
+                return Err(cut(std::io::ErrorKind::ConnectionReset));
+            }
+        };
+        let operation = operation_of(request).unwrap_or_default();
+        let response = match answer {
+            Ok(Answer::Xml(result)) => response(
+                200,
+                format!(
+                    "<{operation}Response><{operation}Result>{result}</{operation}Result></{operation}Response>"
+                ),
+            ),
+            Ok(Answer::Json(value)) => response(200, value.to_string()),
+            Ok(Answer::Cbor(bytes)) => cbor(response(200, bytes)),
+            Err(refusal) => refused(protocol, &refusal),
+        };
+        response.ok_or_else(|| cut(std::io::ErrorKind::InvalidData))
+    }
+}
+
+fn refused(protocol: Protocol, refusal: &Refusal) -> Option<HttpResponse> {
+    let Refusal { status, code, message, retry_after } = refusal;
+    let mut response = match protocol {
+        Protocol::Query => {
+            let kind = if *status < 500 { "Sender" } else { "Receiver" };
+            let error =
+                format!("<Type>{kind}</Type><Code>{code}</Code><Message>{message}</Message>");
+            response(*status, format!("<ErrorResponse><Error>{error}</Error></ErrorResponse>"))
+        }
+        Protocol::Json => {
+            let body = serde_json::json!({"__type": code, "message": message});
+            response(*status, body.to_string())
+        }
+        Protocol::Cbor => {
+            // A map of two texts: major types 5 and 3 of RFC 8949, section 3.1.
+            let mut body = vec![0xa2];
+            for text in ["__type", code, "message", message] {
+                body.push(0x79);
+                body.extend(u16::try_from(text.len()).ok()?.to_be_bytes());
+                body.extend(text.as_bytes());
+            }
+            cbor(response(*status, body))
+        }
+    }?;
+    if let Some(seconds) = retry_after {
+        response.headers_mut().insert("retry-after", seconds.to_string());
+    }
+    Some(response)
+}
+
+fn response(status: u16, body: impl Into<Vec<u8>>) -> Option<HttpResponse> {
+    Some(HttpResponse::new(StatusCode::try_from(status).ok()?, body.into().into()))
+}
+
+fn cbor(response: Option<HttpResponse>) -> Option<HttpResponse> {
+    let mut response = response?;
+    response.headers_mut().insert("smithy-protocol", "rpc-v2-cbor");
+    response.headers_mut().insert("content-type", "application/cbor");
+    Some(response)
+}
