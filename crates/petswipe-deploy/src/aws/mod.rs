@@ -6,6 +6,8 @@
 //! [`Error`](crate::Error) that says whether trying again later can help.
 
 mod alb;
+mod ecs;
 mod error;
 
 pub use alb::{AlbRouter, AlbRouting, ProductionRule};
+pub use ecs::{EcsCompute, EcsServices, ImagePolicy};

@@ -10,5 +10,7 @@
 
 mod alb;
 mod balancer;
+mod cluster;
+mod ecs;
 mod rollouts;
 mod world;
