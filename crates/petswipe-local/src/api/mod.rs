@@ -58,11 +58,7 @@ pub(crate) async fn serve(address: SocketAddr, control: Arc<Control>) -> Result<
     Ok(Serving { address, stop, accepting: tokio::spawn(accept(listener, control, stopped)) })
 }
 
-async fn accept(
-    listener: TcpListener,
-    control: Arc<Control>,
-    mut stopped: oneshot::Receiver<()>,
-) {
+async fn accept(listener: TcpListener, control: Arc<Control>, mut stopped: oneshot::Receiver<()>) {
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
