@@ -241,6 +241,19 @@ pub fn tasks(text: &str) -> Result<u32, String> {
     tasks.ok_or_else(|| "allowed: a whole number from 1 to 200".to_owned())
 }
 
+/// How many tasks a new stack has: between the limits of its auto scaling.
+///
+/// # Errors
+/// What is allowed, for the command line.
+#[cfg(feature = "aws")]
+pub fn stack_tasks(text: &str) -> Result<i32, String> {
+    let allowed = crate::aws::stack::TASKS;
+    let tasks = text.parse().ok().filter(|tasks| allowed.contains(tasks));
+    tasks.ok_or_else(|| {
+        format!("allowed: a whole number from {} to {}", allowed.start(), allowed.end())
+    })
+}
+
 fn number(text: &str, allowed: RangeInclusive<f64>) -> Option<f64> {
     text.parse().ok().filter(|number| allowed.contains(number))
 }
