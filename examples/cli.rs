@@ -140,14 +140,18 @@ impl Common {
         self.fault.on(image)
     }
 
+    /// Whether the name of an image is only a tag.
+    pub(crate) fn is_bare(&self, text: &str) -> bool {
+        !text.is_empty() && !text.contains([':', '/', '@'])
+    }
+
     /// The image that was asked for. A bare tag belongs to the project's own image.
     ///
     /// # Errors
     /// [`Error::InvalidPlan`] when it is no name of an image.
     pub fn image(&self) -> Result<Option<Image>, Error> {
         let named = self.image.as_ref().map(|text| {
-            let bare = !text.is_empty() && !text.contains([':', '/', '@']);
-            Image::new(if bare { format!("{}:{text}", self.project) } else { text.clone() })
+            Image::new(if self.is_bare(text) { format!("{}:{text}", self.project) } else { text.clone() })
         });
         named.transpose()
     }
