@@ -7,5 +7,7 @@
 
 mod alb;
 mod error;
+mod scaling;
 
 pub use alb::{AlbRouter, AlbRouting, ProductionRule};
+pub use scaling::AppAutoScaling;

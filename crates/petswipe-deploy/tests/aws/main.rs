@@ -11,4 +11,6 @@
 mod alb;
 mod balancer;
 mod rollouts;
+mod scaler;
+mod scaling;
 mod world;
