@@ -104,7 +104,7 @@ pub use rollout::{
 };
 pub use types::{
     Authority, Deployment, DeploymentState, Environment, Image, Percent, RevisionId, Route,
-    ScalingState, ServiceStatus, Split, TargetHealth, TaskFailure,
+    ScalingState, ServiceStatus, Split, SuspendedActivities, TargetHealth, TaskFailure,
 };
 
 #[cfg(doctest)]

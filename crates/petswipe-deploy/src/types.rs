@@ -298,12 +298,64 @@ pub struct Route {
 /// Auto scaling of one environment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScalingState {
-    /// Whether scaling in and out is suspended.
+    /// Whether all scaling is suspended: in, out, and on a schedule.
     pub suspended: bool,
     /// The fewest tasks it may set.
     pub minimum: u32,
     /// The most tasks it may set.
     pub maximum: u32,
+    /// Which activities are suspended where some are and others are not; otherwise `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partly: Option<SuspendedActivities>,
+}
+
+/// The activities of auto scaling, each suspended or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuspendedActivities {
+    /// No task is taken away by a policy.
+    pub scale_in: bool,
+    /// No task is added by a policy.
+    pub scale_out: bool,
+    /// Nothing happens on a schedule.
+    pub scheduled: bool,
+}
+
+impl SuspendedActivities {
+    /// Everything is suspended.
+    pub const ALL: Self = Self { scale_in: true, scale_out: true, scheduled: true };
+    /// Nothing is suspended.
+    pub const NONE: Self = Self { scale_in: false, scale_out: false, scheduled: false };
+}
+
+impl ScalingState {
+    /// Limits within which everything is active.
+    pub fn active(minimum: u32, maximum: u32) -> Self {
+        Self { suspended: false, minimum, maximum, partly: None }
+    }
+
+    /// The same limits with these activities suspended.
+    ///
+    /// ```
+    /// use petswipe_deploy::{ScalingState, SuspendedActivities};
+    /// let activities = SuspendedActivities { scale_in: true, ..SuspendedActivities::NONE };
+    /// let state = ScalingState::active(2, 20).with(activities);
+    /// assert!(!state.suspended && state.activities() == activities);
+    /// assert!(state.with(SuspendedActivities::ALL).suspended);
+    /// ```
+    #[must_use]
+    pub fn with(self, activities: SuspendedActivities) -> Self {
+        let suspended = activities == SuspendedActivities::ALL;
+        let all_or_nothing = suspended || activities == SuspendedActivities::NONE;
+        Self { suspended, partly: (!all_or_nothing).then_some(activities), ..self }
+    }
+
+    /// What is suspended.
+    pub fn activities(&self) -> SuspendedActivities {
+        match self.partly {
+            _ if self.suspended => SuspendedActivities::ALL,
+            partly => partly.unwrap_or(SuspendedActivities::NONE),
+        }
+    }
 }
 
 /// What a service shall run, and how its tasks are replaced.

@@ -105,7 +105,7 @@ fn a_mock_compute_that_never_starts_a_task_is_given_up() {
 
 #[test]
 fn mock_auto_scaling_is_set_back_to_what_was_read_exactly_once() {
-    let odd = ScalingState { suspended: false, minimum: 3, maximum: 17 };
+    let odd = ScalingState::active(3, 17);
     let read = odd.clone();
     let shop = Shop::with(4, move |performer| {
         let mut scaling = MockAutoScaling::new();

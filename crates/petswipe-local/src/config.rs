@@ -157,7 +157,7 @@ mod tests {
         assert!(refused(|c| c.environments[1] = "blue".to_owned()).contains("each once"));
         assert!(refused(|c| c.project = "my shop".to_owned()).contains("white space"));
         assert!(refused(|c| c.project.clear()).contains("project"));
-        let state = |minimum, maximum| ScalingState { suspended: false, minimum, maximum };
+        let state = |minimum, maximum| ScalingState::active(minimum, maximum);
         let mut config = CloudConfig::default();
         config.scaling.insert("blue".to_owned(), state(3, 2));
         assert!(config.check().is_err());

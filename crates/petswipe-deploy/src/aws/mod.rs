@@ -8,6 +8,8 @@
 mod alb;
 mod ecs;
 mod error;
+mod scaling;
 
 pub use alb::{AlbRouter, AlbRouting, ProductionRule};
 pub use ecs::{EcsCompute, EcsServices, ImagePolicy};
+pub use scaling::AppAutoScaling;

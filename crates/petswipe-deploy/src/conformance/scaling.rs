@@ -1,7 +1,7 @@
 //! The contract of [`AutoScaling`](crate::AutoScaling), sentence by sentence.
 
 use super::{CloudWorld, assert_not_found, live_revision, meanwhile, skipped, status};
-use crate::{Deployment, Environment, ScalingState};
+use crate::{Deployment, Environment, ScalingState, SuspendedActivities};
 
 /// Makes a module of tests which hold a backend to the contract of [`AutoScaling`](crate::AutoScaling).
 ///
@@ -33,7 +33,7 @@ pub async fn an_environment_without_scaling_is_none(world: &dyn CloudWorld) {
     assert_eq!(scaling.scaling(unscaled).await.unwrap(), None);
     scaling.suspend(&world.authority(), unscaled).await.unwrap();
     assert_eq!(scaling.scaling(unscaled).await.unwrap(), None);
-    let state = ScalingState { suspended: false, minimum: 1, maximum: 2 };
+    let state = ScalingState::active(1, 2);
     assert_not_found(scaling.restore(&world.authority(), unscaled, &state).await);
     assert_eq!(scaling.scaling(unscaled).await.unwrap(), None);
 }
@@ -46,16 +46,33 @@ pub async fn suspend_keeps_the_limits(world: &dyn CloudWorld) {
         let now = world.scaling().scaling(scaled).await.unwrap();
         assert_eq!(now, Some(ScalingState { suspended: true, ..before.clone() }));
     }
+    // What was suspended in part is suspended as a whole.
+    let part =
+        before.clone().with(SuspendedActivities { scale_in: true, ..SuspendedActivities::NONE });
+    world.scaling().restore(&world.authority(), scaled, &part).await.unwrap();
+    world.scaling().suspend(&world.authority(), scaled).await.unwrap();
+    let now = world.scaling().scaling(scaled).await.unwrap();
+    assert_eq!(now, Some(before.with(SuspendedActivities::ALL)));
 }
 
 /// After `restore(state)` the answer of `scaling` is `state`, whatever it was before.
 pub async fn restore_is_exact(world: &dyn CloudWorld) {
     let Some((scaled, before)) = scaled(world, "restore_is_exact").await else { return };
     world.scaling().suspend(&world.authority(), scaled).await.unwrap();
-    let narrow = ScalingState { suspended: true, minimum: before.minimum, maximum: before.minimum };
-    let wide =
-        ScalingState { suspended: false, minimum: before.minimum, maximum: before.maximum + 1 };
-    for state in [&before, &narrow, &wide, &before, &before] {
+    let narrow = ScalingState {
+        suspended: true,
+        minimum: before.minimum,
+        maximum: before.minimum,
+        partly: None,
+    };
+    let wide = ScalingState::active(before.minimum, before.maximum + 1);
+    let activities = [
+        SuspendedActivities { scale_in: true, ..SuspendedActivities::NONE },
+        SuspendedActivities { scale_out: true, ..SuspendedActivities::NONE },
+        SuspendedActivities { scheduled: false, ..SuspendedActivities::ALL },
+    ];
+    let [no_in, no_out, scheduled] = activities.map(|activities| before.clone().with(activities));
+    for state in [&before, &narrow, &no_in, &wide, &no_out, &scheduled, &before, &before] {
         world.scaling().restore(&world.authority(), scaled, state).await.unwrap();
         assert_eq!(world.scaling().scaling(scaled).await.unwrap().as_ref(), Some(state));
     }

@@ -52,7 +52,7 @@ pub(super) fn memory() -> MemoryWorld {
     ] {
         cloud.add_image(image(name), behaviour);
     }
-    cloud.set_scaling(&idle, Some(ScalingState { suspended: false, minimum: 2, maximum: 4 }));
+    cloud.set_scaling(&idle, Some(ScalingState::active(2, 4)));
     let setting = Setting {
         image: image("shop:v1"),
         second_image: image("shop:v2"),

@@ -193,7 +193,7 @@ impl TrafficRouter for WrongWorld {
 impl AutoScaling for WrongWorld {
     async fn scaling(&self, environment: &Environment) -> Result<Option<ScalingState>, Error> {
         let state = self.world.cloud.scaling(environment).await?;
-        let everywhere = ScalingState { suspended: true, minimum: 0, maximum: 0 };
+        let everywhere = ScalingState { suspended: true, minimum: 0, maximum: 0, partly: None };
         Ok(if self.is(Wrong::ScalingEverywhere) { state.or(Some(everywhere)) } else { state })
     }
 
@@ -201,7 +201,7 @@ impl AutoScaling for WrongWorld {
         let cloud = &self.world.cloud;
         match (self.wrong, cloud.scaling(environment).await?) {
             (Wrong::SuspendForgetsTheLimits, Some(_)) => {
-                let state = ScalingState { suspended: true, minimum: 0, maximum: 0 };
+                let state = ScalingState { suspended: true, minimum: 0, maximum: 0, partly: None };
                 cloud.restore(authority, environment, &state).await
             }
             (Wrong::SuspendsNothing, Some(state)) => {

@@ -166,6 +166,7 @@ impl AutoScaling for MemoryCloud {
         world.obey(authority)?;
         if let Some(scaling) = &mut world.side(environment)?.scaling {
             scaling.suspended = true;
+            scaling.partly = None;
         }
         Ok(())
     }

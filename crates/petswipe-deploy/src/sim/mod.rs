@@ -135,7 +135,7 @@ impl RolloutWorld {
         cloud.set_traffic(scenario.requests_per_second);
         cloud.set_metrics(scenario.metrics);
         if scenario.scaled {
-            let state = ScalingState { suspended: false, minimum: 1, maximum: 20 };
+            let state = ScalingState::active(1, 20);
             cloud.set_scaling(&all[0], Some(state.clone()));
             cloud.set_scaling(&all[1], Some(ScalingState { suspended: true, ..state }));
         }

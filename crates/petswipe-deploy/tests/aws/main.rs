@@ -13,4 +13,6 @@ mod balancer;
 mod cluster;
 mod ecs;
 mod rollouts;
+mod scaler;
+mod scaling;
 mod world;

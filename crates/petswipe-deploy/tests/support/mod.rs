@@ -126,7 +126,7 @@ impl Shop {
         let cloud = MemoryCloud::new(clock.clone(), &sides, image("shop:v1"), tasks).unwrap();
         let cloud = Arc::new(cloud);
         cloud.add_image(image("shop:v2"), Behaviour::default());
-        let scaled = ScalingState { suspended: false, minimum: 1, maximum: 20 };
+        let scaled = ScalingState::active(1, 20);
         cloud.set_scaling(&blue(), Some(scaled));
         let gate = Arc::new(AbsolutePolicy::default());
         let mut performer = RolloutPerformer::new(cloud.clone(), gate);

@@ -174,6 +174,7 @@ impl Service {
     pub(crate) fn suspend_scaling(&self) {
         if let Some(scaling) = &mut self.state().scaling {
             scaling.suspended = true;
+            scaling.partly = None;
         }
     }
 

@@ -25,7 +25,7 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let scaled = ScalingState { suspended: false, minimum: 2, maximum: 4 };
+        let scaled = ScalingState::active(2, 4);
         let environments = ["blue", "green", "canary"].map(str::to_owned).to_vec();
         let exits = vec!["sh".to_owned(), "-c".to_owned(), "exit 1".to_owned()];
         let images = vec![ImageSource { name: "crashing:v1".to_owned(), command: Some(exits) }];

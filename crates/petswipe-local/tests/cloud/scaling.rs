@@ -9,7 +9,7 @@ use super::support::*;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_suspended_environment_is_not_scaled_and_a_restored_one_is() {
-    let state = ScalingState { suspended: false, minimum: 2, maximum: 3 };
+    let state = ScalingState::active(2, 3);
     let scaling = [("blue".to_owned(), state.clone())].into();
     let cloud = Cloud::start(CloudConfig { scaling, ..config() }).await.unwrap();
     let client = cloud.client();
