@@ -104,9 +104,10 @@ fn a_mock_compute_that_never_starts_a_task_is_given_up() {
 }
 
 #[test]
-fn mock_auto_scaling_is_set_back_to_what_was_read_exactly_once() {
+fn mock_auto_scaling_is_handed_over_as_it_was_read_exactly_once() {
     let odd = ScalingState::active(3, 17);
-    let read = odd.clone();
+    let (read, idle) =
+        (odd.clone(), ScalingState { suspended: true, ..ScalingState::active(1, 20) });
     let shop = Shop::with(4, move |performer| {
         let mut scaling = MockAutoScaling::new();
         let real = performer.scaling.clone();
@@ -120,8 +121,10 @@ fn mock_auto_scaling_is_set_back_to_what_was_read_exactly_once() {
         let real = performer.scaling.clone();
         scaling
             .expect_restore()
-            .withf(move |_, side, state| *side == blue() && *state == read)
-            .times(1)
+            .withf(move |_, side, state| {
+                *state == if *side == green() { &read } else { &idle }.clone()
+            })
+            .times(2)
             .returning(move |authority, side, state| at_once(real.restore(authority, side, state)));
         performer.scaling = Arc::new(scaling);
     });

@@ -49,7 +49,7 @@ impl Plan {
     /// From the moment it is intended, a change may have happened.
     fn intended(&self, state: &mut State, effect: &Effect, at: Timestamp) {
         match effect {
-            Effect::SuspendScaling { environment } => {
+            Effect::SuspendScaling { environment } | Effect::RestoreScaling { environment, .. } => {
                 state.touched.scaling.insert(environment.clone());
             }
             Effect::Register { .. } => state.touched.registered = true,

@@ -51,6 +51,9 @@ pub(super) fn examine(plan: &Plan, survey: &Survey) -> Result<Before, Vec<String
             ));
         }
     }
+    if !rolling && !undoes {
+        reasons.extend(unfit_scaling(survey, &live, &candidate));
+    }
     if let (Target::Revision(revision), Some(served)) = (&plan.target, &side.service.revision)
         && revision == served
     {
@@ -76,4 +79,30 @@ pub(super) fn examine(plan: &Plan, survey: &Survey) -> Result<Before, Vec<String
         Some(_) => {}
     }
     Err(reasons)
+}
+
+/// Why the auto scaling of the sides can't be handed over from one to the other.
+fn unfit_scaling(survey: &Survey, live: &Environment, candidate: &Environment) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let scaling = |side: &Environment| survey.sides[side].scaling.as_ref();
+    if scaling(live).is_some() != scaling(candidate).is_some() {
+        let (with, without) =
+            if scaling(live).is_some() { (live, candidate) } else { (candidate, live) };
+        reasons.push(format!(
+            "{with} has auto scaling and {without} has none: after the rollout it would be on the wrong side; set up both \
+             (the idle one with a minimum of 0, or suspended) or neither"
+        ));
+    }
+    for (environment, side) in &survey.sides {
+        let desired = side.service.desired;
+        let active = side.scaling.as_ref().filter(|scaling| !scaling.suspended);
+        if let Some(scaling) = active.filter(|scaling| desired < scaling.minimum) {
+            let minimum = scaling.minimum;
+            reasons.push(format!(
+                "auto scaling keeps at least {minimum} tasks of {environment}, which shall run {desired}: it would start \
+                 others in the middle; lower its minimum, or suspend it"
+            ));
+        }
+    }
+    reasons
 }

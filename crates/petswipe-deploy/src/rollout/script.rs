@@ -140,18 +140,22 @@ fn suspend_scaling(before: &Before, script: &mut Vec<Move>) {
 fn restore_scaling(before: &Before, script: &mut Vec<Move>) {
     for (environment, side) in &before.survey.sides {
         if let Some(state) = side.scaling.as_ref().filter(|scaling| !scaling.suspended) {
-            let environment = environment.clone();
-            script.push(Move::RestoreScaling { environment, state: state.clone() });
+            script.push(restored(environment, state));
         }
     }
 }
 
-/// Sets auto scaling back wherever this operation has, or may have, suspended it.
+fn restored(environment: &Environment, state: &ScalingState) -> Move {
+    Move::RestoreScaling { environment: environment.clone(), state: state.clone() }
+}
+
+/// Sets auto scaling back wherever this operation has, or may have, touched it.
 fn restore_touched_scaling(state: &State, before: &Before, script: &mut Vec<Move>) {
-    let mut all = Vec::new();
-    restore_scaling(before, &mut all);
-    script.extend(all.into_iter().filter(|one| {
-        matches!(one, Move::RestoreScaling { environment, .. }
-            if state.touched.scaling.contains(environment))
-    }));
+    for (environment, side) in &before.survey.sides {
+        if let Some(scaling) = side.scaling.as_ref()
+            && state.touched.scaling.contains(environment)
+        {
+            script.push(restored(environment, scaling));
+        }
+    }
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::decide::is_watch;
 use super::script::{Hold, Move, Which};
 use super::{Cause, Effect, Outcome, Plan, Strategy, Survey, SurveyedSide, Target};
-use crate::{Environment, HookPoint, Percent, RevisionId, Split};
+use crate::{Environment, HookPoint, Percent, RevisionId, ScalingState, Split};
 
 /// Which way it goes.
 #[derive(Clone, Debug, PartialEq)]
@@ -250,6 +250,23 @@ impl Before {
             // Only environments of the plan are asked for, and a survey that lacks one is refused.
             None => unreachable!("{environment} was not surveyed"),
         }
+    }
+
+    /// What auto scaling the two sides have after a promotion, the new one first: each that of its part. `None` where
+    /// one of them has none.
+    pub(super) fn scaling_handed_over(&self) -> Option<[(&Environment, &ScalingState); 2]> {
+        let of = |side| self.side(side).scaling.as_ref();
+        let (of_live, of_candidate) = of(&self.live).zip(of(&self.candidate))?;
+        Some([(&self.candidate, of_live), (&self.live, of_candidate)])
+    }
+
+    /// How many tasks the old side keeps after a promotion: as many as auto scaling would start there in any case.
+    pub(super) fn retired(&self) -> u32 {
+        let [_, (_, scaling)] = match self.scaling_handed_over() {
+            Some(both) => both,
+            None => return 0,
+        };
+        if scaling.suspended { 0 } else { scaling.minimum }
     }
 
     /// How many healthy targets are enough for a share: that share of the full capacity, rounded up, and at least 1.

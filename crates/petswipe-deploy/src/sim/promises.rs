@@ -385,8 +385,19 @@ impl RolloutWorld {
         let scaling = |configuration: &Configuration| -> Vec<_> {
             configuration.sides.values().map(|side| side.2.clone()).collect()
         };
-        if scaling(&now) != scaling(&self.initial) {
-            return Err("auto scaling is not as it was".to_owned());
+        let mut initial = self.initial.clone();
+        let promoted = matches!(outcome, Outcome::Promoted { .. }) && !self.is_rolling();
+        if promoted && self.scenario.scaled {
+            // Each side has what belongs to its part now.
+            let of = |side| initial.sides.get(side).and_then(|side| side.2.clone());
+            let (of_live, of_new) = (of(&self.live), of(self.new_side()));
+            let pairs = [(self.live.clone(), of_new), (self.new_side().clone(), of_live)];
+            for (side, scaling) in pairs {
+                initial.sides.entry(side).and_modify(|side| side.2 = scaling);
+            }
+        }
+        if scaling(&now) != scaling(&initial) {
+            return Err("auto scaling is not as it shall be".to_owned());
         }
         Ok(())
     }

@@ -267,8 +267,9 @@ fn a_baseline_of_the_live_revision_grows_beside_the_canary_and_goes() {
             "scale shop-green to 4",
             "set the weights to shop-green 100 %",
             "deploy revision:1 to shop-baseline with 0 tasks",
+            "restore auto scaling of shop-green: active, 1 to 20",
             "scale shop-blue to 0",
-            "restore auto scaling of shop-blue: active, 1 to 20",
+            "restore auto scaling of shop-blue: suspended, 1 to 20",
         ]
     );
     for effect in shop.effects() {

@@ -67,8 +67,9 @@ fn a_canary_is_announced_change_by_change() {
             when 100 % has baked well for 40s
             when the old side was kept for 20s more
             when the new version still has enough healthy tasks
+       270 s restore auto scaling of shop-green: active, 1 to 20
        270 s scale shop-blue to 0
-       270 s restore auto scaling of shop-blue: active, 1 to 20
+       270 s restore auto scaling of shop-blue: suspended, 1 to 20
     back
        210 s set the weights to shop-blue 100 %
             when the weights read back as shop-blue 100 %
@@ -95,8 +96,9 @@ fn a_blue_green_deployment_is_announced_change_by_change() {
             when 100 % has baked well for 60s
             when the old side was kept for 60s more
             when the new version still has enough healthy tasks
+       250 s restore auto scaling of shop-green: active, 1 to 20
        250 s scale shop-blue to 0
-       250 s restore auto scaling of shop-blue: active, 1 to 20
+       250 s restore auto scaling of shop-blue: suspended, 1 to 20
     back
        130 s set the weights to shop-blue 100 %
             when the weights read back as shop-blue 100 %

@@ -159,6 +159,7 @@ fn a_new_version_that_dies_with_its_driver_at_the_end_never_leaves_both_sides_em
             let shop = Shop::new();
             if !scaled {
                 shop.cloud.set_scaling(&blue(), None);
+                shop.cloud.set_scaling(&green(), None);
                 *shop.initial.lock().unwrap() = shop.cloud.configuration();
             }
             shop

@@ -68,8 +68,9 @@ fn the_report_of_a_promotion() {
         80 s set the weights to shop-blue 50 %, shop-green 50 %: done
        140 s scale shop-green to 4: done
        150 s set the weights to shop-green 100 %: done
+       270 s restore auto scaling of shop-green: active, 1 to 20: done
        270 s scale shop-blue to 0: done
-       270 s restore auto scaling of shop-blue: active, 1 to 20: done
+       270 s restore auto scaling of shop-blue: suspended, 1 to 20: done
       before: revision:1 serves; shop-blue 100 %, 4 of 4 healthy; shop-green 0 %, 0 of 0 healthy
       now: revision:2 serves; shop-blue 0 %, 0 of 0 healthy; shop-green 100 %, 4 of 4 healthy
     ");
@@ -192,8 +193,9 @@ fn the_report_of_a_rollout_that_died_and_of_the_same_one_later() {
       1010 s lead test traffic to shop-green: done
       1070 s remove the test traffic rule: done
       1070 s set the weights to shop-green 100 %: done
+      1250 s restore auto scaling of shop-green: active, 1 to 20: done
       1250 s scale shop-blue to 0: done
-      1250 s restore auto scaling of shop-blue: active, 1 to 20: done
+      1250 s restore auto scaling of shop-blue: suspended, 1 to 20: done
       before: revision:1 serves; shop-blue 100 %, 4 of 4 healthy; shop-green 0 %, 0 of 0 healthy
       now: revision:2 serves; shop-blue 0 %, 0 of 0 healthy; shop-green 100 %, 4 of 4 healthy
     ");

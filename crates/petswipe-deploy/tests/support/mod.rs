@@ -127,6 +127,7 @@ impl Shop {
         let cloud = Arc::new(cloud);
         cloud.add_image(image("shop:v2"), Behaviour::default());
         let scaled = ScalingState::active(1, 20);
+        cloud.set_scaling(&green(), Some(ScalingState { suspended: true, ..scaled.clone() }));
         cloud.set_scaling(&blue(), Some(scaled));
         let gate = Arc::new(AbsolutePolicy::default());
         let mut performer = RolloutPerformer::new(cloud.clone(), gate);
@@ -256,7 +257,12 @@ impl Shop {
         if *environment == green() {
             assert_eq!(now.sides[&blue()].1, 0);
         }
-        assert_eq!(now.sides[&blue()].2, initial.sides[&blue()].2);
+        // Auto scaling goes along with the traffic.
+        let (was, is) = (&initial.sides, &now.sides);
+        let other = if *environment == green() { blue() } else { green() };
+        let live = initial.split.only().unwrap();
+        let idle = if *live == green() { blue() } else { green() };
+        assert_eq!((&is[environment].2, &is[&other].2), (&was[live].2, &was[&idle].2));
         assert_eq!(now.test, initial.test);
     }
 }

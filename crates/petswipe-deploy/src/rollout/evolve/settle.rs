@@ -66,7 +66,8 @@ impl Plan {
             return Some(format!("{healthy} of {capacity} tasks of {candidate} are healthy"));
         }
         let old = now.sides.get(&before.live).filter(|_| !self.is_rolling())?;
-        (old.service.running > 0).then(|| format!("{} still runs tasks", before.live))
+        (old.service.running > before.retired())
+            .then(|| format!("{} still runs {} tasks", before.live, old.service.running))
     }
 }
 

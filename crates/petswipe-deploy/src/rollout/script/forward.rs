@@ -1,9 +1,9 @@
 //! Canary and blue-green: two sides, and traffic that moves from one to the other.
 
-use super::{Hold, Move, Which, restore_scaling, suspend_scaling};
+use super::{Hold, Move, Which, restore_scaling, restored, suspend_scaling};
 use crate::rollout::state::Before;
 use crate::rollout::{ApprovalPoint, Plan, Strategy};
-use crate::{Environment, HookPoint, Percent, Split};
+use crate::{Environment, HookPoint, Percent, ScalingState, Split};
 
 pub(super) fn forward(plan: &Plan, before: &Before) -> Vec<Move> {
     let mut script = Vec::new();
@@ -66,10 +66,35 @@ pub(super) fn forward(plan: &Plan, before: &Before) -> Vec<Move> {
     }
     plan.push_hook(&mut script, HookPoint::CleanUp, Percent::FULL);
     script.push(Move::Guard { to: Split::all_to(candidate.clone()), way_back: false });
-    script.push(Move::Scale { environment: before.live.clone(), desired: 0 });
-    restore_scaling(before, &mut script);
+    retire(before, &mut script);
     script.push(Move::Settle);
     script
+}
+
+/// The old side keeps what the new one had before, and each gets the auto scaling that belongs to its part: the new one
+/// first, so that what serves is never left without its minimum.
+fn retire(before: &Before, script: &mut Vec<Move>) {
+    let scale = Move::Scale { environment: before.live.clone(), desired: before.retired() };
+    let Some([new, old]) = before.scaling_handed_over() else {
+        script.push(scale);
+        return restore_scaling(before, script);
+    };
+    // What was suspended and stays so was never touched.
+    let hand_over = |(side, state): (&Environment, &ScalingState)| {
+        let had = before.side(side).scaling.as_ref();
+        let changes = had != Some(state) || !state.suspended;
+        changes.then(|| restored(side, state))
+    };
+    script.extend(hand_over(new));
+    script.push(scale);
+    script.extend(hand_over(old));
+    let mut all = Vec::new();
+    restore_scaling(before, &mut all);
+    let of_others = |one: &Move| {
+        matches!(one, Move::RestoreScaling { environment, .. }
+            if *environment != before.live && *environment != before.candidate)
+    };
+    script.extend(all.into_iter().filter(of_others));
 }
 
 /// Whether a baseline of the same share fits beside a canary of this share.
