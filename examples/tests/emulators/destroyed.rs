@@ -75,7 +75,7 @@ async fn what_does_not_carry_the_tags_is_left_alone_and_named() {
     for wanted in [
         &format!("cluster {cluster}"),
         &format!("load balancer {}", fixture.name("alb")),
-        &format!("task definition arn:"),
+        &"task definition arn:".to_owned(),
     ] {
         assert!(text.contains(wanted.as_str()), "{wanted}: {text}");
     }
