@@ -202,13 +202,18 @@ impl Player {
         let mine = |listener: &&Listener| listener.port() == Some(self.port);
         let listeners = answer.listeners().iter().filter(mine);
         let actions = listeners.flat_map(|listener| listener.default_actions());
-        let groups = actions.filter_map(|action| action.forward_config());
-        let groups = groups.flat_map(|forward| forward.target_groups());
-        let weight = |weight: Option<i32>| f64::from(weight.unwrap_or(1));
-        let pairs = groups.filter_map(|group| {
-            Some((group.target_group_arn()?.to_owned(), weight(group.weight())))
-        });
-        pairs.collect()
+        let mut weights = BTreeMap::new();
+        for action in actions {
+            let divided = action.forward_config().map(|forward| forward.target_groups());
+            for group in divided.unwrap_or_default() {
+                let weight = f64::from(group.weight().unwrap_or(1));
+                weights.insert(group.target_group_arn().unwrap().to_owned(), weight);
+            }
+            if let (None, Some(arn)) = (divided, action.target_group_arn()) {
+                weights.insert(arn.to_owned(), 1.0);
+            }
+        }
+        weights
     }
 }
 
