@@ -21,10 +21,11 @@ impl Failed {
         self.code.as_deref() == Some(code)
     }
 
-    /// Whether it is certain that nothing happened: the service said no. What broke on its side, and what was lost on
-    /// the way, may have happened.
-    pub(super) fn is_refusal(&self) -> bool {
-        self.code.is_some()
+    /// Whether it is certain that nothing happened: the caller may not. Any other refusal may be that of a second try
+    /// after a first one whose answer was lost.
+    pub(super) fn is_denial(&self) -> bool {
+        let code = self.code.as_deref().unwrap_or_default();
+        code.starts_with("AccessDenied") || code == "UnauthorizedOperation"
     }
 
     /// The same of a call that came after one that acted.

@@ -52,7 +52,7 @@ pub async fn destroy(run: &Run<'_>) -> Report {
             Ok(Some(why)) => report.left_alone(part.kind(), run.names.of(part), why),
             Err(failed) => {
                 let reason = format!("The {described} was not deleted: {failed}");
-                return match failed.is_refusal() && !report.has_changed() {
+                return match failed.is_denial() && !report.has_changed() {
                     true => report.refused(format!("{reason}. Nothing was touched")),
                     false => report.stopped(reason),
                 };

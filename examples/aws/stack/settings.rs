@@ -139,7 +139,8 @@ mod tests {
     #[test]
     fn what_aws_would_refuse_half_way_is_refused_first() {
         assert!(good().validate().is_ok());
-        let cases: &[(&str, fn(&mut Settings))] = &[
+        type Spoil = fn(&mut Settings);
+        let cases: &[(&str, Spoil)] = &[
             ("--image", |s| s.image = "v1".to_owned()),
             ("--container", |s| s.container = "my app".to_owned()),
             ("--subnet", |s| s.subnets.truncate(1)),

@@ -19,3 +19,4 @@ mod destroyed;
 mod flags;
 mod played;
 mod refused;
+mod weather;

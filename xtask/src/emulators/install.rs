@@ -1,6 +1,7 @@
 //! The Python environment of the emulators: made once per set of pinned packages, and reused by every later run.
 
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -26,9 +27,7 @@ pub(super) fn environment() -> Result<PathBuf, String> {
     let tools = tools()?;
     let failed = |error| format!("{}: {error}", tools.display());
     fs::create_dir_all(&tools).map_err(failed)?;
-    // Two runs at once must not both write; the lock goes with this process.
-    let lock = File::create(tools.join("emulators.lock")).map_err(failed)?;
-    lock.lock().map_err(failed)?;
+    let lock = lock(&tools.join("emulators.lock")).map_err(failed)?;
     let home = tools.join(format!("emulators-{:016x}", fingerprint(REQUIREMENTS)));
     let python = home.join("bin/python");
     if is_whole(&home) && runs(Command::new(&python).arg("--version")) {
@@ -37,7 +36,7 @@ pub(super) fn environment() -> Result<PathBuf, String> {
     let base = match interpreter() {
         Some(base) => base,
         None => {
-            install_python()?;
+            install_python(&lock)?;
             interpreter().ok_or(MISSING)?
         }
     };
@@ -45,12 +44,14 @@ pub(super) fn environment() -> Result<PathBuf, String> {
     if home.exists() {
         fs::remove_dir_all(&home).map_err(|error| format!("{}: {error}", home.display()))?;
     }
-    must(Command::new(&base).args(["-m", "venv"]).arg(&home), "making the Python environment")?;
+    let mut venv = Command::new(&base);
+    must(venv.args(["-m", "venv"]).arg(&home), &lock, "making the Python environment")?;
     let list = home.join("requirements.txt");
     fs::write(&list, REQUIREMENTS).map_err(|error| format!("{}: {error}", list.display()))?;
     let mut pip = Command::new(&python);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]);
-    must(pip.args(["--require-hashes", "--requirement"]).arg(&list), "installing the emulators")?;
+    pip.args(["--require-hashes", "--requirement"]).arg(&list);
+    must(&mut pip, &lock, "installing the emulators")?;
     fs::write(home.join(STAMP), REQUIREMENTS)
         .map_err(|error| format!("{}: {error}", home.display()))?;
     Ok(python)
@@ -77,18 +78,18 @@ fn interpreter() -> Option<PathBuf> {
 }
 
 /// Installs Python where that is a matter of one command: as root on Debian.
-fn install_python() -> Result<(), String> {
+fn install_python(lock: &File) -> Result<(), String> {
     let id = Command::new("id").arg("-u").output();
     let is_root = id.is_ok_and(|answer| answer.stdout.trim_ascii() == b"0");
     if !is_root || !runs(Command::new("apt-get").arg("--version")) {
         return Err(MISSING.to_owned());
     }
     println!("installing python3 and python3-venv");
-    must(Command::new("apt-get").args(["-qq", "update"]), "apt-get update")?;
+    must(Command::new("apt-get").args(["-qq", "update"]), lock, "apt-get update")?;
     let mut install = Command::new("apt-get");
     install.env("DEBIAN_FRONTEND", "noninteractive");
     install.args(["-qq", "install", "--yes", "--no-install-recommends", "python3", "python3-venv"]);
-    must(&mut install, "apt-get install python3 python3-venv")
+    must(&mut install, lock, "apt-get install python3 python3-venv")
 }
 
 /// Whether a command ends with success; what it says is nobody's business.
@@ -97,10 +98,21 @@ fn runs(command: &mut Command) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// Runs a command whose complaints are shown, and which must succeed.
-fn must(command: &mut Command, what: &str) -> Result<(), String> {
-    let status = command.stdin(Stdio::null()).status();
-    let status = status.map_err(|error| format!("{what}: {error}"))?;
+/// Two runs at once must not both write. The lock is held as long as this process, or one that it has started with it,
+/// lives: a pip that outlives its killed starter must not write into what the next run makes.
+fn lock(path: &Path) -> io::Result<File> {
+    let lock = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+    if lock.try_lock().is_err() {
+        println!("another run is installing the emulators of AWS: waiting for it");
+        lock.lock()?;
+    }
+    Ok(lock)
+}
+
+/// Runs a command whose complaints are shown, which must succeed, and which holds the lock as its empty standard input.
+fn must(command: &mut Command, lock: &File, what: &str) -> Result<(), String> {
+    let mut run = || command.stdin(lock.try_clone()?).status();
+    let status = run().map_err(|error| format!("{what}: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("{what} failed ({status})")) }
 }
 

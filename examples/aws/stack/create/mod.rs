@@ -52,7 +52,7 @@ pub async fn create(run: &Run<'_>, wanted: &Settings) -> Report {
             }
             Err(failed) => {
                 let reason = format!("The {described} was not created: {failed}");
-                return match failed.is_refusal() && !report.has_changed() {
+                return match failed.is_denial() && !report.has_changed() {
                     true => report.refused(format!("{reason}. Nothing was touched")),
                     false => report.stopped(reason),
                 };

@@ -33,7 +33,8 @@ impl Survey {
             let answer = client.describe_target_groups().names(&name).send().await;
             match called("DescribeTargetGroups", &name, answer) {
                 Ok(answer) => {
-                    for group in answer.target_groups() {
+                    if let Some(group) = one("DescribeTargetGroups", &name, answer.target_groups())?
+                    {
                         let arn = group.target_group_arn().unwrap_or_default().to_owned();
                         found.insert(part, (arn, wanted.and_then(|wanted| differs(group, wanted))));
                     }
@@ -47,7 +48,9 @@ impl Survey {
         let mut listeners = Vec::new();
         match called("DescribeLoadBalancers", &name, answer) {
             Ok(answer) => {
-                for balancer in answer.load_balancers() {
+                if let Some(balancer) =
+                    one("DescribeLoadBalancers", &name, answer.load_balancers())?
+                {
                     let arn = balancer.load_balancer_arn().unwrap_or_default().to_owned();
                     self.address = balancer.dns_name().map(str::to_owned);
                     listeners = look_for_listeners(run, &arn).await?;
@@ -135,6 +138,18 @@ async fn whose(
         }
     }
     Ok(foreign)
+}
+
+/// What a name stands for: names are unique in an account and region, so several would be a riddle, and none is chosen.
+fn one<'a, T>(action: &str, name: &str, found: &'a [T]) -> Result<Option<&'a T>, Failed> {
+    match found {
+        [] => Ok(None),
+        [one] => Ok(Some(one)),
+        several => {
+            let why = format!("there are {} of that name; exactly one was expected", several.len());
+            Err(Failed::answer(action, name, &why))
+        }
+    }
 }
 
 /// In which way a target group can never become what is wanted.

@@ -10,16 +10,16 @@ use crate::aws::stack::Run;
 use crate::aws::stack::resource::{Resource, Side};
 
 impl Survey {
-    /// Looks at ECS. Inactive revisions count only for whoever wants to delete everything.
+    /// Looks at ECS: for whoever wants to delete everything also at old and inactive revisions.
     pub(super) async fn look_for_compute(
         &mut self,
         run: &Run<'_>,
-        inactive: bool,
+        all: bool,
     ) -> Result<(), Failed> {
         self.look_for_cluster(run).await?;
-        self.look_for_revisions(run, TaskDefinitionStatus::Active).await?;
-        if inactive {
-            self.look_for_revisions(run, TaskDefinitionStatus::Inactive).await?;
+        self.look_for_revisions(run, TaskDefinitionStatus::Active, all).await?;
+        if all {
+            self.look_for_revisions(run, TaskDefinitionStatus::Inactive, all).await?;
         }
         self.look_for_services(run).await
     }
@@ -40,33 +40,39 @@ impl Survey {
         Ok(())
     }
 
-    /// The newest active revision decides about the family: it is what the next service would be made of.
+    /// The newest active revision decides about the family: it is what the next service would be made of. The others are
+    /// looked at only by whoever wants to delete them, because every rollout leaves one behind.
     async fn look_for_revisions(
         &mut self,
         run: &Run<'_>,
         status: TaskDefinitionStatus,
+        all: bool,
     ) -> Result<(), Failed> {
         let family = run.names.of(Resource::TaskDefinition);
-        let asked =
-            run.account.ecs.list_task_definitions().family_prefix(&family).status(status.clone());
+        let ecs = &run.account.ecs;
+        let asked = ecs.list_task_definitions().family_prefix(&family).status(status.clone());
         let mut pages = asked.into_paginator().send();
+        let mut found = Vec::new();
         while let Some(page) = pages.next().await {
             let page = called("ListTaskDefinitions", &family, page)?;
-            for arn in page.task_definition_arns().iter().filter(|arn| is_of(arn, &family)) {
-                let asked = run.account.ecs.describe_task_definition().task_definition(arn);
-                let answer = asked.include(TaskDefinitionField::Tags).send().await;
-                let answer = called("DescribeTaskDefinition", arn, answer)?;
-                let foreign = run.names.foreign(tags(answer.tags()));
-                let is_active = status == TaskDefinitionStatus::Active;
-                if is_active {
-                    // They come oldest first, so the newest one stays.
-                    self.held.insert(Resource::TaskDefinition, Held::of(arn, foreign.clone()));
-                }
-                match foreign {
-                    None => self.revisions.push(Revision { arn: arn.clone(), is_active }),
-                    Some(why) if is_active => self.foreign_revisions.push((arn.clone(), why)),
-                    Some(_) => {}
-                }
+            let arns = page.task_definition_arns().iter();
+            found.extend(arns.filter_map(|arn| Some((revision(arn, &family)?, arn.clone()))));
+        }
+        found.sort_unstable();
+        let skipped = if all { 0 } else { found.len().saturating_sub(1) };
+        let is_active = status == TaskDefinitionStatus::Active;
+        for (_, arn) in found.into_iter().skip(skipped) {
+            let asked = ecs.describe_task_definition().task_definition(&arn);
+            let answer = asked.include(TaskDefinitionField::Tags).send().await;
+            let answer = called("DescribeTaskDefinition", &arn, answer)?;
+            let foreign = run.names.foreign(tags(answer.tags()));
+            if is_active {
+                self.held.insert(Resource::TaskDefinition, Held::of(&arn, foreign.clone()));
+            }
+            match foreign {
+                None => self.revisions.push(Revision { arn, is_active }),
+                Some(why) if is_active => self.foreign_revisions.push((arn, why)),
+                Some(_) => {}
             }
         }
         Ok(())
@@ -103,21 +109,22 @@ fn tags(tags: &[Tag]) -> impl Iterator<Item = (Option<&str>, Option<&str>)> {
     tags.iter().map(|tag| (tag.key(), tag.value()))
 }
 
-/// Whether an ARN is one of a revision of that very family; ECS is asked for names that begin with it.
-fn is_of(arn: &str, family: &str) -> bool {
-    let revision = arn.rsplit_once("task-definition/").map(|(_, name)| name);
-    revision.and_then(|name| name.rsplit_once(':')).is_some_and(|(name, _)| name == family)
+/// The number of a revision, if the ARN is one of that very family; ECS is asked for names that begin with it.
+fn revision(arn: &str, family: &str) -> Option<u64> {
+    let (_, name) = arn.rsplit_once("task-definition/")?;
+    let (name, number) = name.rsplit_once(':')?;
+    number.parse().ok().filter(|_| name == family)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_of;
+    use super::revision;
 
     #[test]
     fn a_longer_family_is_another_one() {
         let arn = "arn:aws:ecs:us-east-1:123456789012:task-definition/shop-production";
-        assert!(is_of(&format!("{arn}:7"), "shop-production"));
-        assert!(!is_of(&format!("{arn}-worker:7"), "shop-production"));
-        assert!(!is_of(arn, "shop-production"));
+        assert_eq!(revision(&format!("{arn}:17"), "shop-production"), Some(17));
+        assert_eq!(revision(&format!("{arn}-worker:7"), "shop-production"), None);
+        assert_eq!(revision(arn, "shop-production"), None);
     }
 }
