@@ -113,7 +113,7 @@ fn metrics(common: &Common, found: &AlbFound, cluster: &str) -> Result<CloudWatc
         environment.service = Some(EcsService { cluster, service });
     }
     // While a service is replaced task by task its numbers are those of both revisions; afterwards of the new one alone.
-    metrics.revisions = Revisions::OnePerEnvironment;
+    metrics.revisions = Revisions::AsEnvironment;
     metrics.lag = common.aws.metric_lag;
     Ok(metrics)
 }

@@ -74,8 +74,9 @@
 //!
 //! The gates here compare numbers with limits and carry nothing. Gates that weigh evidence over time (sequential tests
 //! of the candidate against the version beside it) use the same trait and carry their state; they come later, and so do
-//! service level objectives with their error budgets, alarms, dashboards, and sources for running systems. A source of
-//! one's own is checked with the suites behind the feature `conformance`.
+//! service level objectives with their error budgets, alarms and dashboards. Of the sources for running systems there is
+//! the one for CloudWatch, `aws::CloudWatchSource` behind the feature `aws`; one's own is checked with the suites behind
+//! the feature `conformance`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -59,14 +59,16 @@ pub struct EcsService {
 }
 
 /// What to say about one revision of an environment. CloudWatch knows target groups, not revisions.
+///
+/// Rollouts ask about one revision only where it shares its environment with another: in rolling deployments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Revisions {
-    /// That it can't be told apart: [`Error::NotFound`].
+    /// That it can't be told apart: [`Error::NotFound`], so nothing passes.
     #[default]
     Unknown,
-    /// What its environment did. For blue-green and canary, where a step starts when all tasks of an environment are of
-    /// one revision; for rolling deployments it would be the numbers of the old revision too.
-    OnePerEnvironment,
+    /// What its environment did, with all revisions in it. While an old revision serves there too, the failures of the
+    /// new one are diluted by the requests of the old: limits must be as much lower as its share is small.
+    AsEnvironment,
 }
 
 impl CloudWatchMetrics {

@@ -107,6 +107,7 @@ impl Minute<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const BOUNDS: [Duration; 2] = [Duration::from_micros(8192), Duration::from_micros(1 << 20)];
 
@@ -203,5 +204,41 @@ mod tests {
         // None took longer than the longest.
         let short = seen(&[(Measure::Within(0), 1.0), (Measure::Within(1), 9.0)], 0.02);
         assert_eq!(short.quantile(1.0), Some(Duration::from_millis(20)));
+    }
+
+    proptest! {
+        /// Whatever the times, and whether or not a count of nothing is a value.
+        #[test]
+        fn a_quantile_is_never_below_the_exact_one_nor_above_the_next_bound(
+            mut micros in prop::collection::vec(1u32..3_000_000, 1..60),
+            q in 0.0f64..=1.0, counts_nothing in any::<bool>(),
+        ) {
+            micros.sort_unstable();
+            let all = micros.len() as f64;
+            let time = |micros: u32| Duration::from_micros(micros.into());
+            let longest = time(micros[micros.len() - 1]);
+            let mut values = vec![
+                (Measure::Requests, all),
+                (Measure::Answers(2), all),
+                (Measure::Samples, all),
+                (Measure::Longest, longest.as_secs_f64()),
+            ];
+            let mut low = Duration::ZERO;
+            for (index, high) in BOUNDS.into_iter().enumerate() {
+                let inside = micros.iter().filter(|m| time(**m) > low && time(**m) <= high).count();
+                if inside > 0 || counts_nothing {
+                    values.push((Measure::Within(index), inside as f64));
+                }
+                low = high;
+            }
+            let histogram = minute(&values).latency.unwrap();
+            prop_assert_eq!(histogram.count(), micros.len() as u64);
+            prop_assert_eq!(histogram.max(), Some(longest));
+            let rank = ((q * all).ceil() as usize).clamp(1, micros.len());
+            let exact = time(micros[rank - 1]);
+            let next = BOUNDS.into_iter().find(|bound| *bound >= exact).unwrap_or(longest);
+            let got = histogram.quantile(q).unwrap();
+            prop_assert!(got >= exact && got <= next.min(longest), "{exact:?} {got:?} {next:?}");
+        }
     }
 }

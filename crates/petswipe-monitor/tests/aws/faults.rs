@@ -116,3 +116,40 @@ async fn a_failure_on_a_later_page_is_a_failure_of_all() {
     assert!(world.seen(&green(), 4).await.is_err());
     assert_eq!(world.wire.calls().len(), 3);
 }
+
+/// 10 % of the calls are throttled, 5 % lose their answer, 2 % break; each answer has several pages.
+#[tokio::test]
+async fn under_faults_an_answer_is_the_truth_or_an_error() {
+    let (mut answered, mut failed) = (0, 0);
+    for seed in 0..200 {
+        let world = World::paged(8);
+        world.answer(&green(), 90, 2, 0.03);
+        world.answer(&green(), 5, 5, 2.5);
+        world.fail(&green(), 5, 504);
+        world.pass(180);
+        let mut random = fastrand::Rng::with_seed(seed);
+        world.wire.fate(move |_| match random.u8(0..100) {
+            ..10 => Some(Fault::Throttled(None)),
+            10..15 => Some(Fault::LostAnswer),
+            15..17 => Some(Fault::Broken),
+            _ => None,
+        });
+        let (blue, green) = (blue(), green());
+        let (quiet, busy) = join(world.seen(&blue, 4), world.seen(&green, 4)).await;
+        match (quiet, busy) {
+            (Ok(quiet), Ok(busy)) => {
+                answered += 1;
+                assert_eq!((quiet.requests, quiet.errors.failed()), (Some(0), Some(0)), "{seed}");
+                assert_eq!((busy.requests, busy.errors.failed()), (Some(100), Some(10)), "{seed}");
+                assert_eq!(busy.latency.unwrap().count_above(Duration::from_secs(2)), 5, "{seed}");
+            }
+            (Err(one), Err(other)) => {
+                failed += 1;
+                assert!(one.is_retryable() && other.is_retryable(), "{seed}: {one} and {other}");
+            }
+            (one, other) => panic!("{seed}: {one:?} and {other:?}"),
+        }
+    }
+    println!("of 200 looks {answered} were answered and {failed} failed");
+    assert!(answered >= 20 && failed >= 20, "{answered} answered, {failed} failed");
+}

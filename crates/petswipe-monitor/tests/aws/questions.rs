@@ -157,7 +157,7 @@ async fn what_can_only_be_missing_is_not_asked_for() {
 }
 
 #[tokio::test]
-async fn a_revision_is_not_found_unless_it_is_all_there_is() {
+async fn a_revision_is_not_found_unless_it_is_to_be_answered_for_as_its_environment() {
     let revision = Subject { revision: Some("shop:7".to_owned()), ..green() };
     let world = World::new();
     world.answer(&green(), 5, 2, 0.03);
@@ -166,7 +166,7 @@ async fn a_revision_is_not_found_unless_it_is_all_there_is() {
     assert!(matches!(error, Error::NotFound { .. }), "{error}");
     assert!(error.to_string().contains("CloudWatch knows target groups, no revisions"), "{error}");
     let mut metrics = metrics();
-    metrics.revisions = Revisions::OnePerEnvironment;
+    metrics.revisions = Revisions::AsEnvironment;
     let world = World::with(metrics);
     world.answer(&green(), 5, 2, 0.03);
     world.pass(600);

@@ -1,8 +1,7 @@
 //! Between how many tasks a service is scaled, and by what.
 //!
-//! The idle side stays without tasks although its minimum is 2: a service whose desired count is below the minimum is
-//! taken up to it only when an alarm of a policy asks for more ("Automatically scale your Amazon ECS service", Amazon ECS
-//! Developer Guide), and without tasks there is nothing to measure.
+//! The idle side has a minimum of 0, or its first tasks would be started at once. A rollout hands the limits over along with
+//! the traffic.
 
 use aws_sdk_applicationautoscaling::types::{
     MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ServiceNamespace,
@@ -25,7 +24,7 @@ impl Work<'_> {
             .service_namespace(ServiceNamespace::Ecs)
             .scalable_dimension(ScalableDimension::EcsServiceDesiredCount)
             .resource_id(&scaled)
-            .min_capacity(*TASKS.start())
+            .min_capacity(if side == Side::Blue { *TASKS.start() } else { 0 })
             .max_capacity(*TASKS.end());
         for (key, value) in names.tags() {
             asked = asked.tags(key, value);
