@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use petswipe_deploy::{
-    AutoScaling, Compute, Environment, Image, Plan, Report, RolloutPerformer, SmokeTest,
+    AutoScaling, Compute, Environment, Image, Plan, Preflight, Report, RolloutPerformer, SmokeTest,
     StageReport, TrafficPoint, TrafficReport, TrafficRouter,
 };
 use petswipe_local::load::{Load, LoadConfig, LoadReport};
@@ -45,6 +45,7 @@ pub(crate) struct Parts {
     pub(crate) metrics: Arc<dyn MetricSource>,
     pub(crate) smoke: Arc<dyn SmokeTest>,
     pub(crate) leases: Arc<dyn LeaseStore>,
+    pub(crate) preflight: Option<Arc<dyn Preflight>>,
 }
 
 /// A local cloud.
@@ -118,6 +119,7 @@ impl Target {
             metrics: client.clone(),
             smoke: client.clone(),
             leases: client,
+            preflight: None,
         };
         let local = Some(Local { balancer: summary.balancer, own });
         let (clock, calls) = (Arc::new(SystemClock::new()), Arc::new(BTreeMap::new));
@@ -126,9 +128,9 @@ impl Target {
 
     /// Performs the effects of a plan here.
     pub(crate) fn performer(&self, plan: &Plan) -> RolloutPerformer {
-        let Parts { compute, router, scaling, metrics, smoke, .. } = self.parts.clone();
-        let gate = Arc::new(plan.gate());
-        RolloutPerformer { compute, router, scaling, metrics, gate, smoke, hooks: None }
+        let Parts { compute, router, scaling, metrics, smoke, preflight, .. } = self.parts.clone();
+        let (gate, hooks) = (Arc::new(plan.gate()), None);
+        RolloutPerformer { compute, router, scaling, metrics, gate, smoke, hooks, preflight }
     }
 
     /// Whether the cloud ends with this process.

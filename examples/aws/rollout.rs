@@ -9,8 +9,8 @@ use aws_config::retry::RetryConfig;
 use petswipe_aws::{CallBudget, budgeted};
 use petswipe_deploy::Environment;
 use petswipe_deploy::aws::{
-    AlbFound, AlbRouter, AlbRouting, AppAutoScaling, EcsCompute, EcsServices, ImagePolicy,
-    ProductionRule,
+    AlbFound, AlbRouter, AlbRouting, AppAutoScaling, AwsPreflight, EcsCompute, EcsServices,
+    ImagePolicy, ProductionRule,
 };
 use petswipe_deploy::http::{HttpSmoke, SmokeRequests};
 use petswipe_monitor::aws::{CloudWatchMetrics, CloudWatchSource, EcsService, Revisions};
@@ -82,6 +82,8 @@ pub(crate) async fn open(common: &Common, clock: Arc<SystemClock>) -> Result<Ope
     let smoke = HttpSmoke::new(router.clone(), smoke(common, &found))?;
     let leases = FileLeases::open(Path::new(".petswipe").join("leases"));
     let leases = leases.map_err(|error| crate::journal::exit(&error))?;
+    let prefix = Some(format!("{}-", common.service()));
+    let preflight = AwsPreflight::new(&config, compute.clone(), router.clone(), prefix);
     let parts = Parts {
         compute,
         router,
@@ -89,6 +91,7 @@ pub(crate) async fn open(common: &Common, clock: Arc<SystemClock>) -> Result<Ope
         metrics: Arc::new(metrics),
         smoke: Arc::new(smoke),
         leases: Arc::new(leases),
+        preflight: Some(Arc::new(preflight)),
     };
     Ok(Opened { id, environments, parts, budget })
 }

@@ -81,6 +81,7 @@ mod hooks;
 pub mod http;
 pub mod memory;
 mod performer;
+mod preflight;
 mod report;
 mod rollout;
 pub mod sim;
@@ -95,6 +96,9 @@ pub use error::{BoxError, Error};
 pub use hooks::MockHooks;
 pub use hooks::{AlwaysContinue, HookAnswer, HookCall, HookPlan, HookPoint, Hooks, TimeoutAction};
 pub use performer::RolloutPerformer;
+#[cfg(feature = "mock")]
+pub use preflight::MockPreflight;
+pub use preflight::{Concern, Objection, Preflight};
 pub use report::{
     ActionReport, CheckReport, Report, SideReport, StageReport, StateReport, TrafficPoint,
     TrafficReport,

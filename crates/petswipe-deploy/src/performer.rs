@@ -14,8 +14,8 @@ use crate::rollout::{
     Effect, JudgeRequest, Look, Output, Plan, Seen, SeenSide, Survey, SurveyedSide, Target,
 };
 use crate::{
-    Authority, AutoScaling, Compute, Environment, Error, HookCall, HookPoint, Hooks, Image,
-    SmokeTest, TrafficRouter,
+    Authority, AutoScaling, Compute, Concern, Environment, Error, HookCall, HookPoint, Hooks,
+    Image, Objection, Preflight, SmokeTest, TrafficRouter,
 };
 
 /// Everything a rollout acts through.
@@ -35,6 +35,8 @@ pub struct RolloutPerformer {
     pub smoke: Arc<dyn SmokeTest>,
     /// Is called at the points of the plan. With nobody here a plan that names any is refused at the first look.
     pub hooks: Option<Arc<dyn Hooks>>,
+    /// Examines what else speaks against a rollout, before it begins.
+    pub preflight: Option<Arc<dyn Preflight>>,
 }
 
 impl RolloutPerformer {
@@ -51,7 +53,15 @@ impl RolloutPerformer {
             gate,
             smoke: cloud,
             hooks: None,
+            preflight: None,
         }
+    }
+
+    /// With somebody who examines the system first.
+    #[must_use]
+    pub fn preflight(mut self, preflight: Arc<dyn Preflight>) -> Self {
+        self.preflight = Some(preflight);
+        self
     }
 
     /// With somebody who is called at the points of the plan.
@@ -70,7 +80,8 @@ impl RolloutPerformer {
             Target::Image(image) => Some(image),
             Target::Revision(_) => None,
         };
-        self.survey(&plan.all_environments(), image, &plan.hook_points()).await
+        let preflight = plan.undoes.is_none();
+        self.survey(&plan.all_environments(), image, &plan.hook_points(), preflight).await
     }
 
     async fn survey(
@@ -78,6 +89,7 @@ impl RolloutPerformer {
         environments: &[Environment],
         image: Option<&Image>,
         hooks: &[HookPoint],
+        preflight: bool,
     ) -> Result<Survey, Error> {
         if let Some(point) = hooks.first() {
             self.hooked(*point)?;
@@ -95,7 +107,24 @@ impl RolloutPerformer {
             Ok::<_, Error>((environment.clone(), side))
         }));
         let (route, sides) = join(self.router.route(), sides).await;
-        Ok(Survey { route: route?, sides: BTreeMap::from_iter(sides?), image })
+        let (route, sides) = (route?, BTreeMap::from_iter(sides?));
+        let objections = if preflight { self.objections().await? } else { Vec::new() };
+        Ok(Survey { route, sides, image, objections })
+    }
+
+    async fn objections(&self) -> Result<Vec<Objection>, Error> {
+        // A period that began before a step says nothing about it, and its end is known only after the lag.
+        let needed = 2 * self.metrics.resolution() + self.metrics.lag();
+        let text = format!(
+            "{} knows the first whole period after a step only {needed:?} later; allowed: a shortest stage and a patience of \
+             at least that together",
+            self.metrics.name()
+        );
+        let mut objections = vec![Objection::against(Concern::Evidence(needed), text)];
+        if let Some(preflight) = &self.preflight {
+            objections.extend(preflight.objections().await?);
+        }
+        Ok(objections)
     }
 
     fn hooked(&self, point: HookPoint) -> Result<&dyn Hooks, Error> {
@@ -157,8 +186,8 @@ impl Performer<Plan> for RolloutPerformer {
     async fn perform(&self, context: &EffectContext, effect: &Effect) -> Result<Output, Failure> {
         let authority = Authority { operation: context.operation.clone(), fence: context.fence };
         let done = match effect {
-            Effect::Survey { environments, image, hooks } => {
-                let survey = self.survey(environments, image.as_ref(), hooks).await;
+            Effect::Survey { environments, image, hooks, preflight } => {
+                let survey = self.survey(environments, image.as_ref(), hooks, *preflight).await;
                 return survey.map(Output::Surveyed).map_err(failure);
             }
             Effect::Look(look) => return Ok(Output::Seen(self.look(look).await)),

@@ -3,6 +3,7 @@
 //! Unlike a mock of a client it exercises the SDK's own serializers, parsers and error handling, over the services' wire
 //! formats: the query protocol, JSON 1.1 and RPC over CBOR. The one who writes a [`Service`] keeps its state.
 
+mod cbor;
 mod form;
 
 use std::fmt;
@@ -60,6 +61,11 @@ impl Call {
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
+
+    /// A body in CBOR, with times as seconds; `Null` when it is none.
+    pub fn cbor(&self) -> serde_json::Value {
+        cbor::decode(&self.body)
+    }
 }
 
 /// The body of an answer.
@@ -84,6 +90,13 @@ pub struct Refusal {
     pub message: String,
     /// The header `Retry-After`, in seconds.
     pub retry_after: Option<u32>,
+}
+
+impl Answer {
+    /// RPC over CBOR, without times.
+    pub fn cbor(body: &serde_json::Value) -> Self {
+        Self::Cbor(cbor::encode(body))
+    }
 }
 
 impl Refusal {
@@ -251,7 +264,7 @@ impl<S: Service> Line<S> {
                 ),
             ),
             Ok(Answer::Json(value)) => response(200, value.to_string()),
-            Ok(Answer::Cbor(bytes)) => cbor(response(200, bytes)),
+            Ok(Answer::Cbor(bytes)) => with_cbor(response(200, bytes)),
             Err(refusal) => refused(protocol, &refusal),
         };
         response.ok_or_else(|| cut(std::io::ErrorKind::InvalidData))
@@ -279,7 +292,7 @@ fn refused(protocol: Protocol, refusal: &Refusal) -> Option<HttpResponse> {
                 body.extend(u16::try_from(text.len()).ok()?.to_be_bytes());
                 body.extend(text.as_bytes());
             }
-            cbor(response(*status, body))
+            with_cbor(response(*status, body))
         }
     }?;
     if let Some(seconds) = retry_after {
@@ -292,7 +305,7 @@ fn response(status: u16, body: impl Into<Vec<u8>>) -> Option<HttpResponse> {
     Some(HttpResponse::new(StatusCode::try_from(status).ok()?, body.into().into()))
 }
 
-fn cbor(response: Option<HttpResponse>) -> Option<HttpResponse> {
+fn with_cbor(response: Option<HttpResponse>) -> Option<HttpResponse> {
     let mut response = response?;
     response.headers_mut().insert("smithy-protocol", "rpc-v2-cbor");
     response.headers_mut().insert("content-type", "application/cbor");

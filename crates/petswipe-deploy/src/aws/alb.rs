@@ -12,6 +12,7 @@ use aws_types::SdkConfig;
 use petswipe_runbook::Clock;
 use tokio::sync::OnceCell;
 
+mod examine;
 mod find;
 mod rules;
 

@@ -17,10 +17,12 @@ use petswipe_runbook::Clock;
 
 mod definition;
 mod describe;
+mod examine;
 mod failures;
 mod image;
 
 use definition::Definitions;
+pub(super) use examine::Wiring;
 use failures::Stopped;
 use image::Ecr;
 

@@ -8,8 +8,10 @@
 mod alb;
 mod ecs;
 mod error;
+mod preflight;
 mod scaling;
 
 pub use alb::{AlbFound, AlbRouter, AlbRouting, ProductionRule};
 pub use ecs::{EcsCompute, EcsServices, ImagePolicy};
+pub use preflight::AwsPreflight;
 pub use scaling::AppAutoScaling;

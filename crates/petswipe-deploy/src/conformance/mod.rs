@@ -1,8 +1,8 @@
 //! Conformance suites: one test per sentence of the backend traits' contracts, for every implementation, here or elsewhere.
 //!
 //! [`compute_conformance!`](crate::compute_conformance), [`router_conformance!`](crate::router_conformance),
-//! [`scaling_conformance!`](crate::scaling_conformance), [`smoke_conformance!`](crate::smoke_conformance) and
-//! [`hooks_conformance!`](crate::hooks_conformance) make a module of tests each, every one of them in a fresh
+//! [`scaling_conformance!`](crate::scaling_conformance), [`smoke_conformance!`](crate::smoke_conformance),
+//! [`preflight_conformance!`](crate::preflight_conformance) and [`hooks_conformance!`](crate::hooks_conformance) make a module of tests each, every one of them in a fresh
 //! [`CloudWorld`]. The functions behind them are public, for those who need another harness; they panic with what was
 //! found when the sentence does not hold.
 //!
@@ -22,11 +22,13 @@ use petswipe_runbook::{Clock, Fence, OperationId};
 
 use crate::{
     AlwaysContinue, Authority, AutoScaling, Compute, Deployment, DeploymentState, Environment,
-    Error, Hooks, Image, RevisionId, ServiceStatus, SmokeTest, Split, TrafficRouter,
+    Error, Hooks, Image, Objection, Preflight, RevisionId, ServiceStatus, SmokeTest, Split,
+    TrafficRouter,
 };
 
 pub mod compute;
 pub mod hooks;
+pub mod preflight;
 pub mod router;
 pub mod scaling;
 pub mod smoke;
@@ -60,6 +62,11 @@ pub trait CloudWorld: Send + Sync {
         &AlwaysContinue
     }
 
+    /// Examines the cloud before a rollout.
+    fn preflight(&self) -> &dyn Preflight {
+        &NothingToExamine
+    }
+
     /// Lets time pass: the cloud goes on while somebody waits for it.
     fn clock(&self) -> &dyn Clock;
 
@@ -74,6 +81,16 @@ pub trait CloudWorld: Send + Sync {
     fn definition<'a>(&'a self, revision: &'a RevisionId) -> Later<'a, Option<String>> {
         let _ = revision;
         Box::pin(async { None })
+    }
+}
+
+/// For clouds that know nothing which the other traits do not tell.
+struct NothingToExamine;
+
+#[async_trait::async_trait]
+impl Preflight for NothingToExamine {
+    async fn objections(&self) -> Result<Vec<Objection>, Error> {
+        Ok(Vec::new())
     }
 }
 

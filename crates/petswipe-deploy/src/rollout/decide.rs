@@ -93,7 +93,9 @@ impl Plan {
                 Target::Revision(_) => None,
             };
             let (environments, hooks) = (self.all_environments(), self.hook_points());
-            return Some(self.observe(Effect::Survey { environments, image, hooks }));
+            // Whoever goes back from what serves does so because something is wrong.
+            let preflight = self.undoes.is_none();
+            return Some(self.observe(Effect::Survey { environments, image, hooks, preflight }));
         };
         if state.recheck {
             return Some(self.look(Look {
@@ -188,7 +190,8 @@ impl Plan {
             }),
             Move::Settle => {
                 let environments = self.all_environments();
-                self.observe(Effect::Survey { environments, image: None, hooks: Vec::new() })
+                let (image, hooks, preflight) = (None, Vec::new(), false);
+                self.observe(Effect::Survey { environments, image, hooks, preflight })
             }
         })
     }

@@ -8,7 +8,7 @@ use petswipe_monitor::{Carried, Judgement};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Deployment, Environment, HookAnswer, HookPoint, Image, Percent, RevisionId, Route,
+    Deployment, Environment, HookAnswer, HookPoint, Image, Objection, Percent, RevisionId, Route,
     ScalingState, ServiceStatus, SmokeResult, Split, TargetHealth,
 };
 
@@ -25,6 +25,9 @@ pub enum Effect {
         /// The hooks for which somebody must be there.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         hooks: Vec<HookPoint>,
+        /// Whether to examine what else speaks against a rollout.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        preflight: bool,
     },
     /// Read the route and some environments, and perhaps judge the new version.
     Look(Look),
@@ -175,6 +178,9 @@ pub struct Survey {
     pub sides: BTreeMap<Environment, SurveyedSide>,
     /// The image as it will be deployed, if one was asked for.
     pub image: Option<Image>,
+    /// What else speaks against a rollout, as far as it was examined.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objections: Vec<Objection>,
 }
 
 /// Everything there is to know about one environment.

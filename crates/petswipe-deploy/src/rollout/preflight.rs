@@ -68,6 +68,8 @@ pub(super) fn examine(plan: &Plan, survey: &Survey) -> Result<Before, Vec<String
     if let Some(baseline) = plan.baseline.as_ref().filter(baseline_in_use) {
         reasons.push(format!("the baseline {baseline} already runs tasks; scale it to 0 first"));
     }
+    let against = survey.objections.iter().filter(|objection| objection.concerns(plan));
+    reasons.extend(against.map(|objection| objection.text.clone()));
     match &side.service.revision {
         None => reasons.push(format!("the live side {live} runs no known revision")),
         Some(revision) if reasons.is_empty() => {

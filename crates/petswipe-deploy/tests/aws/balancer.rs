@@ -3,6 +3,7 @@
 //! Shapes and errors: Elastic Load Balancing API Reference, version 2015-12-01, the pages of each action. It is as strict as
 //! AWS: weights of 0 to 999, at most five target groups in a forward action, priorities of 1 to 50,000 each taken once.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use petswipe_deploy::memory::MemoryCloud;
@@ -27,8 +28,19 @@ pub struct Rule {
     pub priority: Option<u32>,
     /// Header and value.
     pub header: Option<(String, String)>,
+    pub path: Option<&'static str>,
     pub tags: Vec<(String, String)>,
     pub actions: Vec<Action>,
+}
+
+/// A target group as it is described.
+#[derive(Clone, Debug)]
+pub struct Group {
+    pub port: u16,
+    pub kind: &'static str,
+    pub check_port: &'static str,
+    pub check_path: &'static str,
+    pub interval: u32,
 }
 
 /// The load balancer of a shop whose tasks run in memory.
@@ -38,6 +50,10 @@ pub struct Balancer {
     pub kind: &'static str,
     pub tags: Vec<(String, String)>,
     pub rules: Vec<Rule>,
+    /// Each side's target group.
+    pub groups: BTreeMap<Environment, Group>,
+    /// Where the listener on port 8080 forwards to, if anywhere.
+    pub beside: Option<Environment>,
     /// Which of the rules divides production traffic.
     pub production: usize,
     made: u32,
@@ -62,8 +78,16 @@ impl Balancer {
             arn: format!("{ACCOUNT}:listener-rule/app/shop-alb/1/2/default"),
             priority: None,
             header: None,
+            path: None,
             tags: Vec::new(),
             actions: vec![forward(&[(&sides[0], 100), (&sides[1], 0)])],
+        };
+        let group = Group {
+            port: 8080,
+            kind: "ip",
+            check_port: "traffic-port",
+            check_path: "/health",
+            interval: 5,
         };
         Self {
             cloud,
@@ -71,6 +95,8 @@ impl Balancer {
             kind: "application",
             tags: vec![("Project".to_owned(), "shop".to_owned())],
             rules: vec![rule],
+            groups: sides.iter().cloned().map(|side| (side, group.clone())).collect(),
+            beside: None,
             production: 0,
             made: 0,
         }
@@ -83,6 +109,7 @@ impl Balancer {
             arn: format!("{ACCOUNT}:listener-rule/app/shop-alb/1/2/{}", self.made),
             priority: Some(priority),
             header: header.map(|(name, value)| (name.to_owned(), value.to_owned())),
+            path: None,
             tags: Vec::new(),
             actions,
         });
@@ -235,16 +262,26 @@ impl Balancer {
             },
             "DescribeListeners" => Ok(format!(
                 "<Listeners><member><ListenerArn>{ACCOUNT}:listener/app/shop-alb/1/1</ListenerArn><Port>8080</Port>\
-                 </member><member><ListenerArn>{ACCOUNT}:listener/app/shop-alb/1/2</ListenerArn><Port>443</Port>\
-                 </member></Listeners>"
+                 {}</member><member><ListenerArn>{ACCOUNT}:listener/app/shop-alb/1/2</ListenerArn><Port>443</Port>\
+                 </member></Listeners>",
+                self.beside.as_ref().map_or(String::new(), |side| format!(
+                    "<DefaultActions><member><Type>forward</Type><TargetGroupArn>{}</TargetGroupArn></member>\
+                     </DefaultActions>",
+                    group_arn(side)
+                ))
             )),
             "DescribeTargetGroups" => {
-                let name = first("Names").unwrap_or_default();
-                let side = self.sides.iter().find(|side| name == format!("{side}-tg"));
-                let arn = group_arn(side.ok_or("TargetGroupNotFound")?);
-                Ok(format!(
-                    "<TargetGroups><member><TargetGroupArn>{arn}</TargetGroupArn></member></TargetGroups>"
-                ))
+                let (names, arns) = (request.list("Names"), request.list("TargetGroupArns"));
+                let asked = |side: &Environment| {
+                    let is = |list: &[Form], text: String| list.iter().any(|one| one.value() == text);
+                    is(&names, format!("{side}-tg")) || is(&arns, group_arn(side))
+                };
+                let found = self.groups.iter().filter(|(side, _)| asked(side));
+                let members: String = found.map(|(side, group)| described(side, group)).collect();
+                if members.is_empty() {
+                    return Err("TargetGroupNotFound".to_owned());
+                }
+                Ok(format!("<TargetGroups>{members}</TargetGroups>"))
             }
             "DescribeTags" => Ok(self.describe_tags(request)),
             "DescribeRules" => Ok(self.describe_rules(request.get("Marker"))),
@@ -275,6 +312,17 @@ impl Balancer {
     }
 }
 
+fn described(side: &Environment, group: &Group) -> String {
+    let Group { port, kind, check_port, check_path, interval } = group;
+    format!(
+        "<member><TargetGroupArn>{}</TargetGroupArn><TargetGroupName>{side}-tg</TargetGroupName><Protocol>HTTP</Protocol>\
+         <Port>{port}</Port><TargetType>{kind}</TargetType><HealthCheckPort>{check_port}</HealthCheckPort>\
+         <HealthCheckPath>{check_path}</HealthCheckPath><HealthyThresholdCount>2</HealthyThresholdCount>\
+         <HealthCheckIntervalSeconds>{interval}</HealthCheckIntervalSeconds></member>",
+        group_arn(side)
+    )
+}
+
 fn header(request: &Form) -> Option<(String, String)> {
     let condition = request.list("Conditions").into_iter().next()?;
     let value = condition.list("HttpHeaderConfig.Values").first()?.value().to_owned();
@@ -283,10 +331,16 @@ fn header(request: &Form) -> Option<(String, String)> {
 
 fn written(rule: &Rule) -> String {
     let priority = rule.priority.map_or_else(|| "default".to_owned(), |number| number.to_string());
-    let conditions = rule.header.as_ref().map_or_else(String::new, |(name, value)| {
+    let mut conditions = rule.header.as_ref().map_or_else(String::new, |(name, value)| {
         format!(
             "<member><Field>http-header</Field><HttpHeaderConfig><HttpHeaderName>{name}</HttpHeaderName>\
              <Values><member>{value}</member></Values></HttpHeaderConfig></member>"
+        )
+    });
+    conditions += &rule.path.map_or_else(String::new, |path| {
+        format!(
+            "<member><Field>path-pattern</Field><Values><member>{path}</member></Values><PathPatternConfig><Values>\
+             <member>{path}</member></Values></PathPatternConfig></member>"
         )
     });
     let action = |action: &Action| {

@@ -17,6 +17,8 @@ use petswipe_deploy::{
 use petswipe_runbook::{Fence, OperationId};
 use serde_json::{Value, json};
 
+use crate::balancer::group_arn;
+
 const ACCOUNT: &str = "arn:aws:ecs:eu-central-1:123456789012";
 /// The family of the task definitions, called as the cloud in memory calls its revisions.
 pub const FAMILY: &str = "revision";
@@ -39,6 +41,9 @@ pub struct Service {
     pub configuration: Value,
     pub tags: Value,
     pub events: Vec<Value>,
+    /// The target group and the port that is registered there.
+    pub group: String,
+    pub port: u16,
     /// Stopped tasks beside those that failed in memory.
     pub stopped: Vec<Value>,
     deployments: Vec<Deployed>,
@@ -76,6 +81,8 @@ impl Cluster {
                 }),
                 tags: json!([{"key": "Project", "value": "shop"}]),
                 events: Vec::new(),
+                group: group_arn(side),
+                port: 8080,
                 stopped: Vec::new(),
                 deployments: vec![Deployed {
                     id: format!("ecs-svc/{side}-1"),
@@ -208,6 +215,11 @@ impl Cluster {
             "deployments": deployments,
             "events": service.events,
             "tags": service.tags,
+            "loadBalancers": [{
+                "targetGroupArn": service.group,
+                "containerName": "app",
+                "containerPort": service.port,
+            }],
         })
     }
 

@@ -8,10 +8,12 @@
     reason = "a test fails by panicking, and its modules are its own"
 )]
 
+mod alarms;
 mod alb;
 mod balancer;
 mod cluster;
 mod ecs;
+mod preflight;
 mod rollouts;
 mod scaler;
 mod scaling;

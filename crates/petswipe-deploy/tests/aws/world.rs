@@ -6,18 +6,20 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use petswipe_deploy::aws::{
-    AlbRouter, AlbRouting, EcsCompute, EcsServices, ImagePolicy, ProductionRule,
+    AlbRouter, AlbRouting, AwsPreflight, EcsCompute, EcsServices, ImagePolicy, ProductionRule,
 };
 use petswipe_deploy::conformance::{CloudWorld, Later, Setting};
 use petswipe_deploy::memory::{Behaviour, MemoryCloud};
 use petswipe_deploy::{
-    Authority, AutoScaling, Compute, Environment, Image, RevisionId, SmokeTest, TrafficRouter,
+    Authority, AutoScaling, Compute, Environment, Image, Preflight, RevisionId, SmokeTest,
+    TrafficRouter,
 };
 use petswipe_runbook::sim::SimClock;
 use petswipe_runbook::{Clock, Fence, OperationId, Sleep};
 
 use petswipe_aws::script::{Answer, Call, Refusal, Service, Wire};
 
+use crate::alarms::Alarms;
 use crate::balancer::Balancer;
 use crate::cluster::{Cluster, REGISTRY};
 
@@ -81,10 +83,14 @@ pub fn services() -> EcsServices {
 pub struct Shop {
     pub balancer: Balancer,
     pub cluster: Cluster,
+    pub alarms: Alarms,
 }
 
 impl Service for Shop {
     fn answer(&mut self, call: &Call) -> Result<Answer, Refusal> {
+        if let Some(answer) = self.alarms.answer(call) {
+            return Ok(answer);
+        }
         if let Some(answer) = self.cluster.answer(call) {
             return answer;
         }
@@ -99,6 +105,7 @@ pub struct World {
     pub wire: Wire<Shop>,
     pub router: Arc<AlbRouter>,
     pub compute: Arc<EcsCompute>,
+    pub preflight: Arc<AwsPreflight>,
     setting: Setting,
     authorities: AtomicU64,
 }
@@ -125,7 +132,7 @@ impl World {
         }
         let balancer = Balancer::new(cloud.clone(), &sides);
         let cluster = Cluster::new(cloud.clone(), &sides, &image("shop:v1"));
-        let wire = Wire::new(Shop { balancer, cluster });
+        let wire = Wire::new(Shop { balancer, cluster, alarms: Alarms::default() });
         let compute = EcsCompute::new(&wire.config(), services(), clock.clone()).unwrap();
         let router = AlbRouter::new(&wire.config(), routing, clock.clone()).unwrap();
         let setting = Setting {
@@ -144,13 +151,17 @@ impl World {
             poll: Duration::from_secs(1),
             deadline: Duration::from_secs(60),
         };
+        let (router, compute) = (Arc::new(router), Arc::new(compute));
+        let prefix = Some("shop-production-".to_owned());
+        let preflight = AwsPreflight::new(&wire.config(), compute.clone(), router.clone(), prefix);
         Self {
             jumping: Jumping(clock.clone()),
             clock,
             cloud,
             wire,
-            router: Arc::new(router),
-            compute: Arc::new(compute),
+            router,
+            compute,
+            preflight: Arc::new(preflight),
             setting,
             authorities: AtomicU64::new(1),
         }
@@ -192,6 +203,10 @@ impl CloudWorld for World {
 
     fn setting(&self) -> &Setting {
         &self.setting
+    }
+
+    fn preflight(&self) -> &dyn Preflight {
+        &*self.preflight
     }
 
     fn definition<'a>(&'a self, revision: &'a RevisionId) -> Later<'a, Option<String>> {

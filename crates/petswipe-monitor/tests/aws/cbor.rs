@@ -1,52 +1,7 @@
 //! Bodies of RPC over CBOR.
 
-use aws_smithy_cbor::data::Type;
-use aws_smithy_cbor::{Decoder, Encoder};
+use aws_smithy_cbor::Encoder;
 use aws_smithy_types::DateTime;
-use serde_json::{Map, Value, json};
-
-/// A body as JSON, with times as seconds.
-pub fn decode(body: &[u8]) -> Value {
-    value(&mut Decoder::new(body))
-}
-
-fn value(decoder: &mut Decoder<'_>) -> Value {
-    match decoder.datatype().unwrap() {
-        Type::Map | Type::MapIndef => {
-            let length = decoder.map().unwrap();
-            let mut map = Map::new();
-            while more(decoder, length, map.len()) {
-                let key = decoder.string().unwrap();
-                map.insert(key, value(decoder));
-            }
-            Value::Object(map)
-        }
-        Type::Array | Type::ArrayIndef => {
-            let length = decoder.list().unwrap();
-            let mut list = Vec::new();
-            while more(decoder, length, list.len()) {
-                list.push(value(decoder));
-            }
-            Value::Array(list)
-        }
-        Type::Tag => json!(decoder.timestamp().unwrap().secs()),
-        Type::String | Type::StringIndef => json!(decoder.string().unwrap()),
-        Type::Bool => json!(decoder.boolean().unwrap()),
-        Type::F32 | Type::F64 => json!(decoder.double().unwrap()),
-        _ => json!(decoder.long().unwrap()),
-    }
-}
-
-fn more(decoder: &mut Decoder<'_>, length: Option<u64>, read: usize) -> bool {
-    match length {
-        Some(length) => (read as u64) < length,
-        None if decoder.datatype().unwrap() == Type::Break => {
-            decoder.skip().unwrap();
-            false
-        }
-        None => true,
-    }
-}
 
 /// What a page says about one query.
 #[derive(Clone, Debug, Default)]

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use petswipe_aws::script::{Answer, Call, Refusal, Service};
 use serde_json::Value;
 
-use crate::cbor::{Part, decode, metric_data};
+use crate::cbor::{Part, metric_data};
 
 /// Namespace, name and dimensions, such as `AWS/ECS CPUUtilization ClusterName=shop ServiceName=green`.
 pub type Name = String;
@@ -141,7 +141,7 @@ impl Service for CloudWatch {
         if call.operation() != "GetMetricData" {
             return Err("UnknownOperationException".into());
         }
-        let asked = decode(&call.body);
+        let asked = call.cbor();
         let queries = asked["MetricDataQueries"].as_array().ok_or_else(|| refuse("no queries"))?;
         let (from, to) = (asked["StartTime"].as_i64(), asked["EndTime"].as_i64());
         let (Some(from), Some(to)) = (from, to) else { return Err(refuse("no times")) };

@@ -11,13 +11,12 @@ use petswipe_monitor::{
 };
 use serde_json::Value;
 
-use crate::cbor::decode;
 use crate::cloudwatch::name;
 use crate::world::{World, at, blue, green, metrics, of_balancer, of_group, of_service};
 
 /// The queries of each call.
 fn asked(world: &World) -> Vec<Value> {
-    world.wire.calls().iter().map(|call| decode(&call.body)).collect()
+    world.wire.calls().iter().map(|call| call.cbor()).collect()
 }
 
 fn queries(call: &Value) -> &[Value] {

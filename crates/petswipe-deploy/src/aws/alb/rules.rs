@@ -80,14 +80,7 @@ impl AlbRouter {
         found: &AlbFound,
         rules: &'a [Rule],
     ) -> Result<Option<(&'a Rule, Environment)>, Error> {
-        let mine = |rule: &&Rule| {
-            let mut conditions =
-                rule.conditions().iter().filter_map(RuleCondition::http_header_config);
-            conditions.any(|header| {
-                let name = header.http_header_name().unwrap_or_default();
-                name.eq_ignore_ascii_case(&self.routing.test_header)
-            })
-        };
+        let mine = |rule: &&Rule| self.test_header_of(rule).is_some();
         let mut mine = rules.iter().filter(mine);
         let (Some(rule), another) = (mine.next(), mine.next()) else { return Ok(None) };
         if another.is_some() {
@@ -105,6 +98,18 @@ impl AlbRouter {
             backend: "a rollout".to_owned(),
         })?;
         Ok(Some((rule, environment)))
+    }
+
+    /// The condition of a rule for test requests.
+    pub(super) fn test_header_of<'a>(
+        &self,
+        rule: &'a Rule,
+    ) -> Option<&'a HttpHeaderConditionConfig> {
+        let mut conditions = rule.conditions().iter().filter_map(RuleCondition::http_header_config);
+        conditions.find(|header| {
+            let name = header.http_header_name().unwrap_or_default();
+            name.eq_ignore_ascii_case(&self.routing.test_header)
+        })
     }
 
     pub(super) fn target_group<'a>(
@@ -192,7 +197,7 @@ pub(super) fn is_forward(action: &Action) -> bool {
 }
 
 /// The target groups of a forward action with their weights; a single one may stand alone, and no weight is a 1.
-fn targets(forward: &Action) -> Vec<(String, u32)> {
+pub(super) fn targets(forward: &Action) -> Vec<(String, u32)> {
     let groups =
         forward.forward_config().map(ForwardActionConfig::target_groups).unwrap_or_default();
     let weighted = groups.iter().filter_map(|group| {
