@@ -81,6 +81,7 @@ pub mod memory;
 mod performer;
 mod report;
 mod rollout;
+pub mod scaling;
 pub mod sim;
 mod types;
 
