@@ -3,7 +3,8 @@
 //! [`compute_conformance!`](crate::compute_conformance), [`router_conformance!`](crate::router_conformance),
 //! [`scaling_conformance!`](crate::scaling_conformance), [`smoke_conformance!`](crate::smoke_conformance) and
 //! [`hooks_conformance!`](crate::hooks_conformance) make a module of tests each, every one of them in a fresh
-//! [`CloudWorld`]. The functions behind them are public, for those who need another harness; they panic with what was
+//! [`CloudWorld`]; [`tracking_conformance!`](crate::tracking_conformance) and
+//! [`database_conformance!`](crate::database_conformance) need less of a world. The functions behind them are public, for those who need another harness; they panic with what was
 //! found when the sentence does not hold.
 //!
 //! What a backend can't do is data in its [`Setting`]; a sentence that can't be tried there says so on standard error.
@@ -26,11 +27,15 @@ use crate::{
 };
 
 pub mod compute;
+pub mod databases;
 pub mod hooks;
 pub mod router;
 pub mod scaling;
 pub mod smoke;
+pub mod tracking;
 
+#[cfg(test)]
+mod scaled;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
