@@ -140,14 +140,18 @@ impl Common {
         self.fault.on(image)
     }
 
+    /// Whether the name of an image is only a tag.
+    pub(crate) fn is_bare(&self, text: &str) -> bool {
+        !text.is_empty() && !text.contains([':', '/', '@'])
+    }
+
     /// The image that was asked for. A bare tag belongs to the project's own image.
     ///
     /// # Errors
     /// [`Error::InvalidPlan`] when it is no name of an image.
     pub fn image(&self) -> Result<Option<Image>, Error> {
         let named = self.image.as_ref().map(|text| {
-            let bare = !text.is_empty() && !text.contains([':', '/', '@']);
-            Image::new(if bare { format!("{}:{text}", self.project) } else { text.clone() })
+            Image::new(if self.is_bare(text) { format!("{}:{text}", self.project) } else { text.clone() })
         });
         named.transpose()
     }
@@ -239,6 +243,19 @@ fn rate(text: &str) -> Result<f64, String> {
 pub fn tasks(text: &str) -> Result<u32, String> {
     let tasks = text.parse().ok().filter(|tasks| (1..=200).contains(tasks));
     tasks.ok_or_else(|| "allowed: a whole number from 1 to 200".to_owned())
+}
+
+/// How many tasks a new stack has: between the limits of its auto scaling.
+///
+/// # Errors
+/// What is allowed, for the command line.
+#[cfg(feature = "aws")]
+pub fn stack_tasks(text: &str) -> Result<i32, String> {
+    let allowed = crate::aws::stack::TASKS;
+    let tasks = text.parse().ok().filter(|tasks| allowed.contains(tasks));
+    tasks.ok_or_else(|| {
+        format!("allowed: a whole number from {} to {}", allowed.start(), allowed.end())
+    })
 }
 
 fn number(text: &str, allowed: RangeInclusive<f64>) -> Option<f64> {

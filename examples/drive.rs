@@ -42,7 +42,7 @@ pub(crate) struct Running {
     driver: Driver<Plan>,
     log: Journaled,
     progress: Arc<Progress>,
-    load: Load,
+    load: Option<Load>,
     abort: AbortHandle,
     performer: RolloutPerformer,
     /// How to go on after a halt.
@@ -59,7 +59,7 @@ impl Running {
         written: &Written<'_>,
         approver: Arc<dyn Approver>,
     ) -> Result<Self, Exit> {
-        let performer = RolloutPerformer::new(target.client.clone(), Arc::new(plan.gate()));
+        let performer = target.performer(plan);
         let progress = Progress::new(common.quiet);
         let abort = AbortHandle::new();
         let cloud = if target.is_own() { OWN_CLOUD } else { "running cloud" };
@@ -68,7 +68,7 @@ impl Running {
             .observer(progress.clone())
             .abort(abort.clone())
             .holder(format!("process {} on its {cloud}", std::process::id()))
-            .lease(LeaseTerms { store: target.client.clone(), key: plan.lease_key(), ttl: LEASE });
+            .lease(LeaseTerms { store: target.parts.leases.clone(), key: plan.lease_key(), ttl: LEASE });
         let load = target.start_load(common.rate)?;
         progress.line(&format!("the journal is {}", written.path.display()));
         let undo = command(written.example, common, "--undo", written.path);
@@ -91,8 +91,9 @@ impl Running {
     ) -> Result<u8, Exit> {
         let signals = Signals::listen()?;
         let listening = tokio::spawn(signals.obey(self.abort.clone(), self.going_on.clone()));
+        let loaded = self.load.is_some() && common.rate > 0.0;
         let driven = async {
-            if common.rate > 0.0 {
+            if loaded {
                 tokio::time::sleep(LEAD).await;
             }
             match start {
@@ -105,17 +106,20 @@ impl Running {
         let result = loop {
             tokio::select! {
                 result = &mut driven => break result,
-                _ = tick.tick() => self.progress.refresh(&self.load),
+                _ = tick.tick() => self.progress.refresh(self.load.as_ref()),
             }
         };
         // From here on a signal finds nothing half-way.
         listening.abort();
         let touched = !matches!(&result, Err(halted) if !halted.touched);
-        if common.rate > 0.0 && touched {
+        if loaded && touched {
             tokio::time::sleep(LEAD).await;
         }
         self.progress.done();
-        let users = self.load.stop().await;
+        let users = match self.load {
+            Some(load) => Some(load.stop().await),
+            None => None,
+        };
         let code = code_of(&result);
         if let Err(halted) = &result
             && !halted.touched
@@ -123,11 +127,11 @@ impl Running {
             let message = format!("{halted}: {}", explain(&halted.error));
             return Err(Exit { code, message });
         }
-        let loaded = EventLog::<Plan>::load(&self.log).await;
-        let mut report = loaded.as_ref().ok().and_then(Option::as_ref).map(Report::of);
+        let read = EventLog::<Plan>::load(&self.log).await;
+        let mut report = read.as_ref().ok().and_then(Option::as_ref).map(Report::of);
         if (code == HALF_WAY || code == HELD && touched)
             && let Some(report) = &mut report
-            && let Ok(Some(history)) = &loaded
+            && let Ok(Some(history)) = &read
         {
             // The journal knows how it was at the last survey, which may be the one before the first change.
             let looked = self.performer.first_look(&history.opening.plan);
@@ -138,18 +142,18 @@ impl Running {
             let (cause, left) = (explain(&halted.error), what_is_left(report.as_ref()));
             say(&format!("{halted}: {cause}\n{left}\n{}", self.going_on));
         }
-        if let Err(error) = &loaded {
+        if let Err(error) = &read {
             return Err(Exit { code, message: explain(error) });
         }
         match &mut report {
             None => Ok(code),
             Some(report) => {
-                report.traffic = Some(traffic(&users, report));
+                report.traffic = users.map(|users| traffic(&users, report));
                 let code = publish(common, report, code)?;
                 if let (
                     Ok(Completed { outcome: Outcome::Promoted { .. }, .. }),
                     Ok(Some(history)),
-                ) = (&result, &loaded)
+                ) = (&result, &read)
                 {
                     tell_the_way_back(common, history, self.undo.as_deref());
                 }

@@ -5,7 +5,11 @@
 #![allow(clippy::disallowed_methods)]
 
 use std::io::Write;
+#[cfg(feature = "aws")]
+use std::sync::atomic::AtomicBool;
 
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod cli;
 mod drive;
 mod going_on;
@@ -68,6 +72,24 @@ pub fn finish(result: Result<u8, Exit>) -> std::process::ExitCode {
 /// A line on stderr. Nobody reading it (a closed pipe, a terminal that is gone) is no reason to stop half-way.
 pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Progress: a line on stderr.
+#[cfg(feature = "aws")]
+pub fn notice(line: &str) {
+    say(line);
+}
+
+/// Becomes true at the first signal that asks for the end; the second one leaves at once and says how to go on.
+///
+/// # Errors
+/// When signals can't be listened to.
+#[cfg(feature = "aws")]
+pub fn until_stopped(going_on: &'static str) -> Result<std::sync::Arc<AtomicBool>, Exit> {
+    let stop = std::sync::Arc::new(AtomicBool::new(false));
+    let signals = signals::Signals::listen()?;
+    tokio::spawn(signals.stop(std::sync::Arc::clone(&stop), going_on));
+    Ok(stop)
 }
 
 /// Text on stdout, the result of the program. If nobody takes it, stderr says so.

@@ -64,19 +64,19 @@ impl Progress {
     }
 
     /// Renews the live line from what users see.
-    pub(crate) fn refresh(&self, load: &Load) {
+    pub(crate) fn refresh(&self, load: Option<&Load>) {
         let Some(bar) = &self.bar else { return };
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let total = load.snapshot().total;
-        let rate = total.failed as f64 * 100.0 / total.requests.max(1) as f64;
+        let users = load.map_or(String::new(), |load| {
+            let total = load.snapshot().total;
+            let rate = total.failed as f64 * 100.0 / total.requests.max(1) as f64;
+            format!(" · {} requests, {} failed ({rate:.2} %)", total.requests, total.failed)
+        });
         let left = last.held_until.map(|until| until.duration_since(Timestamp::now()).as_secs());
         let left =
             left.filter(|left| *left > 0).map_or(String::new(), |s| format!(" · {s} s left"));
         let verdict = if last.verdict.is_empty() { "no verdict yet" } else { &last.verdict };
-        bar.set_message(format!(
-            "{} · {} requests, {} failed ({rate:.2} %) · {verdict}{left}",
-            last.headline, total.requests, total.failed
-        ));
+        bar.set_message(format!("{}{users} · {verdict}{left}", last.headline));
     }
 
     /// Takes the live line away.

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use petswipe_deploy::{DryRun, Image, Plan, RolloutPerformer, Target as Wanted, dry_run};
+use petswipe_deploy::{DryRun, Image, Plan, Target as Wanted, dry_run};
 use petswipe_monitor::{AbsolutePolicy, LatencyLimit, LatencyRegression, Policy};
-use petswipe_runbook::lease::{Lease, LeaseStore};
+use petswipe_runbook::lease::Lease;
 use petswipe_runbook::{Approver, Error};
 
-use crate::cli::Common;
+use crate::cli::{Backend, Common};
 use crate::drive::{Running, Written};
 use crate::going_on::{same_cloud, same_fault};
 use crate::target::Target;
@@ -77,7 +77,7 @@ where
             ));
         }
         let again = [(common.resume, "--resume"), (common.undo, "--undo")];
-        let own = common.cloud()?.is_none();
+        let own = common.backend == Backend::Local && common.cloud()?.is_none();
         if let Some((_, flag)) = again.iter().find(|(asked, _)| *asked && own) {
             return Err(Exit::usage(format!(
                 "{flag} needs --cloud: the cloud that an example starts itself ends with it, and nothing is left to go on with"
@@ -96,11 +96,7 @@ where
         if common.undo {
             return self.undo(common, target).await;
         }
-        let image = match common.image()? {
-            Some(image) => image,
-            None => target.next_image(common).await?,
-        };
-        let image = Wanted::Image(common.faulty(&image)?);
+        let image = Wanted::Image(target.image(common).await?);
         let mut plan = (self.plan)(common, target.environments.clone(), image)?;
         plan.location.clone_from(&target.id);
         plan.rollback_window = common.rollback_window;
@@ -111,7 +107,7 @@ where
     }
 
     async fn rehearse(&self, common: &Common, target: &Target, plan: &Plan) -> Result<u8, Exit> {
-        let performer = RolloutPerformer::new(target.client.clone(), Arc::new(plan.gate()));
+        let performer = target.performer(plan);
         let survey = performer.first_look(plan).await?;
         let dry = dry_run(plan, &survey)?;
         if common.json {
@@ -199,13 +195,12 @@ fn approver(common: &Common, plan: &Plan) -> Result<Arc<dyn Approver>, Exit> {
 /// Looks before anything is written: is the service free, and would the rollout be begun in the present state? The
 /// driver makes sure of both once more.
 async fn may_begin(target: &Target, plan: &Plan) -> Result<(), Exit> {
-    let client = &target.client;
-    let holder = client.current(&plan.lease_key(), jiff::Timestamp::now()).await;
+    let holder = target.parts.leases.current(&plan.lease_key(), jiff::Timestamp::now()).await;
     if let Some(lease) = holder.map_err(|error| journal::exit(&error))? {
         let Lease { key, operation, holder, expires_at, .. } = lease;
         return Err(journal::exit(&Error::Held { key, operation, holder, expires_at }));
     }
-    let performer = RolloutPerformer::new(client.clone(), Arc::new(plan.gate()));
+    let performer = target.performer(plan);
     let survey = performer.first_look(plan).await?;
     match dry_run(plan, &survey) {
         Err(refused @ petswipe_deploy::Error::InvalidPlan { .. }) => Err(refused.into()),

@@ -1,5 +1,10 @@
 //! Ctrl-C, SIGTERM and SIGHUP (the terminal went away): the first brings the system to safety, the second leaves at once.
 
+#[cfg(feature = "aws")]
+use std::sync::Arc;
+#[cfg(feature = "aws")]
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use petswipe_runbook::AbortHandle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -40,6 +45,17 @@ impl Signals {
     pub(crate) async fn obey(mut self, abort: AbortHandle, going_on: String) {
         let by = self.next().await;
         abort.abort(by, "the operator wants it to end");
+        let by = self.next().await;
+        say(&format!("left half-way because of a second {by}; {going_on}"));
+        std::process::exit(i32::from(HALF_WAY));
+    }
+
+    /// The first one sets the flag, which ends the work after the step that is under way; the second leaves at once.
+    #[cfg(feature = "aws")]
+    pub(crate) async fn stop(mut self, flag: Arc<AtomicBool>, going_on: &'static str) {
+        let by = self.next().await;
+        say(&format!("{by}: it ends after the step that is under way"));
+        flag.store(true, Ordering::Relaxed);
         let by = self.next().await;
         say(&format!("left half-way because of a second {by}; {going_on}"));
         std::process::exit(i32::from(HALF_WAY));

@@ -1,26 +1,51 @@
 //! What a rollout acts upon: a running local cloud, or one of the example's own.
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use petswipe_deploy::{Compute, Environment, Image, TrafficPoint, TrafficReport, TrafficRouter};
-use petswipe_deploy::{Report, StageReport};
+use petswipe_deploy::{
+    AutoScaling, Compute, Environment, Image, Plan, Report, RolloutPerformer, SmokeTest,
+    StageReport, TrafficPoint, TrafficReport, TrafficRouter,
+};
 use petswipe_local::load::{Load, LoadConfig, LoadReport};
 use petswipe_local::{Cloud, CloudConfig, LocalClient};
+use petswipe_monitor::MetricSource;
+use petswipe_runbook::lease::LeaseStore;
 
 use crate::Exit;
 use crate::cli::{Backend, Common};
 
 /// A cloud to act upon.
 pub(crate) struct Target {
-    /// Speaks to it.
-    pub(crate) client: Arc<LocalClient>,
     /// Which cloud it is: the location of its operations.
     pub(crate) id: String,
     /// Its two sides.
     pub(crate) environments: [Environment; 2],
-    balancer: std::net::SocketAddr,
-    own: Option<Cloud>,
+    /// What speaks to it.
+    pub(crate) parts: Parts,
+    place: Place,
+}
+
+/// What speaks to a cloud.
+#[derive(Clone)]
+pub(crate) struct Parts {
+    pub(crate) compute: Arc<dyn Compute>,
+    pub(crate) router: Arc<dyn TrafficRouter>,
+    pub(crate) scaling: Arc<dyn AutoScaling>,
+    pub(crate) metrics: Arc<dyn MetricSource>,
+    pub(crate) smoke: Arc<dyn SmokeTest>,
+    pub(crate) leases: Arc<dyn LeaseStore>,
+}
+
+enum Place {
+    Local {
+        balancer: SocketAddr,
+        own: Option<Cloud>,
+    },
+    #[cfg(feature = "aws")]
+    Aws(petswipe_aws::CallBudget),
 }
 
 impl Target {
@@ -29,11 +54,22 @@ impl Target {
     /// # Errors
     /// When there is none, or it does not have the environments of the project.
     pub(crate) async fn open(common: &Common) -> Result<Self, Exit> {
-        if common.backend == Backend::Aws {
-            return Err(Exit::usage(
-                "--backend is aws; allowed: local (this release has no AWS backend yet)",
-            ));
+        match common.backend {
+            Backend::Local => Self::open_local(common).await,
+            #[cfg(feature = "aws")]
+            Backend::Aws => {
+                let account = crate::aws::rollout::open(common).await?;
+                let crate::aws::rollout::Opened { id, environments, parts, budget } = account;
+                Ok(Self { id, environments, parts, place: Place::Aws(budget) })
+            }
+            #[cfg(not(feature = "aws"))]
+            Backend::Aws => Err(Exit::usage(
+                "--backend is aws, which this program was built without; build it with --features aws",
+            )),
         }
+    }
+
+    async fn open_local(common: &Common) -> Result<Self, Exit> {
         let url = common.cloud()?;
         let own = match &url {
             Some(_) => None,
@@ -66,47 +102,99 @@ impl Target {
             })
         };
         let environments = [name("blue")?, name("green")?];
-        let (client, id) = (Arc::new(client), summary.id);
-        Ok(Self { client, id, environments, balancer: summary.balancer, own })
+        let client = Arc::new(client);
+        let parts = Parts {
+            compute: client.clone(),
+            router: client.clone(),
+            scaling: client.clone(),
+            metrics: client.clone(),
+            smoke: client.clone(),
+            leases: client,
+        };
+        let place = Place::Local { balancer: summary.balancer, own };
+        Ok(Self { id: summary.id, environments, parts, place })
+    }
+
+    /// Performs the effects of a plan here.
+    pub(crate) fn performer(&self, plan: &Plan) -> RolloutPerformer {
+        let Parts { compute, router, scaling, metrics, smoke, .. } = self.parts.clone();
+        let gate = Arc::new(plan.gate());
+        RolloutPerformer { compute, router, scaling, metrics, gate, smoke, hooks: None }
     }
 
     /// Whether the cloud ends with this process.
     pub(crate) fn is_own(&self) -> bool {
-        self.own.is_some()
+        matches!(self.place, Place::Local { own: Some(_), .. })
     }
 
-    /// The version after the live one: `petswipe:v2` after `petswipe:v1`.
+    /// The image to deploy: the one that was asked for, a bare tag being one of the live image. On the local cloud, without
+    /// any, the version after the live one: `petswipe:v2` after `petswipe:v1`.
     ///
     /// # Errors
-    /// When the cloud can't be asked.
-    pub(crate) async fn next_image(&self, common: &Common) -> Result<Image, Exit> {
-        let route = self.client.route().await?;
-        let mut live = None;
-        if let Some(side) = route.split.only() {
-            live = self.client.service(side).await?.image;
+    /// When none was asked for and none can be made up, and when the cloud can't be asked.
+    pub(crate) async fn image(&self, common: &Common) -> Result<Image, Exit> {
+        if let Place::Local { .. } = self.place {
+            return match common.image()? {
+                Some(image) => Ok(common.faulty(&image)?),
+                None => Ok(common.faulty(&self.next_image(common).await?)?),
+            };
         }
-        let number = live.and_then(|image| {
+        let Some(asked) = &common.image else {
+            return Err(Exit::usage("--image is missing; allowed: an image, or a tag of the live one"));
+        };
+        if !common.is_bare(asked) {
+            return Ok(Image::new(asked.clone())?);
+        }
+        let live = self.live_image().await?.ok_or_else(|| {
+            Exit::usage(format!("--image is {asked}, and no one side is live whose image it could be a tag of"))
+        })?;
+        let name = live.as_str().split('@').next().unwrap_or_default();
+        let place = match name.rsplit_once(':') {
+            Some((place, tag)) if !tag.contains('/') => place,
+            _ => name,
+        };
+        Ok(Image::new(format!("{place}:{asked}"))?)
+    }
+
+    async fn live_image(&self) -> Result<Option<Image>, Exit> {
+        let route = self.parts.router.route().await?;
+        match route.split.only() {
+            Some(side) => Ok(self.parts.compute.service(side).await?.image),
+            None => Ok(None),
+        }
+    }
+
+    async fn next_image(&self, common: &Common) -> Result<Image, Exit> {
+        let number = self.live_image().await?.and_then(|image| {
             let (_, tag) = image.as_str().rsplit_once(":v")?;
             tag.parse::<u32>().ok()
         });
         Ok(Image::new(format!("{}:v{}", common.project, number.unwrap_or(1) + 1))?)
     }
 
-    /// User traffic through the load balancer, if any is wanted.
+    /// User traffic through the load balancer, where this is what makes it.
     ///
     /// # Errors
     /// When the rate is no rate.
-    pub(crate) fn start_load(&self, rate: f64) -> Result<Load, Exit> {
-        let config = LoadConfig {
-            path: "/api/pets?limit=5".to_owned(),
-            ..LoadConfig::new(self.balancer, rate)
-        };
-        Load::start(config).map_err(Exit::usage)
+    pub(crate) fn start_load(&self, rate: f64) -> Result<Option<Load>, Exit> {
+        let Place::Local { balancer, .. } = self.place else { return Ok(None) };
+        let config =
+            LoadConfig { path: "/api/pets?limit=5".to_owned(), ..LoadConfig::new(balancer, rate) };
+        Load::start(config).map(Some).map_err(Exit::usage)
+    }
+
+    /// How often each action of a cloud's API was called, where calls are counted.
+    pub(crate) fn calls(&self) -> BTreeMap<String, u64> {
+        match &self.place {
+            Place::Local { .. } => BTreeMap::new(),
+            #[cfg(feature = "aws")]
+            Place::Aws(budget) => budget.calls(),
+        }
     }
 
     /// Ends what was started.
     pub(crate) async fn close(self) {
-        if let Some(cloud) = self.own {
+        if let Place::Local { own: Some(cloud), .. } = self.place {
             cloud.shutdown().await;
         }
     }

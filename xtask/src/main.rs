@@ -5,6 +5,7 @@
 
 use std::process::ExitCode;
 
+mod emulators;
 mod manifest;
 mod markdown;
 mod shell;
@@ -54,10 +55,21 @@ pub(crate) const COMMANDS: &[Command] = &[
         usage: "test [--quick] [-- <arguments of cargo test>]",
         details: "Runs `cargo test --workspace` with all features and again with default features, then the tidy\n\
                   checks, and ends with the totals as `N passed, M failed`. A test that is ignored is an error, and\n\
-                  so is a run in which no test ran at all.",
+                  so is a run in which no test ran at all. The pass with all features has two emulators of AWS\n\
+                  beside it, which are installed the first time; that needs Python 3.10 with venv, and PyPI.",
         options: &[("--quick", "only the pass with all features, then the tidy checks")],
         takes_extra: true,
         run: |arguments| test::run(arguments.has("--quick"), &arguments.extra),
+    },
+    Command {
+        name: "emulators",
+        about: "the two emulators of AWS that the tests use, for a command or until Ctrl-C",
+        usage: "emulators [-- <command and its arguments>]",
+        details: "Installs moto and ministack the first time, starts them on free ports, and prints the variables that\n\
+                  tell tests where they are. With a command, runs it with these variables and ends them with it.",
+        options: &[],
+        takes_extra: true,
+        run: |arguments| emulators::run(&arguments.extra),
     },
     Command {
         name: "tidy",
@@ -133,7 +145,7 @@ fn read(words: &[String]) -> Request {
 fn overview() -> String {
     let mut text = "Usage: cargo xtask <command> [--help]\n\nCommands:".to_owned();
     for command in COMMANDS {
-        text += &format!("\n  {:<8}{}", command.name, command.about);
+        text += &format!("\n  {:<11}{}", command.name, command.about);
     }
     text
 }

@@ -6,6 +6,7 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::Stdio;
 
+use crate::emulators::Emulators;
 use crate::{tidy, workspace};
 
 /// The passes of a full run: what is tested, and the arguments that say so. The first is the quick one.
@@ -38,11 +39,16 @@ struct Pass {
 /// Runs the passes and the tidy checks; false when anything is not as it should be.
 pub(crate) fn run(quick: bool, extra: &[String]) -> Result<bool, String> {
     let mut passes = Vec::new();
+    // Only tests behind features need them, so they are there for the pass with all features.
+    println!("== emulators of AWS");
+    let mut emulators = Some(Emulators::start()?);
     for (name, arguments) in &PASSES[..if quick { 1 } else { PASSES.len() }] {
         println!("== tests with {name}");
         // The seeds do not depend on features, so one pass with all of them is enough.
         let seeds = (!quick && passes.is_empty()).then_some(SEEDS);
-        passes.push(pass(name, arguments, extra, seeds)?);
+        let running = emulators.take();
+        let addresses = running.iter().flat_map(Emulators::variables);
+        passes.push(pass(name, arguments, extra, addresses.chain(seeds))?);
     }
     println!("== tidy checks");
     let tidy = tidy::run()?;
@@ -64,17 +70,17 @@ pub(crate) fn run(quick: bool, extra: &[String]) -> Result<bool, String> {
 }
 
 /// Runs `cargo test` once, passing its output on.
-fn pass(
+fn pass<'e>(
     name: &'static str,
     arguments: &[&str],
     extra: &[String],
-    seeds: Option<(&str, &str)>,
+    environment: impl Iterator<Item = (&'static str, &'e str)>,
 ) -> Result<Pass, String> {
     let mut child = workspace::cargo()
         .args(["test", "--workspace", "--locked", "--no-fail-fast"])
         .args(arguments)
         .args(extra)
-        .envs(seeds)
+        .envs(environment)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()

@@ -142,6 +142,7 @@ impl HttpClient for Kept<SharedHttpClient> {
 }
 
 impl HttpConnector for Kept<SharedHttpConnector> {
+    #[allow(clippy::disallowed_methods, reason = "this is below the SDK, which has its own time")]
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         // What is not an action of a service is a request for credentials.
         let Some(action) = action_of(&request) else { return self.inner.call(request) };
@@ -160,6 +161,7 @@ impl HttpConnector for Kept<SharedHttpConnector> {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "the moment a test begins at is as good as any")]
 mod tests {
     use super::*;
 

@@ -28,6 +28,15 @@ pub enum Error {
         /// What was looked for.
         what: String,
     },
+    /// The source does not let us see it. Other credentials or rights are needed.
+    #[error("{operation} was denied")]
+    Denied {
+        /// What was being done.
+        operation: String,
+        /// What the source said.
+        #[source]
+        source: Cause,
+    },
     /// The source asks us to slow down.
     #[error("{source_name} throttles")]
     Throttled {

@@ -134,6 +134,15 @@ impl Histogram {
         above.fold(0, |sum, (_, count)| sum.saturating_add(*count))
     }
 
+    /// The last bucket bound that is not above `duration`; of less than a microsecond, zero.
+    #[cfg(feature = "aws")]
+    pub(crate) fn bound_within(duration: Duration) -> Duration {
+        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        let below = BOUNDS.partition_point(|bound| *bound <= micros);
+        let bound = below.checked_sub(1).and_then(|index| BOUNDS.get(index));
+        Duration::from_micros(bound.copied().unwrap_or_default())
+    }
+
     /// The buckets in rising order: upper bound (included) and count.
     pub fn buckets(&self) -> impl Iterator<Item = (Duration, u64)> + '_ {
         let zeros = (self.zeros > 0).then_some((Duration::ZERO, self.zeros));

@@ -1,9 +1,14 @@
 //! Reading what a gate needs, and letting it judge: the one place where a source and a gate meet.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+
 use crate::gate::{Carried, Comparison, Gate, Judgement, Step, Verdict};
 use crate::{Error, MetricSource, Observation, Subject, Window, explain};
 
-/// Reads what `gate` needs from `source`, one window after the other and each only once, and lets it judge.
+/// Reads what `gate` needs from `source`, one window after the other and each only once, both subjects at the same
+/// moment, and lets it judge.
 ///
 /// A source that fails makes the verdict inconclusive with the cause, and the carried state is kept. An answer counts
 /// as nothing known if it is of another subject, of no time at all, of a time that is not all within the window asked
@@ -44,14 +49,46 @@ async fn read(
             seen.push(seen[same].clone());
             continue;
         }
-        let candidate = observe(source, candidate, *window, step).await?;
-        let reference = match reference {
-            Some(subject) => Some(observe(source, subject, *window, step).await?),
-            None => None,
-        };
-        seen.push(Comparison { candidate, reference });
+        let candidate = observe(source, candidate, *window, step);
+        seen.push(match reference {
+            Some(reference) => {
+                let reference = observe(source, reference, *window, step);
+                let (candidate, reference) = both(candidate, reference).await?;
+                Comparison { candidate, reference: Some(reference) }
+            }
+            None => Comparison { candidate: candidate.await?, reference: None },
+        });
     }
     Ok(seen)
+}
+
+/// Asks twice in the same moment, so that a source can answer with one call. The first error is the answer.
+async fn both<T>(
+    one: impl Future<Output = Result<T, Error>>,
+    other: impl Future<Output = Result<T, Error>>,
+) -> Result<(T, T), Error> {
+    let (mut one, mut other) = (pin!(one), pin!(other));
+    let (mut first, mut second) = (None, None);
+    poll_fn(move |context| {
+        if first.is_none()
+            && let Poll::Ready(answer) = one.as_mut().poll(context)
+        {
+            first = Some(answer?);
+        }
+        if second.is_none()
+            && let Poll::Ready(answer) = other.as_mut().poll(context)
+        {
+            second = Some(answer?);
+        }
+        match (first.take(), second.take()) {
+            (Some(first), Some(second)) => Poll::Ready(Ok((first, second))),
+            answers => {
+                (first, second) = answers;
+                Poll::Pending
+            }
+        }
+    })
+    .await
 }
 
 async fn observe(

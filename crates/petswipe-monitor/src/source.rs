@@ -27,7 +27,7 @@ pub trait MetricSource: Send + Sync {
     /// What `subject` did in the closed periods inside `window`, as known at `now`.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a subject the source can tell does not exist, [`Error::Throttled`],
+    /// [`Error::NotFound`] for a subject the source can tell does not exist, [`Error::Denied`], [`Error::Throttled`],
     /// [`Error::TimedOut`], [`Error::Backend`] when it can't answer.
     async fn observe(
         &self,

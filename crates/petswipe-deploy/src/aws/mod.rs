@@ -6,8 +6,10 @@
 //! [`Error`](crate::Error) that says whether trying again later can help.
 
 mod alb;
+mod ecs;
 mod error;
 mod scaling;
 
 pub use alb::{AlbRouter, AlbRouting, ProductionRule};
+pub use ecs::{EcsCompute, EcsServices, ImagePolicy};
 pub use scaling::AppAutoScaling;

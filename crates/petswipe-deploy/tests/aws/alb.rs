@@ -24,7 +24,7 @@ mod by_a_rule_with_a_priority {
         let mut routing = routing();
         routing.rule = ProductionRule::Priority(40);
         let world = World::routed(routing);
-        world.wire.with(|balancer| {
+        world.balancer(|balancer| {
             balancer.add(70, None, vec![forward(&[(&green(), 7)])]);
             balancer.add(40, None, vec![forward(&[(&blue(), 1)])]);
             balancer.production = 2;
@@ -53,15 +53,15 @@ async fn a_shift_changes_the_weights_and_nothing_else_of_its_rule() {
         order: Some(1),
     };
     let sticky = Action { sticky: Some(3600), order: Some(2), ..forward(&[(&blue(), 100)]) };
-    world.wire.with(|balancer| {
+    world.balancer(|balancer| {
         balancer.rules[0].actions = vec![login.clone(), sticky];
         balancer.add(9, None, vec![forward(&[(&green(), 1)])]);
     });
-    let before = world.wire.with(|balancer| balancer.rules.clone());
+    let before = world.balancer(|balancer| balancer.rules.clone());
     shift(&world, 0, 5).await.unwrap();
     let shifted =
         Action { sticky: Some(3600), order: Some(2), ..forward(&[(&blue(), 95), (&green(), 5)]) };
-    let after = world.wire.with(|balancer| balancer.rules.clone());
+    let after = world.balancer(|balancer| balancer.rules.clone());
     assert_eq!(after[0].actions, [login, shifted]);
     assert_eq!(after[1..], before[1..]);
 }
@@ -69,10 +69,10 @@ async fn a_shift_changes_the_weights_and_nothing_else_of_its_rule() {
 #[tokio::test]
 async fn a_side_without_traffic_stays_in_the_rule_so_that_its_tasks_are_checked() {
     let world = World::new();
-    world.wire.with(|balancer| balancer.rules[0].actions = vec![forward(&[(&blue(), 1)])]);
+    world.balancer(|balancer| balancer.rules[0].actions = vec![forward(&[(&blue(), 1)])]);
     shift(&world, 0, 50).await.unwrap();
     shift(&world, 50, 0).await.unwrap();
-    let groups = world.wire.with(|balancer| balancer.rules[0].actions[0].groups.clone());
+    let groups = world.balancer(|balancer| balancer.rules[0].actions[0].groups.clone());
     assert_eq!(groups, [(group_arn(&blue()), 100), (group_arn(&green()), 0)]);
 }
 
@@ -95,33 +95,33 @@ async fn a_shift_is_one_change_and_what_is_found_by_name_is_looked_up_once() {
 #[tokio::test]
 async fn the_rule_of_test_traffic_comes_before_all_others_and_goes_again() {
     let world = World::new();
-    world.wire.with(|balancer| balancer.add(30, None, vec![forward(&[(&blue(), 1)])]));
-    let before = world.wire.with(|balancer| balancer.rules.clone());
+    world.balancer(|balancer| balancer.add(30, None, vec![forward(&[(&blue(), 1)])]));
+    let before = world.balancer(|balancer| balancer.rules.clone());
     let authority = world.authority();
     world.router.set_test_route(&authority, Some(&green())).await.unwrap();
-    let rule = world.wire.with(|balancer| balancer.rules.last().unwrap().clone());
+    let rule = world.balancer(|balancer| balancer.rules.last().unwrap().clone());
     assert_eq!(rule.priority, Some(29));
     assert_eq!(rule.header, Some(("X-Test-Environment".to_owned(), "green".to_owned())));
     assert_eq!(rule.actions, [forward(&[(&blue(), 0), (&green(), 100)])]);
     assert_eq!(rule.tags, [("Project".to_owned(), "shop".to_owned())]);
     // A command that is given again, for its answer was lost.
     world.router.set_test_route(&authority, Some(&green())).await.unwrap();
-    assert_eq!(world.wire.with(|balancer| balancer.rules.len()), 3);
+    assert_eq!(world.balancer(|balancer| balancer.rules.len()), 3);
     world.router.set_test_route(&authority, None).await.unwrap();
-    assert_eq!(world.wire.with(|balancer| balancer.rules.clone()), before);
+    assert_eq!(world.balancer(|balancer| balancer.rules.clone()), before);
 }
 
 #[tokio::test]
 async fn a_test_route_that_might_be_shadowed_is_refused() {
     let world = World::new();
-    world.wire.with(|balancer| balancer.add(1, None, vec![forward(&[(&blue(), 1)])]));
+    world.balancer(|balancer| balancer.add(1, None, vec![forward(&[(&blue(), 1)])]));
     let refused = world.router.set_test_route(&world.authority(), Some(&green())).await;
     assert_eq!(
         refused.unwrap_err().to_string(),
         "a test route, as priority 1 is taken and a later rule may be shadowed is not supported by the rules on port \
          443 of load balancer shop-alb"
     );
-    assert_eq!(world.wire.with(|balancer| balancer.rules.len()), 2);
+    assert_eq!(world.balancer(|balancer| balancer.rules.len()), 2);
 }
 
 #[tokio::test]
@@ -156,7 +156,7 @@ async fn what_does_not_exist_is_named() {
 async fn what_belongs_to_another_project_is_not_touched() {
     for tags in [vec![], vec![("Project".to_owned(), "blog".to_owned())]] {
         let world = World::new();
-        world.wire.with(|balancer| balancer.tags = tags);
+        world.balancer(|balancer| balancer.tags = tags);
         let error = shift(&world, 0, 5).await.unwrap_err();
         assert!(
             error.to_string().starts_with("tag Project of arn:aws:elasticloadbalancing"),
@@ -166,7 +166,7 @@ async fn what_belongs_to_another_project_is_not_touched() {
         assert!(!world.wire.operations().iter().any(|action| action.starts_with("Modify")));
     }
     let world = World::new();
-    world.wire.with(|balancer| balancer.kind = "network");
+    world.balancer(|balancer| balancer.kind = "network");
     let error = world.router.route().await.unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -187,7 +187,7 @@ async fn a_division_that_is_none_of_ours_is_not_guessed_at() {
         (Vec::new(), "a rule whose weights are all 0"),
     ] {
         let world = World::new();
-        world.wire.with(|balancer| balancer.rules[0].actions[0].groups = groups);
+        world.balancer(|balancer| balancer.rules[0].actions[0].groups = groups);
         for error in
             [world.router.route().await.unwrap_err(), shift(&world, 0, 5).await.unwrap_err()]
         {
@@ -198,7 +198,7 @@ async fn a_division_that_is_none_of_ours_is_not_guessed_at() {
     }
     // Weights are shares of their sum, whatever that is.
     let world = World::new();
-    world.wire.with(|balancer| {
+    world.balancer(|balancer| {
         balancer.rules[0].actions = vec![forward(&[(&blue(), 19), (&green(), 1)])]
     });
     assert_eq!(world.router.route().await.unwrap().split, split(5));

@@ -10,6 +10,8 @@
 
 mod alb;
 mod balancer;
+mod cluster;
+mod ecs;
 mod rollouts;
 mod scaler;
 mod scaling;

@@ -23,6 +23,7 @@ fn run(world: &World, plan: Plan) -> Outcome {
     let mut performer =
         RolloutPerformer::new(world.cloud.clone(), Arc::new(AbsolutePolicy::default()));
     performer.router = world.router.clone();
+    performer.compute = world.compute.clone();
     let log = Arc::new(Journaled(Arc::new(MemoryJournal::new())));
     let driver = Driver::with_clock(log, Arc::new(performer), world.clock.clone());
     let started = driver.start(OperationId::new("canary-1").unwrap(), plan);

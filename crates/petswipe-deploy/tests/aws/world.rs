@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use petswipe_deploy::aws::{AlbRouter, AlbRouting, ProductionRule};
-use petswipe_deploy::conformance::{CloudWorld, Setting};
+use petswipe_deploy::aws::{
+    AlbRouter, AlbRouting, EcsCompute, EcsServices, ImagePolicy, ProductionRule,
+};
+use petswipe_deploy::conformance::{CloudWorld, Later, Setting};
 use petswipe_deploy::memory::{Behaviour, MemoryCloud};
 use petswipe_deploy::{
     Authority, AutoScaling, Compute, Environment, Image, RevisionId, SmokeTest, TrafficRouter,
@@ -14,8 +16,10 @@ use petswipe_deploy::{
 use petswipe_runbook::sim::SimClock;
 use petswipe_runbook::{Clock, Fence, OperationId, Sleep};
 
+use petswipe_aws::script::{Answer, Call, Refusal, Service, Wire};
+
 use crate::balancer::Balancer;
-use petswipe_aws::script::Wire;
+use crate::cluster::{Cluster, REGISTRY};
 
 /// Virtual time in which every wait is over at once.
 struct Jumping(Arc<SimClock>);
@@ -35,8 +39,9 @@ pub fn environment(name: &str) -> Environment {
     Environment::new(name).unwrap()
 }
 
+/// An image in the registry of the shop.
 pub fn image(name: &str) -> Image {
-    Image::new(name).unwrap()
+    Image::new(format!("{REGISTRY}/{name}")).unwrap()
 }
 
 pub fn blue() -> Environment {
@@ -60,12 +65,40 @@ pub fn routing() -> AlbRouting {
     }
 }
 
+/// The services of the shop's cluster.
+pub fn services() -> EcsServices {
+    EcsServices {
+        cluster: "shop-production-cluster".to_owned(),
+        services: [blue(), green()].map(|side| (side.clone(), side.to_string())).into(),
+        container: Some("app".to_owned()),
+        tags: [("Project".to_owned(), "shop".to_owned())].into(),
+        alarms: Vec::new(),
+        images: ImagePolicy::default(),
+    }
+}
+
+/// Everything that AWS has of the shop.
+pub struct Shop {
+    pub balancer: Balancer,
+    pub cluster: Cluster,
+}
+
+impl Service for Shop {
+    fn answer(&mut self, call: &Call) -> Result<Answer, Refusal> {
+        if let Some(answer) = self.cluster.answer(call) {
+            return answer;
+        }
+        self.balancer.answer(call)
+    }
+}
+
 pub struct World {
     pub clock: Arc<SimClock>,
     jumping: Jumping,
     pub cloud: Arc<MemoryCloud>,
-    pub wire: Wire<Balancer>,
+    pub wire: Wire<Shop>,
     pub router: Arc<AlbRouter>,
+    pub compute: Arc<EcsCompute>,
     setting: Setting,
     authorities: AtomicU64,
 }
@@ -82,22 +115,29 @@ impl World {
         let cloud = Arc::new(cloud);
         for (name, behaviour) in [
             ("shop:v2", Behaviour::default()),
+            (
+                "shop:crashing",
+                Behaviour { crash_after: Some(Duration::from_secs(2)), ..Behaviour::default() },
+            ),
             ("shop:unhealthy", Behaviour { healthy: false, ..Behaviour::default() }),
         ] {
             cloud.add_image(image(name), behaviour);
         }
-        let wire = Wire::new(Balancer::new(cloud.clone(), &sides));
+        let balancer = Balancer::new(cloud.clone(), &sides);
+        let cluster = Cluster::new(cloud.clone(), &sides, &image("shop:v1"));
+        let wire = Wire::new(Shop { balancer, cluster });
+        let compute = EcsCompute::new(&wire.config(), services(), clock.clone()).unwrap();
         let router = AlbRouter::new(&wire.config(), routing, clock.clone()).unwrap();
         let setting = Setting {
             live: blue(),
             idle: green(),
             image: image("shop:v1"),
             second_image: image("shop:v2"),
-            crashing_image: None,
+            crashing_image: Some(image("shop:crashing")),
             unhealthy_image: Some(image("shop:unhealthy")),
             unknown_environment: environment("shop-production-red"),
             unknown_image: image("shop:v9"),
-            unknown_revision: RevisionId::new("revision:9").unwrap(),
+            unknown_revision: RevisionId::new("revision:99").unwrap(),
             scaled: None,
             unscaled: None,
             fencing: false,
@@ -110,15 +150,28 @@ impl World {
             cloud,
             wire,
             router: Arc::new(router),
+            compute: Arc::new(compute),
             setting,
             authorities: AtomicU64::new(1),
         }
     }
 }
 
+impl World {
+    /// Looks at the load balancer, or changes it.
+    pub fn balancer<T>(&self, look: impl FnOnce(&mut Balancer) -> T) -> T {
+        self.wire.with(|shop| look(&mut shop.balancer))
+    }
+
+    /// Looks at the cluster, or changes it.
+    pub fn cluster<T>(&self, look: impl FnOnce(&mut Cluster) -> T) -> T {
+        self.wire.with(|shop| look(&mut shop.cluster))
+    }
+}
+
 impl CloudWorld for World {
     fn compute(&self) -> &dyn Compute {
-        &*self.cloud
+        &*self.compute
     }
 
     fn router(&self) -> &dyn TrafficRouter {
@@ -139,6 +192,16 @@ impl CloudWorld for World {
 
     fn setting(&self) -> &Setting {
         &self.setting
+    }
+
+    fn definition<'a>(&'a self, revision: &'a RevisionId) -> Later<'a, Option<String>> {
+        Box::pin(async move {
+            let number = revision.as_str().rsplit(':').next()?.parse().ok()?;
+            let (mut definition, _) =
+                self.cluster(|cluster| cluster.definitions.get(&number).cloned())?;
+            definition["containerDefinitions"][0]["image"] = "replaced".into();
+            Some(definition.to_string())
+        })
     }
 
     fn authority(&self) -> Authority {

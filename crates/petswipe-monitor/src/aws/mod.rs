@@ -1,0 +1,15 @@
+//! Sources for Amazon Web Services, behind the feature `aws`.
+//!
+//! A constructor takes an [`SdkConfig`](aws_types::SdkConfig): credentials, region, endpoints, time-outs and retries are
+//! the caller's. An SDK retries throttled and failed calls by itself as that configuration says; what still fails is an
+//! [`Error`](crate::Error) that says whether trying again later can help.
+
+mod cloudwatch;
+mod config;
+mod error;
+mod fetch;
+mod minutes;
+mod queries;
+
+pub use cloudwatch::CloudWatchSource;
+pub use config::{CloudWatchMetrics, EcsService, EnvironmentMetrics, Revisions};

@@ -1,0 +1,16 @@
+//! The source for CloudWatch against a CloudWatch that is scripted in process, over the SDK's own wire format.
+
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, and its modules are its own"
+)]
+
+mod cbor;
+mod cloudwatch;
+mod faults;
+mod questions;
+mod values;
+mod world;

@@ -1,0 +1,9 @@
+//! What acts upon an AWS account: the account itself, errors of its services, and the minimal stack.
+//!
+//! The configuration is the ambient one of every AWS tool: variables, profiles, roles, endpoints (`AWS_ENDPOINT_URL*`).
+
+mod account;
+mod failed;
+pub mod stack;
+
+pub use account::Account;

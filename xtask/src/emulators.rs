@@ -1,0 +1,78 @@
+//! Two servers that stand in for AWS: installed once, started for a test run, gone with it.
+//!
+//! `install.rs` makes the Python environment they live in, `server.rs` starts and ends one of them. What they are good
+//! for, and where they differ from AWS, is in docs/aws-fidelity.md.
+
+use std::process::{Command, Stdio};
+
+mod install;
+mod server;
+
+use server::{Kind, Server};
+
+/// moto: Elastic Load Balancing, Application Auto Scaling.
+const MOTO: Kind = Kind {
+    name: "moto",
+    variable: "PETSWIPE_MOTO",
+    module: "moto.server",
+    arguments: |port| ["-H", "127.0.0.1", "-p", port].map(str::to_owned).to_vec(),
+    environment: |_| Vec::new(),
+    health: "/moto-api/data.json",
+};
+
+/// ministack: ECS, CloudWatch. It gets no Docker even where there is one, so it behaves the same everywhere.
+const MINISTACK: Kind = Kind {
+    name: "ministack",
+    variable: "PETSWIPE_MINISTACK",
+    module: "ministack",
+    arguments: |_| Vec::new(),
+    environment: |port| {
+        vec![
+            ("BIND_HOST", "127.0.0.1".to_owned()),
+            ("GATEWAY_PORT", port.to_owned()),
+            ("DOCKER_HOST", "unix:///nonexistent/docker.sock".to_owned()),
+            ("IOT_MTLS_ENABLED", "0".to_owned()),
+            ("SFTP_ENABLED", "0".to_owned()),
+        ]
+    },
+    health: "/_ministack/health",
+};
+
+/// Both servers, running. They end when this is dropped, and also when this process is killed.
+pub(crate) struct Emulators([Server; 2]);
+
+impl Emulators {
+    /// Installs them if they are not there yet, starts them, and waits until they answer.
+    pub(crate) fn start() -> Result<Emulators, String> {
+        let python = install::environment()?;
+        let moto = Server::start(&python, &MOTO)?;
+        let ministack = Server::start(&python, &MINISTACK)?;
+        Ok(Emulators([moto, ministack]))
+    }
+
+    /// What tells the tests where they are.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0.iter().map(|server| (server.variable(), server.url()))
+    }
+}
+
+/// Starts both and runs a command with their addresses, or keeps them until this program is ended.
+pub(crate) fn run(command: &[String]) -> Result<bool, String> {
+    let emulators = Emulators::start()?;
+    for (name, url) in emulators.variables() {
+        println!("export {name}={url}");
+    }
+    let Some((program, arguments)) = command.split_first() else {
+        println!("# they run until Ctrl-C");
+        loop {
+            std::thread::park();
+        }
+    };
+    let status = Command::new(program)
+        .args(arguments)
+        .envs(emulators.variables())
+        .stdin(Stdio::inherit())
+        .status()
+        .map_err(|error| format!("{program} did not start: {error}"))?;
+    Ok(status.success())
+}
