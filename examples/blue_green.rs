@@ -13,7 +13,7 @@ use petswipe_deploy::{ApprovalPlan, ApprovalPoint, Plan};
 use petswipe_examples::cli::{
     Common, EXIT_CODES, milliseconds, percent, seconds, some_seconds, truth,
 };
-use petswipe_examples::rollout::{Job, at_local_pace, policies};
+use petswipe_examples::rollout::{Job, at_pace, policies};
 use petswipe_examples::{Exit, finish};
 
 /// Deploy to the idle side, test it, switch all at once
@@ -22,21 +22,21 @@ use petswipe_examples::{Exit, finish};
 struct Flags {
     #[command(flatten)]
     common: Common,
-    /// Seconds between two looks for healthy tasks
-    #[arg(long, env = "HEALTH_CHECK_INTERVAL", default_value = "1", value_parser = some_seconds)]
-    health_check_interval: Duration,
-    /// Seconds within which the tasks must be healthy
-    #[arg(long, env = "HEALTH_CHECK_TIMEOUT", default_value = "20", value_parser = some_seconds)]
-    health_check_timeout: Duration,
-    /// Seconds of requests to the new side before it takes production traffic; 0 for none
-    #[arg(long, env = "SMOKE_TEST_DURATION", default_value = "5", value_parser = seconds)]
-    smoke_test_duration: Duration,
-    /// Seconds the new version is judged after the switch
-    #[arg(long, env = "BAKE_DURATION", default_value = "10", value_parser = seconds)]
-    bake: Duration,
-    /// Seconds the old side is kept at full size after that, for a quick way back
-    #[arg(long, env = "SCALE_DOWN_DELAY", default_value = "2", value_parser = seconds)]
-    scale_down_delay: Duration,
+    /// Seconds between two looks for healthy tasks [default: 1 locally, 10 on AWS]
+    #[arg(long, env = "HEALTH_CHECK_INTERVAL", value_name = "SECONDS", value_parser = some_seconds)]
+    health_check_interval: Option<Duration>,
+    /// Seconds within which the tasks must be healthy [default: 20 locally, 300 on AWS]
+    #[arg(long, env = "HEALTH_CHECK_TIMEOUT", value_name = "SECONDS", value_parser = some_seconds)]
+    health_check_timeout: Option<Duration>,
+    /// Seconds of requests to the new side before it takes production traffic; 0 for none [default: 5 locally, 60 on AWS]
+    #[arg(long, env = "SMOKE_TEST_DURATION", value_name = "SECONDS", value_parser = seconds)]
+    smoke_test_duration: Option<Duration>,
+    /// Seconds the new version is judged after the switch [default: 10 locally, 60 on AWS]
+    #[arg(long, env = "BAKE_DURATION", value_name = "SECONDS", value_parser = seconds)]
+    bake: Option<Duration>,
+    /// Seconds the old side is kept at full size after that, for a quick way back [default: 2 locally, 60 on AWS]
+    #[arg(long, env = "SCALE_DOWN_DELAY", value_name = "SECONDS", value_parser = seconds)]
+    scale_down_delay: Option<Duration>,
     /// The most failed requests, in percent
     #[arg(long, env = "ERROR_THRESHOLD", default_value = "5", value_parser = percent)]
     error_threshold: f64,
@@ -56,19 +56,20 @@ fn main() -> ExitCode {
         name: "blue_green",
         plan: |common: &Common, environments, target| {
             let mut plan = Plan::blue_green(&common.service(), environments, target);
-            at_local_pace(&mut plan);
-            plan.capacity.poll = flags.health_check_interval;
-            plan.capacity.deadline = flags.health_check_timeout;
+            at_pace(common, &mut plan);
+            plan.capacity.poll = common.time(flags.health_check_interval.or(common.poll), 1, 10);
+            plan.capacity.deadline = common.time(flags.health_check_timeout, 20, 300);
             for stage in &mut plan.stages {
-                stage.duration = Duration::from_secs(5);
+                stage.duration = common.time(None, 5, 60);
             }
-            plan.bake = flags.bake;
-            plan.scale_down_delay = flags.scale_down_delay;
+            plan.bake = common.time(flags.bake, 10, 60);
+            plan.scale_down_delay = common.time(flags.scale_down_delay, 2, 60);
+            let tested = common.time(flags.smoke_test_duration, 5, 60);
             plan.policies = policies(flags.error_threshold, flags.latency_threshold);
             match &mut plan.smoke {
-                Some(smoke) if !flags.smoke_test_duration.is_zero() => {
-                    smoke.duration = flags.smoke_test_duration;
-                    smoke.interval = Duration::from_secs(1);
+                Some(smoke) if !tested.is_zero() => {
+                    smoke.duration = tested;
+                    smoke.interval = common.time(None, 1, 2);
                 }
                 smoke => *smoke = None,
             }

@@ -14,7 +14,7 @@ use petswipe_deploy::{ApprovalPlan, ApprovalPoint, Plan, Stage};
 use petswipe_examples::cli::{
     Common, EXIT_CODES, milliseconds, percent, seconds, some_seconds, truth, weight,
 };
-use petswipe_examples::rollout::{Job, at_local_pace, policies};
+use petswipe_examples::rollout::{Job, at_pace, policies};
 use petswipe_examples::{Exit, finish};
 
 /// Roll a new version out in stages, each judged
@@ -27,9 +27,9 @@ struct Flags {
     #[arg(long, env = "CANARY_STAGES", default_value = "5,10,25,50,100", value_delimiter = ',',
         value_parser = weight)]
     stages: Vec<u8>,
-    /// Seconds each stage is judged at least
-    #[arg(long, env = "STAGE_DURATION", default_value = "5", value_parser = some_seconds)]
-    stage_duration: Duration,
+    /// Seconds each stage is judged at least [default: 5 locally, 300 on AWS]
+    #[arg(long, env = "STAGE_DURATION", value_name = "SECONDS", value_parser = some_seconds)]
+    stage_duration: Option<Duration>,
     /// The most failed requests, in percent
     #[arg(long, env = "ERROR_THRESHOLD", default_value = "5", value_parser = percent)]
     error_threshold: f64,
@@ -40,12 +40,12 @@ struct Flags {
     #[arg(long, env = "AUTO_PROMOTE", num_args = 0..=1, default_value = "true", default_missing_value = "true",
         value_parser = truth)]
     auto_promote: bool,
-    /// Seconds the new version is judged at 100 % before the old one may go
-    #[arg(long, env = "BAKE_DURATION", default_value = "5", value_parser = seconds)]
-    bake: Duration,
-    /// Seconds the old side is kept at full size after that, for a quick way back
-    #[arg(long, env = "SCALE_DOWN_DELAY", default_value = "2", value_parser = seconds)]
-    scale_down_delay: Duration,
+    /// Seconds the new version is judged at 100 % before the old one may go [default: 5 locally, 300 on AWS]
+    #[arg(long, env = "BAKE_DURATION", value_name = "SECONDS", value_parser = seconds)]
+    bake: Option<Duration>,
+    /// Seconds the old side is kept at full size after that, for a quick way back [default: 2 locally, 60 on AWS]
+    #[arg(long, env = "SCALE_DOWN_DELAY", value_name = "SECONDS", value_parser = seconds)]
+    scale_down_delay: Option<Duration>,
 }
 
 fn main() -> ExitCode {
@@ -55,10 +55,11 @@ fn main() -> ExitCode {
         name: "canary",
         plan: |common: &Common, environments, target| {
             let mut plan = Plan::canary(&common.service(), environments, target);
-            at_local_pace(&mut plan);
-            plan.stages = Stage::list(&flags.stages, flags.stage_duration)?;
-            plan.bake = flags.bake;
-            plan.scale_down_delay = flags.scale_down_delay;
+            at_pace(common, &mut plan);
+            let each = common.time(flags.stage_duration, 5, 300);
+            plan.stages = Stage::list(&flags.stages, each)?;
+            plan.bake = common.time(flags.bake, 5, 300);
+            plan.scale_down_delay = common.time(flags.scale_down_delay, 2, 60);
             plan.policies = policies(flags.error_threshold, flags.latency_threshold);
             plan.approval = (!flags.auto_promote).then_some(ApprovalPlan {
                 before: ApprovalPoint::AllTraffic,

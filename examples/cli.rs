@@ -9,6 +9,7 @@ use petswipe_deploy::{Error, Image};
 use petswipe_local::{CloudUrl, Fault};
 
 use crate::Exit;
+pub use crate::aws_flags::AwsFlags;
 
 /// The first part of resource names, unless another one is given.
 pub(crate) const PROJECT: &str = "petswipe";
@@ -83,6 +84,15 @@ pub struct Common {
     /// crash-after=10s, slow-start=5s, unhealthy. --resume goes on with the fault it was begun with
     #[arg(long, env = "FAULT", default_value = "none")]
     pub fault: Fault,
+    /// Seconds between two looks for healthy tasks [default: 0.25 locally, 10 on AWS]
+    #[arg(long, env = "POLL_INTERVAL", value_name = "SECONDS", value_parser = some_seconds)]
+    pub poll: Option<Duration>,
+    /// Seconds between two judgements of the new version [default: 1 locally, 30 (canary) or 10 on AWS]
+    #[arg(long, env = "CHECK_INTERVAL", value_name = "SECONDS", value_parser = some_seconds)]
+    pub check_interval: Option<Duration>,
+    /// What only matters on an AWS account
+    #[command(flatten)]
+    pub aws: AwsFlags,
 }
 
 /// What an example acts upon.
@@ -121,6 +131,13 @@ impl Common {
         url.transpose().map_err(|error| Exit::usage(format!("--cloud: {error}")))
     }
 
+    /// The time that was asked for, or else the seconds that fit the backend: the local cloud, where everything takes
+    /// seconds, or an account.
+    pub fn time(&self, asked: Option<Duration>, local: u64, aws: u64) -> Duration {
+        let fitting = if self.backend == Backend::Local { local } else { aws };
+        asked.unwrap_or(Duration::from_secs(fitting))
+    }
+
     /// The service that is operated on: `{project}-{environment}`.
     pub fn service(&self) -> String {
         format!("{}-{}", self.project, self.environment)
@@ -151,7 +168,11 @@ impl Common {
     /// [`Error::InvalidPlan`] when it is no name of an image.
     pub fn image(&self) -> Result<Option<Image>, Error> {
         let named = self.image.as_ref().map(|text| {
-            Image::new(if self.is_bare(text) { format!("{}:{text}", self.project) } else { text.clone() })
+            Image::new(if self.is_bare(text) {
+                format!("{}:{text}", self.project)
+            } else {
+                text.clone()
+            })
         });
         named.transpose()
     }

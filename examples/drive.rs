@@ -19,7 +19,7 @@ use crate::going_on::command;
 use crate::journal::OWN_CLOUD;
 use crate::progress::Progress;
 use crate::signals::Signals;
-use crate::target::{Target, traffic};
+use crate::target::{CallCount, Target, traffic};
 use crate::{BAD_USAGE, DONE, Exit, HALF_WAY, HELD, NOT_AS_ASKED};
 use crate::{print, report, say};
 
@@ -45,6 +45,7 @@ pub(crate) struct Running {
     load: Option<Load>,
     abort: AbortHandle,
     performer: RolloutPerformer,
+    calls: CallCount,
     /// How to go on after a halt.
     going_on: String,
     /// The command that goes back after a promotion, on a cloud that is still there then.
@@ -63,12 +64,17 @@ impl Running {
         let progress = Progress::new(common.quiet);
         let abort = AbortHandle::new();
         let cloud = if target.is_own() { OWN_CLOUD } else { "running cloud" };
-        let driver = Driver::new(Arc::clone(&written.journal), Arc::new(performer.clone()))
+        let log = Arc::new(Journaled(Arc::clone(&written.journal)));
+        let driver = Driver::with_clock(log, Arc::new(performer.clone()), target.clock.clone())
             .approver(approver)
             .observer(progress.clone())
             .abort(abort.clone())
             .holder(format!("process {} on its {cloud}", std::process::id()))
-            .lease(LeaseTerms { store: target.parts.leases.clone(), key: plan.lease_key(), ttl: LEASE });
+            .lease(LeaseTerms {
+                store: target.parts.leases.clone(),
+                key: plan.lease_key(),
+                ttl: LEASE,
+            });
         let load = target.start_load(common.rate)?;
         progress.line(&format!("the journal is {}", written.path.display()));
         let undo = command(written.example, common, "--undo", written.path);
@@ -81,7 +87,8 @@ impl Running {
             }
         };
         let log = Journaled(Arc::clone(&written.journal));
-        Ok(Self { driver, log, progress, load, abort, performer, going_on, undo })
+        let calls = target.calls.clone();
+        Ok(Self { driver, log, progress, load, abort, performer, calls, going_on, undo })
     }
 
     pub(crate) async fn drive(
@@ -148,6 +155,7 @@ impl Running {
         match &mut report {
             None => Ok(code),
             Some(report) => {
+                report.calls = (self.calls)();
                 report.traffic = users.map(|users| traffic(&users, report));
                 let code = publish(common, report, code)?;
                 if let (

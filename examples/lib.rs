@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicBool;
 
 #[cfg(feature = "aws")]
 pub mod aws;
+mod aws_flags;
 pub mod cli;
 mod drive;
 mod going_on;

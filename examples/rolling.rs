@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::Parser;
 use petswipe_deploy::{Plan, Strategy};
 use petswipe_examples::cli::{Common, EXIT_CODES, milliseconds, percent, seconds, whole_percent};
-use petswipe_examples::rollout::{Job, at_local_pace, policies};
+use petswipe_examples::rollout::{Job, at_pace, policies};
 use petswipe_examples::{Exit, finish};
 
 /// Replace the tasks of the live side one by one, watched
@@ -26,9 +26,9 @@ struct Flags {
     /// How many tasks stay healthy meanwhile, in percent of desired
     #[arg(long, env = "MIN_HEALTHY", default_value = "100", value_parser = whole_percent)]
     min_healthy: u32,
-    /// Seconds the new version is judged when all tasks are replaced
-    #[arg(long, env = "BAKE_DURATION", default_value = "5", value_parser = seconds)]
-    bake: Duration,
+    /// Seconds the new version is judged when all tasks are replaced [default: 5 locally, 60 on AWS]
+    #[arg(long, env = "BAKE_DURATION", value_name = "SECONDS", value_parser = seconds)]
+    bake: Option<Duration>,
     /// The most failed requests, in percent
     #[arg(long, env = "ERROR_THRESHOLD", default_value = "5", value_parser = percent)]
     error_threshold: f64,
@@ -44,13 +44,13 @@ fn main() -> ExitCode {
         name: "rolling",
         plan: |common: &Common, environments, target| {
             let mut plan = Plan::rolling(&common.service(), environments, target);
-            at_local_pace(&mut plan);
+            at_pace(common, &mut plan);
             plan.scale_down_delay = Duration::ZERO;
             plan.strategy = Strategy::Rolling {
                 minimum_healthy_percent: flags.min_healthy,
                 maximum_percent: flags.max_surge + 100,
             };
-            plan.bake = flags.bake;
+            plan.bake = common.time(flags.bake, 5, 60);
             plan.policies = policies(flags.error_threshold, flags.latency_threshold);
             Ok(plan)
         },

@@ -39,13 +39,21 @@ pub fn policies(error_percent: f64, latency_ms: u64) -> Vec<Policy> {
     ]
 }
 
-/// The pace of the local cloud, where everything takes seconds and not minutes.
-pub fn at_local_pace(plan: &mut Plan) {
-    plan.check_interval = SECOND;
-    plan.patience = 15 * SECOND;
-    plan.capacity.deadline = 20 * SECOND;
-    plan.capacity.poll = Duration::from_millis(250);
-    plan.call_timeout = 10 * SECOND;
+/// The pace of the backend. On an account that of the plan, which is the guide's; on the local cloud everything takes
+/// seconds and not minutes.
+pub fn at_pace(common: &Common, plan: &mut Plan) {
+    if common.backend == Backend::Local {
+        plan.check_interval = SECOND;
+        plan.patience = 15 * SECOND;
+        plan.capacity.deadline = 20 * SECOND;
+        plan.capacity.poll = Duration::from_millis(250);
+        plan.call_timeout = 10 * SECOND;
+    } else {
+        // The SDK tries a call several times within that.
+        plan.call_timeout = 120 * SECOND;
+    }
+    plan.capacity.poll = common.poll.unwrap_or(plan.capacity.poll);
+    plan.check_interval = common.check_interval.unwrap_or(plan.check_interval);
 }
 
 impl<F> Job<F>

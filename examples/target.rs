@@ -13,6 +13,7 @@ use petswipe_local::load::{Load, LoadConfig, LoadReport};
 use petswipe_local::{Cloud, CloudConfig, LocalClient};
 use petswipe_monitor::MetricSource;
 use petswipe_runbook::lease::LeaseStore;
+use petswipe_runbook::{Clock, SystemClock};
 
 use crate::Exit;
 use crate::cli::{Backend, Common};
@@ -25,8 +26,15 @@ pub(crate) struct Target {
     pub(crate) environments: [Environment; 2],
     /// What speaks to it.
     pub(crate) parts: Parts,
-    place: Place,
+    /// By which its answers are dated.
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Tells how often each action of the cloud's API was called, where calls are counted.
+    pub(crate) calls: CallCount,
+    local: Option<Local>,
 }
+
+/// How often each action of a cloud's API was called so far.
+pub(crate) type CallCount = Arc<dyn Fn() -> BTreeMap<String, u64> + Send + Sync>;
 
 /// What speaks to a cloud.
 #[derive(Clone)]
@@ -39,13 +47,11 @@ pub(crate) struct Parts {
     pub(crate) leases: Arc<dyn LeaseStore>,
 }
 
-enum Place {
-    Local {
-        balancer: SocketAddr,
-        own: Option<Cloud>,
-    },
-    #[cfg(feature = "aws")]
-    Aws(petswipe_aws::CallBudget),
+/// A local cloud.
+struct Local {
+    balancer: SocketAddr,
+    /// One that was started here.
+    own: Option<Cloud>,
 }
 
 impl Target {
@@ -58,9 +64,11 @@ impl Target {
             Backend::Local => Self::open_local(common).await,
             #[cfg(feature = "aws")]
             Backend::Aws => {
-                let account = crate::aws::rollout::open(common).await?;
+                let clock = Arc::new(SystemClock::new());
+                let account = crate::aws::rollout::open(common, clock.clone()).await?;
                 let crate::aws::rollout::Opened { id, environments, parts, budget } = account;
-                Ok(Self { id, environments, parts, place: Place::Aws(budget) })
+                let calls = Arc::new(move || budget.calls());
+                Ok(Self { id, environments, parts, clock, calls, local: None })
             }
             #[cfg(not(feature = "aws"))]
             Backend::Aws => Err(Exit::usage(
@@ -111,8 +119,9 @@ impl Target {
             smoke: client.clone(),
             leases: client,
         };
-        let place = Place::Local { balancer: summary.balancer, own };
-        Ok(Self { id: summary.id, environments, parts, place })
+        let local = Some(Local { balancer: summary.balancer, own });
+        let (clock, calls) = (Arc::new(SystemClock::new()), Arc::new(BTreeMap::new));
+        Ok(Self { id: summary.id, environments, parts, clock, calls, local })
     }
 
     /// Performs the effects of a plan here.
@@ -124,7 +133,7 @@ impl Target {
 
     /// Whether the cloud ends with this process.
     pub(crate) fn is_own(&self) -> bool {
-        matches!(self.place, Place::Local { own: Some(_), .. })
+        self.local.as_ref().is_some_and(|local| local.own.is_some())
     }
 
     /// The image to deploy: the one that was asked for, a bare tag being one of the live image. On the local cloud, without
@@ -133,20 +142,24 @@ impl Target {
     /// # Errors
     /// When none was asked for and none can be made up, and when the cloud can't be asked.
     pub(crate) async fn image(&self, common: &Common) -> Result<Image, Exit> {
-        if let Place::Local { .. } = self.place {
+        if self.local.is_some() {
             return match common.image()? {
                 Some(image) => Ok(common.faulty(&image)?),
                 None => Ok(common.faulty(&self.next_image(common).await?)?),
             };
         }
         let Some(asked) = &common.image else {
-            return Err(Exit::usage("--image is missing; allowed: an image, or a tag of the live one"));
+            return Err(Exit::usage(
+                "--image is missing; allowed: an image, or a tag of the live one",
+            ));
         };
         if !common.is_bare(asked) {
             return Ok(Image::new(asked.clone())?);
         }
         let live = self.live_image().await?.ok_or_else(|| {
-            Exit::usage(format!("--image is {asked}, and no one side is live whose image it could be a tag of"))
+            Exit::usage(format!(
+                "--image is {asked}, and no one side is live whose image it could be a tag of"
+            ))
         })?;
         let name = live.as_str().split('@').next().unwrap_or_default();
         let place = match name.rsplit_once(':') {
@@ -177,24 +190,15 @@ impl Target {
     /// # Errors
     /// When the rate is no rate.
     pub(crate) fn start_load(&self, rate: f64) -> Result<Option<Load>, Exit> {
-        let Place::Local { balancer, .. } = self.place else { return Ok(None) };
-        let config =
-            LoadConfig { path: "/api/pets?limit=5".to_owned(), ..LoadConfig::new(balancer, rate) };
+        let Some(local) = &self.local else { return Ok(None) };
+        let path = "/api/pets?limit=5".to_owned();
+        let config = LoadConfig { path, ..LoadConfig::new(local.balancer, rate) };
         Load::start(config).map(Some).map_err(Exit::usage)
-    }
-
-    /// How often each action of a cloud's API was called, where calls are counted.
-    pub(crate) fn calls(&self) -> BTreeMap<String, u64> {
-        match &self.place {
-            Place::Local { .. } => BTreeMap::new(),
-            #[cfg(feature = "aws")]
-            Place::Aws(budget) => budget.calls(),
-        }
     }
 
     /// Ends what was started.
     pub(crate) async fn close(self) {
-        if let Place::Local { own: Some(cloud), .. } = self.place {
+        if let Some(cloud) = self.local.and_then(|local| local.own) {
             cloud.shutdown().await;
         }
     }

@@ -14,19 +14,9 @@ pub struct Account {
 }
 
 impl Account {
-    /// The ambient account, in that region. How often a call is tried is the ambient configuration's affair too
-    /// (`AWS_MAX_ATTEMPTS`).
+    /// The ambient account, in that region.
     pub async fn open(region: &str) -> Self {
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(5))
-            .operation_attempt_timeout(Duration::from_secs(30))
-            .operation_timeout(Duration::from_secs(120));
-        let config = aws_config::defaults(BehaviorVersion::latest())
-            .region(Region::new(region.to_owned()))
-            .timeout_config(timeouts.build())
-            .load()
-            .await;
-        Self::new(&config)
+        Self::new(&ambient(region).await)
     }
 
     /// The account of a configuration.
@@ -38,4 +28,17 @@ impl Account {
             watching: aws_sdk_cloudwatch::Client::new(config),
         }
     }
+}
+
+/// The ambient configuration, in that region. How often a call is tried is its affair too (`AWS_MAX_ATTEMPTS`).
+pub(super) async fn ambient(region: &str) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .operation_attempt_timeout(Duration::from_secs(30))
+        .operation_timeout(Duration::from_secs(120));
+    aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new(region.to_owned()))
+        .timeout_config(timeouts.build())
+        .load()
+        .await
 }

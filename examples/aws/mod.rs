@@ -4,6 +4,7 @@
 
 mod account;
 mod failed;
+pub(crate) mod rollout;
 pub mod stack;
 
 pub use account::Account;

@@ -113,6 +113,17 @@ pub(super) fn figures(facts: &Facts<'_>) -> Vec<Figure> {
         notes: vec![format!("of {}", text::counted(changes, "action", "actions"))],
         tone: Tone::Calm,
     });
+    if !report.calls.is_empty() {
+        let mut calls: Vec<_> = report.calls.iter().collect();
+        calls.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+        let named = |(action, count): (&String, &u64)| format!("{} {action}", text::count(*count));
+        figures.push(Figure {
+            name: "API calls",
+            value: text::count(report.calls.values().sum()),
+            notes: calls.into_iter().map(named).collect(),
+            tone: Tone::Calm,
+        });
+    }
     if let Some((_, took)) = facts.traffic_off() {
         figures.push(Figure {
             name: "Traffic off after",

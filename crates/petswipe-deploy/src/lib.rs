@@ -77,6 +77,8 @@ pub mod conformance;
 mod dry_run;
 mod error;
 mod hooks;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod memory;
 mod performer;
 mod report;

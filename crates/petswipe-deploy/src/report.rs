@@ -38,6 +38,9 @@ pub struct Report {
     pub checks: Vec<CheckReport>,
     /// What users saw, as far as somebody counted.
     pub traffic: Option<TrafficReport>,
+    /// How often each action of the cloud's API was called by the driver that wrote this, where calls are counted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub calls: BTreeMap<String, u64>,
     /// Every change that was made, in order.
     pub actions: Vec<ActionReport>,
     /// How it was before; `None` if that could not be found out.
@@ -183,6 +186,7 @@ impl Report {
             stages: stages(&state),
             checks: checks(history),
             traffic: None,
+            calls: BTreeMap::new(),
             actions: actions(history),
             final_state: final_survey(history).map(StateReport::of).filter(|_| !refused),
             initial_state: initial,

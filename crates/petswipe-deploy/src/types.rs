@@ -79,6 +79,13 @@ name! {
     Image, "image"
 }
 
+impl Environment {
+    /// The part after the last hyphen, by which test requests name it: `green` of `petswipe-production-green`.
+    pub fn short(&self) -> &str {
+        self.as_str().rsplit('-').next().unwrap_or(self.as_str())
+    }
+}
+
 /// A share of traffic in whole percent, 0 to 100.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,

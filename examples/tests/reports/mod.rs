@@ -213,6 +213,7 @@ pub(crate) fn promoted() -> Report {
         finished_at: at(41.3),
         resumed: 0,
         traffic: Some(traffic(41, &share, &failing, &stages)),
+        calls: std::collections::BTreeMap::new(),
         stages,
         checks,
         actions,
@@ -258,6 +259,7 @@ pub(crate) fn refused() -> Report {
         checks: Vec::new(),
         actions: Vec::new(),
         traffic: None,
+        calls: std::collections::BTreeMap::new(),
         initial_state: None,
         final_state: None,
         ..promoted()
@@ -306,6 +308,7 @@ pub(crate) fn rolling() -> Report {
             action(0.8, Some(620), "deploy petswipe:42 to petswipe-production-blue with 4 tasks"),
         ],
         traffic: Some(traffic(33, &share, &|_| 0.0, &stages)),
+        calls: std::collections::BTreeMap::new(),
         stages,
         initial_state: Some(only(41, "petswipe:v1")),
         final_state: Some(only(42, "petswipe:v2")),

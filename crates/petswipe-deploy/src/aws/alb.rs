@@ -15,7 +15,8 @@ use tokio::sync::OnceCell;
 mod find;
 mod rules;
 
-use find::{Found, named};
+pub use find::AlbFound;
+use find::named;
 use rules::is_forward;
 
 use super::error::error;
@@ -61,7 +62,7 @@ pub struct AlbRouter {
     client: Client,
     routing: AlbRouting,
     clock: Arc<dyn Clock>,
-    found: OnceCell<Found>,
+    found: OnceCell<AlbFound>,
 }
 
 impl AlbRouter {
@@ -95,7 +96,12 @@ impl AlbRouter {
         Ok(Self { client: Client::new(config), routing, clock, found: OnceCell::new() })
     }
 
-    async fn found(&self) -> Result<&Found, Error> {
+    /// What the names stand for, looked up once.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for what is missing, [`Error::InvalidPlan`] for what is ambiguous, of another kind, or without
+    /// the tags.
+    pub async fn found(&self) -> Result<&AlbFound, Error> {
         self.found.get_or_try_init(|| self.find()).await
     }
 }

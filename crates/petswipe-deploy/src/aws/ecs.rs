@@ -101,6 +101,23 @@ impl EcsCompute {
         })
     }
 
+    /// The account and region of the cluster, such as `aws:123456789012:eu-central-1`.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a missing service, or that ECS could not be asked.
+    pub async fn location(&self) -> Result<String, Error> {
+        let Some(environment) = self.services.services.keys().next() else {
+            return Err(Error::NotFound { what: "a service".to_owned() });
+        };
+        let service = self.describe(environment).await?;
+        let arn = service.service_arn().unwrap_or_default();
+        let mut parts = arn.split(':').skip(3);
+        match (parts.next(), parts.next()) {
+            (Some(region), Some(account)) => Ok(format!("aws:{account}:{region}")),
+            _ => Err(Error::NotFound { what: format!("the account in ARN {arn}") }),
+        }
+    }
+
     fn name(&self, environment: &Environment) -> Result<&str, Error> {
         let name = self.services.services.get(environment).map(String::as_str);
         name.ok_or_else(|| Error::NotFound {

@@ -10,6 +10,6 @@ mod ecs;
 mod error;
 mod scaling;
 
-pub use alb::{AlbRouter, AlbRouting, ProductionRule};
+pub use alb::{AlbFound, AlbRouter, AlbRouting, ProductionRule};
 pub use ecs::{EcsCompute, EcsServices, ImagePolicy};
 pub use scaling::AppAutoScaling;

@@ -2,20 +2,40 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_elasticloadbalancingv2::types::{Listener, LoadBalancerTypeEnum, Tag};
+use aws_sdk_elasticloadbalancingv2::types::{Listener, LoadBalancerTypeEnum, ProtocolEnum, Tag};
 
 use super::{AlbRouter, AlbRouting};
 use crate::aws::error::error;
 use crate::{Environment, Error};
 
-/// What the names stand for.
-pub(super) struct Found {
-    pub(super) listener: String,
-    pub(super) target_groups: BTreeMap<Environment, String>,
+/// What the names of an [`AlbRouting`] stand for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlbFound {
+    /// The ARN of the load balancer.
+    pub load_balancer: String,
+    /// Its public name.
+    pub dns_name: String,
+    /// The ARN of the listener.
+    pub listener: String,
+    /// Whether the listener speaks HTTPS.
+    pub secure: bool,
+    /// The ARN of each environment's target group.
+    pub target_groups: BTreeMap<Environment, String>,
+}
+
+impl AlbFound {
+    /// The end of an ARN by which CloudWatch knows a load balancer, `app/name/id`, or a target group,
+    /// `targetgroup/name/id`.
+    ///
+    /// Source: "CloudWatch metrics for your Application Load Balancer", Metric dimensions.
+    pub fn dimension(arn: &str) -> &str {
+        let end = arn.rsplit(':').next().unwrap_or(arn);
+        end.strip_prefix("loadbalancer/").unwrap_or(end)
+    }
 }
 
 impl AlbRouter {
-    pub(super) async fn find(&self) -> Result<Found, Error> {
+    pub(super) async fn find(&self) -> Result<AlbFound, Error> {
         let name = &self.routing.load_balancer;
         let what = format!("load balancer {name}");
         let answer = self.client.describe_load_balancers().names(name).send().await;
@@ -28,8 +48,9 @@ impl AlbRouter {
                 "an Application Load Balancer",
             ));
         }
+        let dns_name = balancer.dns_name().unwrap_or_default().to_owned();
         let balancer = named(&what, balancer.load_balancer_arn())?;
-        let listener = self.find_listener(&balancer).await?;
+        let (listener, secure) = self.find_listener(&balancer).await?;
         let mut target_groups = BTreeMap::new();
         for (environment, name) in &self.routing.target_groups {
             let what = format!("target group {name}");
@@ -38,12 +59,12 @@ impl AlbRouter {
             let group = one(&what, answer.target_groups())?;
             target_groups.insert(environment.clone(), named(&what, group.target_group_arn())?);
         }
-        let all = [balancer].into_iter().chain(target_groups.values().cloned()).collect();
+        let all = [balancer.clone()].into_iter().chain(target_groups.values().cloned()).collect();
         self.check_tags(all).await?;
-        Ok(Found { listener, target_groups })
+        Ok(AlbFound { load_balancer: balancer, dns_name, listener, secure, target_groups })
     }
 
-    async fn find_listener(&self, balancer: &str) -> Result<String, Error> {
+    async fn find_listener(&self, balancer: &str) -> Result<(String, bool), Error> {
         let AlbRouting { load_balancer, port, .. } = &self.routing;
         let what = format!("the listener on port {port} of load balancer {load_balancer}");
         let mut found = Vec::new();
@@ -54,7 +75,9 @@ impl AlbRouter {
             let mine = |listener: &&Listener| listener.port() == Some(i32::from(*port));
             found.extend(page.listeners().iter().filter(mine).cloned());
         }
-        named(&what, one(&what, &found)?.listener_arn())
+        let listener = one(&what, &found)?;
+        let secure = listener.protocol() == Some(&ProtocolEnum::Https);
+        Ok((named(&what, listener.listener_arn())?, secure))
     }
 
     /// What carries the names but not the tags of the project belongs to somebody else.

@@ -5,13 +5,13 @@ use aws_sdk_elasticloadbalancingv2::types::{
     Tag, TargetGroupTuple,
 };
 
-use super::find::Found;
+use super::find::AlbFound;
 use super::{AlbRouter, AlbRouting, ProductionRule};
 use crate::aws::error::error;
 use crate::{Environment, Error, Percent, Split};
 
 impl AlbRouter {
-    pub(super) async fn rules(&self, found: &Found) -> Result<Vec<Rule>, Error> {
+    pub(super) async fn rules(&self, found: &AlbFound) -> Result<Vec<Rule>, Error> {
         let mut rules = Vec::new();
         let mut pages =
             self.client.describe_rules().listener_arn(&found.listener).into_paginator().send();
@@ -46,7 +46,7 @@ impl AlbRouter {
     }
 
     /// How a rule divides its traffic.
-    pub(super) fn split_of(&self, found: &Found, rule: &Rule) -> Result<Split, Error> {
+    pub(super) fn split_of(&self, found: &AlbFound, rule: &Rule) -> Result<Split, Error> {
         let unreadable = |what: String| Error::Unsupported {
             what,
             backend: format!("a rollout by {}", self.described()),
@@ -77,7 +77,7 @@ impl AlbRouter {
     /// The rule that leads test traffic somewhere, and where to.
     pub(super) fn test_rule<'a>(
         &self,
-        found: &Found,
+        found: &AlbFound,
         rules: &'a [Rule],
     ) -> Result<Option<(&'a Rule, Environment)>, Error> {
         let mine = |rule: &&Rule| {
@@ -109,7 +109,7 @@ impl AlbRouter {
 
     pub(super) fn target_group<'a>(
         &self,
-        found: &'a Found,
+        found: &'a AlbFound,
         environment: &Environment,
     ) -> Result<&'a str, Error> {
         let group = found.target_groups.get(environment).map(String::as_str);
@@ -121,7 +121,7 @@ impl AlbRouter {
     /// Every target group stays named, with a weight of 0 if need be: one that no rule names is never health-checked.
     pub(super) fn forward(
         &self,
-        found: &Found,
+        found: &AlbFound,
         split: &Split,
         as_it_was: Option<&Action>,
     ) -> Action {
@@ -144,17 +144,16 @@ impl AlbRouter {
     }
 
     pub(super) fn test_condition(&self, environment: &Environment) -> RuleCondition {
-        let value = environment.as_str().rsplit('-').next().unwrap_or(environment.as_str());
         let header = HttpHeaderConditionConfig::builder()
             .http_header_name(&self.routing.test_header)
-            .values(value)
+            .values(environment.short())
             .build();
         RuleCondition::builder().field("http-header").http_header_config(header).build()
     }
 
     pub(super) async fn create_test_rule(
         &self,
-        found: &Found,
+        found: &AlbFound,
         rules: &[Rule],
         environment: &Environment,
         forward: Action,

@@ -1,0 +1,130 @@
+//! What a rollout acts through on an AWS account: every resource by its name and tags.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use petswipe_aws::{CallBudget, budgeted};
+use petswipe_deploy::Environment;
+use petswipe_deploy::aws::{
+    AlbFound, AlbRouter, AlbRouting, AppAutoScaling, EcsCompute, EcsServices, ImagePolicy,
+    ProductionRule,
+};
+use petswipe_deploy::http::{HttpSmoke, SmokeRequests};
+use petswipe_monitor::aws::{CloudWatchMetrics, CloudWatchSource, EcsService, Revisions};
+use petswipe_runbook::SystemClock;
+use petswipe_runbook::lease::FileLeases;
+
+use super::account::ambient;
+use crate::Exit;
+use crate::cli::Common;
+use crate::target::Parts;
+
+/// How often a call is tried: the SDK waits longer each time, and slows down as a whole while it is throttled.
+const ATTEMPTS: u32 = 4;
+/// How long one smoke test request may take.
+const SMOKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The header of test requests.
+const TEST_HEADER: &str = "X-Petswipe-Test";
+
+/// The parts, and which account and region they act upon.
+pub(crate) struct Opened {
+    pub(crate) id: String,
+    pub(crate) environments: [Environment; 2],
+    pub(crate) parts: Parts,
+    pub(crate) budget: CallBudget,
+}
+
+/// Finds the service of a project in the ambient account.
+///
+/// # Errors
+/// What is missing, ambiguous or without the tags of the project.
+pub(crate) async fn open(common: &Common, clock: Arc<SystemClock>) -> Result<Opened, Exit> {
+    let ambient = ambient(&common.region).await;
+    let retry = RetryConfig::adaptive().with_max_attempts(ATTEMPTS);
+    let budget = CallBudget::default();
+    let config = budgeted(&ambient.into_builder().retry_config(retry).build(), &budget);
+    let flags = &common.aws;
+    let cluster = flags.cluster.clone().unwrap_or_else(|| format!("{}-cluster", common.service()));
+    let balancer = flags.load_balancer.clone();
+    let balancer = balancer.unwrap_or_else(|| format!("{}-alb", common.service()));
+    let side = |short: &str| Environment::new(format!("{}-{short}", common.service()));
+    let environments = [side("blue")?, side("green")?];
+    let names = || environments.iter().map(|side| (side.clone(), side.to_string())).collect();
+    let tags = tags(common);
+
+    let services = EcsServices {
+        cluster: cluster.clone(),
+        services: names(),
+        container: flags.container.clone(),
+        tags: tags.clone(),
+        alarms: flags.alarms.clone(),
+        images: ImagePolicy { moving_tags: flags.moving_tags, pin_digest: flags.pin_digest },
+    };
+    let compute = Arc::new(EcsCompute::new(&config, services, clock.clone())?);
+    let id = compute.location().await?;
+    let groups = environments.iter().map(|side| (side.clone(), format!("{side}-tg")));
+    let routing = AlbRouting {
+        load_balancer: balancer,
+        port: flags.port,
+        rule: flags.rule.map_or(ProductionRule::Default, ProductionRule::Priority),
+        target_groups: groups.collect(),
+        test_header: TEST_HEADER.to_owned(),
+        tags,
+    };
+    let router = Arc::new(AlbRouter::new(&config, routing, clock)?);
+    let found = router.found().await?.clone();
+    let scaling = AppAutoScaling::new(&config, cluster.clone(), names())?;
+    let metrics = CloudWatchSource::new(&config, metrics(common, &found, &cluster)?)
+        .map_err(|error| Exit::usage(petswipe_monitor::explain(&error)))?;
+    let smoke = HttpSmoke::new(router.clone(), smoke(common, &found))?;
+    let leases = FileLeases::open(Path::new(".petswipe").join("leases"));
+    let leases = leases.map_err(|error| crate::journal::exit(&error))?;
+    let parts = Parts {
+        compute,
+        router,
+        scaling: Arc::new(scaling),
+        metrics: Arc::new(metrics),
+        smoke: Arc::new(smoke),
+        leases: Arc::new(leases),
+    };
+    Ok(Opened { id, environments, parts, budget })
+}
+
+/// The tags that everything must carry.
+fn tags(common: &Common) -> BTreeMap<String, String> {
+    if !common.aws.tag.is_empty() {
+        return common.aws.tag.iter().cloned().collect();
+    }
+    let own = [("Project", &common.project), ("Environment", &common.environment)];
+    own.map(|(key, value)| (key.to_owned(), value.clone())).into()
+}
+
+fn metrics(common: &Common, found: &AlbFound, cluster: &str) -> Result<CloudWatchMetrics, Exit> {
+    let dimension = |arn: &String| AlbFound::dimension(arn).to_owned();
+    let groups = found.target_groups.iter();
+    let groups: BTreeMap<_, _> =
+        groups.map(|(side, arn)| (side.to_string(), dimension(arn))).collect();
+    let mut metrics = CloudWatchMetrics::new(dimension(&found.load_balancer), groups);
+    for (side, environment) in &mut metrics.environments {
+        let (cluster, service) = (cluster.to_owned(), side.clone());
+        environment.service = Some(EcsService { cluster, service });
+    }
+    // While a service is replaced task by task its numbers are those of both revisions; afterwards of the new one alone.
+    metrics.revisions = Revisions::OnePerEnvironment;
+    metrics.lag = common.aws.metric_lag;
+    Ok(metrics)
+}
+
+fn smoke(common: &Common, found: &AlbFound) -> SmokeRequests {
+    let scheme = if found.secure { "https" } else { "http" };
+    let own = || format!("{scheme}://{}:{}", found.dns_name, common.aws.port);
+    SmokeRequests {
+        base: common.aws.smoke_url.clone().unwrap_or_else(own),
+        paths: common.aws.smoke_paths.clone(),
+        header: TEST_HEADER.to_owned(),
+        timeout: SMOKE_TIMEOUT,
+    }
+}

@@ -1,0 +1,62 @@
+//! The flags that only matter on an AWS account.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::cli::seconds;
+
+/// Flags of rollouts on an AWS account.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "On an AWS account")]
+pub struct AwsFlags {
+    /// The ECS cluster [default: PROJECT-ENVIRONMENT-cluster]
+    #[arg(long, env = "ECS_CLUSTER", value_name = "NAME")]
+    pub cluster: Option<String>,
+    /// The Application Load Balancer [default: PROJECT-ENVIRONMENT-alb]
+    #[arg(long, env = "LOAD_BALANCER", value_name = "NAME")]
+    pub load_balancer: Option<String>,
+    /// The port of its listener
+    #[arg(long, env = "LISTENER_PORT", default_value = "443")]
+    pub port: u16,
+    /// The priority of the listener rule that divides production traffic [default: the default rule]
+    #[arg(long, env = "LISTENER_RULE", value_name = "PRIORITY",
+        value_parser = clap::value_parser!(u32).range(1..=50_000))]
+    pub rule: Option<u32>,
+    /// The container whose image is replaced; needed where a task definition has several
+    #[arg(long, env = "CONTAINER", value_name = "NAME")]
+    pub container: Option<String>,
+    /// Tags that everything must carry [default: Project=PROJECT,Environment=ENVIRONMENT]
+    #[arg(long = "tag", env = "TAGS", value_name = "KEY=VALUE", value_delimiter = ',', value_parser = tag)]
+    pub tag: Vec<(String, String)>,
+    /// CloudWatch alarms that stop an ECS deployment, which then goes back by itself
+    #[arg(long = "alarm", env = "DEPLOYMENT_ALARMS", value_name = "NAME", value_delimiter = ',')]
+    pub alarms: Vec<String>,
+    /// Take an image without a tag, or with one that moves by custom, such as latest
+    #[arg(long, env = "ALLOW_MOVING_TAGS")]
+    pub moving_tags: bool,
+    /// Deploy the digest that the tag stands for now (Amazon ECR only)
+    #[arg(long, env = "PIN_DIGEST")]
+    pub pin_digest: bool,
+    /// Where the smoke test reaches the load balancer [default: its own name and the listener's port]
+    #[arg(long, env = "SMOKE_URL", value_name = "URL")]
+    pub smoke_url: Option<String>,
+    /// What the smoke test asks for
+    #[arg(
+        long = "smoke-path",
+        env = "SMOKE_PATHS",
+        value_name = "PATH",
+        default_value = "/health,/",
+        value_delimiter = ','
+    )]
+    pub smoke_paths: Vec<String>,
+    /// Seconds after its end from which on a minute of CloudWatch's metrics counts as published
+    #[arg(long, env = "METRIC_LAG", default_value = "120", value_name = "SECONDS", value_parser = seconds)]
+    pub metric_lag: Duration,
+}
+
+fn tag(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());
+    let pair = pair.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    pair.ok_or_else(|| "allowed: KEY=VALUE".to_owned())
+}
