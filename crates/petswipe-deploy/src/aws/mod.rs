@@ -8,8 +8,12 @@
 mod alb;
 mod ecs;
 mod error;
+#[cfg(feature = "aws-rds")]
+mod rds;
 mod scaling;
 
 pub use alb::{AlbFound, AlbRouter, AlbRouting, ProductionRule};
 pub use ecs::{EcsCompute, EcsServices, ImagePolicy};
+#[cfg(feature = "aws-rds")]
+pub use rds::RdsInstances;
 pub use scaling::AppAutoScaling;

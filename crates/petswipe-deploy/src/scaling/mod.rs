@@ -59,7 +59,9 @@ mod types;
 pub use backend::{DatabaseInstances, TargetTracking};
 #[cfg(feature = "mock")]
 pub use backend::{MockDatabaseInstances, MockTargetTracking};
-pub use core::{Change, Effect, Outcome, Output, Phase, ScalePlan, Seen, State, TrackingSettings};
+pub use core::{
+    Change, Effect, Outcome, Output, Phase, ScalePlan, ScalePreview, Seen, State, TrackingSettings,
+};
 pub use performer::ScalePerformer;
 pub use report::{ScaleAction, ScaleReport};
 pub use types::{

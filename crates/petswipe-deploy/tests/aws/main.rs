@@ -11,8 +11,11 @@
 mod alb;
 mod balancer;
 mod cluster;
+#[cfg(feature = "aws-rds")]
+mod databases;
 mod ecs;
 mod rollouts;
 mod scaler;
 mod scaling;
+mod tracking;
 mod world;

@@ -101,3 +101,29 @@ fn what_changed_nothing_has_no_undo() {
     assert_eq!(undo.change, allowed);
     undo.validate().unwrap();
 }
+
+#[test]
+fn a_preview_has_the_way_forward_and_the_way_back() {
+    let plan = ScalePlan::new("shop", Change::service(blue(), 10));
+    let preview = plan.preview(&service(4, None)).unwrap();
+    assert_eq!(preview.forward, ["scale shop-blue to 10"]);
+    assert_eq!(preview.back, ["scale shop-blue to 4"]);
+    assert!(plan.preview(&service(10, None)).unwrap().forward.is_empty());
+
+    let plan = ScalePlan::new("shop", tracking(|_| {}));
+    let nothing = Seen::Tracking { tracking: None, desired: Some(4) };
+    let preview = plan.preview(&nothing).unwrap();
+    assert_eq!(preview.forward.len(), 3);
+    assert_eq!(
+        preview.back,
+        [
+            "delete policy shop-blue-cpu",
+            "delete policy shop-blue-memory",
+            "take the auto scaling of shop-blue away",
+        ]
+    );
+
+    let plan = ScalePlan::new("shop", Change::database("shop-postgres", "db.t3.large", false));
+    let error = plan.preview(&database(instance())).unwrap_err().to_string();
+    assert!(error.contains("restart that was not allowed"), "{error}");
+}

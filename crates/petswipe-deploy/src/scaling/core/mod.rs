@@ -10,12 +10,14 @@ mod evolve;
 mod outcome;
 mod plan;
 mod preflight;
+mod preview;
 mod seen;
 mod state;
 
 pub use effect::{Effect, Output};
 pub use outcome::Outcome;
 pub use plan::{Change, ScalePlan, TrackingSettings};
+pub use preview::ScalePreview;
 pub use seen::Seen;
 pub use state::{Phase, State};
 
