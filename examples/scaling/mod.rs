@@ -163,6 +163,12 @@ impl Manners {
         format!("{}-{}", self.project, self.environment)
     }
 
+    /// The ECS cluster.
+    #[cfg(feature = "aws")]
+    pub(crate) fn cluster(&self) -> String {
+        self.cluster.clone().unwrap_or_else(|| format!("{}-cluster", self.service()))
+    }
+
     /// The environment of a side.
     pub(crate) fn side(&self, short: &str) -> Result<Environment, Error> {
         Environment::new(format!("{}-{short}", self.service()))

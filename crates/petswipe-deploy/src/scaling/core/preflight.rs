@@ -148,7 +148,7 @@ fn database(
 /// What changing the class means for those who use the database.
 ///
 /// Source: "Settings for DB instances", DB instance class: an outage occurs during this change (Amazon RDS User Guide);
-/// "Configuring and managing a Multi-AZ deployment", Failover: typically 60 to 120 seconds.
+/// "Failing over a Multi-AZ DB instance for Amazon RDS": typically 60 to 120 seconds.
 fn restart(instance: &DatabaseInstance) -> String {
     let name = &instance.name;
     match instance.multi_az {
