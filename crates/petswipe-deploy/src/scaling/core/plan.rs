@@ -233,7 +233,7 @@ impl ScalePlan {
                 }
                 let parts: Vec<_> = class.split('.').collect();
                 let good = |part: &&str| !part.is_empty() && part.chars().all(letters);
-                if parts.len() < 3 || parts[0] != "db" || !parts.iter().all(|part| good(&part)) {
+                if parts.len() < 3 || parts[0] != "db" || !parts.iter().all(good) {
                     return Err(Error::invalid("class", class, "such as db.t4g.medium"));
                 }
                 if !apply_immediately {
