@@ -114,6 +114,18 @@ impl From<String> for CloudText {
     }
 }
 
+impl CloudText {
+    /// The URL; `None` for an empty text.
+    ///
+    /// # Errors
+    /// What is allowed; never the text itself.
+    pub(crate) fn url(&self) -> Result<Option<CloudUrl>, Exit> {
+        let named = Some(&self.0).filter(|text| !text.is_empty());
+        let url = named.map(|text| text.parse::<CloudUrl>());
+        url.transpose().map_err(|error| Exit::usage(format!("--cloud: {error}")))
+    }
+}
+
 impl std::fmt::Debug for CloudText {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("***")
@@ -126,9 +138,7 @@ impl Common {
     /// # Errors
     /// What is allowed; never the text itself.
     pub fn cloud(&self) -> Result<Option<CloudUrl>, Exit> {
-        let named = self.cloud.as_ref().filter(|CloudText(text)| !text.is_empty());
-        let url = named.map(|CloudText(text)| text.parse::<CloudUrl>());
-        url.transpose().map_err(|error| Exit::usage(format!("--cloud: {error}")))
+        self.cloud.as_ref().map_or(Ok(None), CloudText::url)
     }
 
     /// The time that was asked for, or else the seconds that fit the backend: the local cloud, where everything takes

@@ -8,6 +8,7 @@ use petswipe_runbook::History;
 
 use crate::Exit;
 use crate::cli::{Common, ENVIRONMENT, PROJECT};
+use crate::journal::Located;
 
 /// The command that goes on with what is in a journal. The token of the cloud stays in its variable.
 pub(crate) fn command(example: &str, common: &Common, flag: &str, journal: &Path) -> String {
@@ -28,7 +29,7 @@ pub(crate) fn command(example: &str, common: &Common, flag: &str, journal: &Path
 }
 
 /// For a shell: what has nothing special in it stays as it is.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         return text.to_owned();
@@ -41,8 +42,12 @@ fn quoted(text: &str) -> String {
 ///
 /// # Errors
 /// Exit code 2, with both clouds.
-pub(crate) fn same_cloud(path: &Path, history: &History<Plan>, here: &str) -> Result<(), Exit> {
-    let there = &history.opening.plan.location;
+pub(crate) fn same_cloud<R: Located>(
+    path: &Path,
+    history: &History<R>,
+    here: &str,
+) -> Result<(), Exit> {
+    let there = history.opening.plan.location();
     // Journals of older versions do not say where they belong.
     if there.is_empty() || there == here {
         return Ok(());

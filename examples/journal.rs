@@ -5,29 +5,48 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use petswipe_deploy::Plan;
+use petswipe_deploy::scaling::ScalePlan;
 use petswipe_runbook::journal::{FileJournal, Journal};
-use petswipe_runbook::{Error, EventLog, History, Journaled, OperationId};
+use petswipe_runbook::{Error, EventLog, History, Journaled, OperationId, Runbook};
 
 use crate::{BAD_USAGE, Exit, HELD};
 
 /// How a driver is called whose cloud ends with its process, so that nothing of it is left to resume.
 pub(crate) const OWN_CLOUD: &str = "own cloud";
 
+/// A plan that says where it belongs.
+pub(crate) trait Located: Runbook {
+    /// The cloud or account; empty when nobody says.
+    fn location(&self) -> &str;
+}
+
+impl Located for Plan {
+    fn location(&self) -> &str {
+        &self.location
+    }
+}
+
+impl Located for ScalePlan {
+    fn location(&self) -> &str {
+        &self.location
+    }
+}
+
 /// An open journal and what it held.
-pub(crate) struct Opened {
+pub(crate) struct Opened<R: Runbook> {
     pub(crate) journal: Arc<dyn Journal>,
-    pub(crate) history: Option<History<Plan>>,
+    pub(crate) history: Option<History<R>>,
 }
 
 /// Opens a journal and reads what is in it.
 ///
 /// # Errors
-/// Exit code 4 when another process has it open, 2 when it is no journal of a rollout.
-pub(crate) async fn open(path: &Path) -> Result<Opened, Exit> {
+/// Exit code 4 when another process has it open, 2 when it is a journal of something else.
+pub(crate) async fn open<R: Runbook>(path: &Path) -> Result<Opened<R>, Exit> {
     let journal: Arc<dyn Journal> =
         Arc::new(FileJournal::open(path).map_err(|error| exit(&error))?);
     let log = Journaled(Arc::clone(&journal));
-    let history = EventLog::<Plan>::load(&log).await.map_err(|error| exit(&error))?;
+    let history = EventLog::<R>::load(&log).await.map_err(|error| exit(&error))?;
     Ok(Opened { journal, history })
 }
 
@@ -35,7 +54,7 @@ pub(crate) async fn open(path: &Path) -> Result<Opened, Exit> {
 ///
 /// # Errors
 /// As [`open`], and exit code 2 when there is none.
-pub(crate) async fn open_existing(path: &Path) -> Result<Opened, Exit> {
+pub(crate) async fn open_existing<R: Runbook>(path: &Path) -> Result<Opened<R>, Exit> {
     if !path.exists() {
         return Err(Exit::usage(format!(
             "journal {} was not found; name the one to go on with by --journal",
@@ -49,11 +68,11 @@ pub(crate) async fn open_existing(path: &Path) -> Result<Opened, Exit> {
 ///
 /// # Errors
 /// As [`open`], and exit code 2 when an operation waits there to be resumed.
-pub(crate) async fn check_free(path: &Path, here: &str) -> Result<(), Exit> {
+pub(crate) async fn check_free<R: Located>(path: &Path, here: &str) -> Result<(), Exit> {
     if !path.exists() {
         return Ok(());
     }
-    match open(path).await?.history {
+    match open::<R>(path).await?.history {
         Some(history) => has_ended(path, here, &history),
         None => Ok(()),
     }
@@ -64,8 +83,8 @@ pub(crate) async fn check_free(path: &Path, here: &str) -> Result<(), Exit> {
 ///
 /// # Errors
 /// As [`check_free`].
-pub(crate) async fn fresh(path: &Path, here: &str) -> Result<Arc<dyn Journal>, Exit> {
-    let opened = open(path).await?;
+pub(crate) async fn fresh<R: Located>(path: &Path, here: &str) -> Result<Arc<dyn Journal>, Exit> {
+    let opened = open::<R>(path).await?;
     let Some(history) = opened.history else { return Ok(opened.journal) };
     has_ended(path, here, &history)?;
     let operation = &history.opening.operation;
@@ -73,7 +92,7 @@ pub(crate) async fn fresh(path: &Path, here: &str) -> Result<Arc<dyn Journal>, E
     let aside = path.with_file_name(format!("{operation}.jsonl"));
     std::fs::rename(path, &aside)
         .map_err(|error| Exit::usage(format!("moving {} aside: {error}", path.display())))?;
-    Ok(open(path).await?.journal)
+    Ok(open::<R>(path).await?.journal)
 }
 
 /// Takes a journal away again in which nothing was written.
@@ -85,14 +104,14 @@ pub(crate) fn discard_empty(path: &Path) {
 }
 
 /// `here` is the cloud that a new operation would be begun on.
-fn has_ended(path: &Path, here: &str, history: &History<Plan>) -> Result<(), Exit> {
+fn has_ended<R: Located>(path: &Path, here: &str, history: &History<R>) -> Result<(), Exit> {
     let operation = &history.opening.operation;
     // Nobody has the journal open, so the process that was also the cloud is gone.
     let gone = history.opening.holder.contains(OWN_CLOUD);
     if history.outcome().is_some() || gone {
         return Ok(());
     }
-    let there = &history.opening.plan.location;
+    let there = history.opening.plan.location();
     let (of, how) = match there.is_empty() || there == here {
         true => (String::new(), "go on with it by --resume".to_owned()),
         false => (

@@ -19,6 +19,7 @@ mod progress;
 mod prompt;
 pub mod report;
 pub mod rollout;
+pub mod scaling;
 mod signals;
 mod target;
 

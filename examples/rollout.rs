@@ -129,10 +129,10 @@ where
     async fn start(&self, common: &Common, target: &Target, plan: Plan) -> Result<u8, Exit> {
         plan.validate()?;
         let path = common.journal_path(self.name);
-        journal::check_free(&path, &target.id).await?;
+        journal::check_free::<Plan>(&path, &target.id).await?;
         may_begin(target, &plan).await?;
         let new = !path.exists();
-        let journal = journal::fresh(&path, &target.id).await?;
+        let journal = journal::fresh::<Plan>(&path, &target.id).await?;
         let operation = journal::new_operation(self.name)?;
         let approver = approver(common, &plan)?;
         let written = Written { example: self.name, journal, path: &path };
@@ -147,7 +147,7 @@ where
 
     async fn resume(&self, common: &Common, target: &Target) -> Result<u8, Exit> {
         let path = common.journal_path(self.name);
-        let opened = journal::open_existing(&path).await?;
+        let opened = journal::open_existing::<Plan>(&path).await?;
         let Some(history) = opened.history else {
             return Err(Exit::usage(format!("{} holds no operation to resume", path.display())));
         };
@@ -178,7 +178,7 @@ where
 
     async fn undo(&self, common: &Common, target: &Target) -> Result<u8, Exit> {
         let path = common.journal_path(self.name);
-        let history = journal::open_existing(&path).await?.history;
+        let history = journal::open_existing::<Plan>(&path).await?.history;
         let ended = history.as_ref().and_then(|held| Some((held, held.outcome()?)));
         let Some((history, outcome)) = ended else {
             return Err(Exit::usage(format!("{} holds no rollout that has ended", path.display())));

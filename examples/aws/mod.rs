@@ -5,6 +5,7 @@
 mod account;
 mod failed;
 pub(crate) mod rollout;
+pub(crate) mod scaling;
 pub mod stack;
 
 pub use account::Account;

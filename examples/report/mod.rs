@@ -24,6 +24,7 @@ mod text;
 pub use html::html;
 pub use markdown::markdown;
 pub use summary::summary;
+pub(crate) use svg::escape;
 pub(crate) use text::check as check_in_words;
 
 /// Why a report could not be written.
@@ -100,13 +101,22 @@ pub fn check(path: &Path) -> Result<(), Error> {
 /// # Errors
 /// As [`check`]; [`Error::Encode`], and [`Error::Io`] when the file system refuses.
 pub fn write(path: &Path, report: &Report) -> Result<(), Error> {
+    let encoded = serde_json::to_string_pretty(report);
+    let json = encoded.map_err(|source| Error::Encode { path: path.to_owned(), source })? + "\n";
+    write_text(path, || json, || html(report), || markdown(report))
+}
+
+/// The same for a report of any kind, given in each format.
+pub(crate) fn write_text(
+    path: &Path,
+    json: impl FnOnce() -> String,
+    html: impl FnOnce() -> String,
+    markdown: impl FnOnce() -> String,
+) -> Result<(), Error> {
     let text = match Format::of(path)? {
-        Format::Html => html(report),
-        Format::Markdown => markdown(report),
-        Format::Json => {
-            let encoded = serde_json::to_string_pretty(report);
-            encoded.map_err(|source| Error::Encode { path: path.to_owned(), source })? + "\n"
-        }
+        Format::Html => html(),
+        Format::Markdown => markdown(),
+        Format::Json => json(),
     };
     let failed = |operation| move |source| Error::Io { path: path.to_owned(), operation, source };
     if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {

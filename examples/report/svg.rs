@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// Text as text, in HTML and SVG, in element content and in quoted attributes.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

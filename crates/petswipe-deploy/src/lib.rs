@@ -84,6 +84,7 @@ mod performer;
 mod preflight;
 mod report;
 mod rollout;
+pub mod scaling;
 pub mod sim;
 mod types;
 

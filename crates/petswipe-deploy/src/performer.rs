@@ -229,7 +229,7 @@ impl Performer<Plan> for RolloutPerformer {
 }
 
 /// An error as an event.
-fn failure(error: Error) -> Failure {
+pub(crate) fn failure(error: Error) -> Failure {
     let kind = match &error {
         Error::Conflict { .. } => FailureKind::Conflict,
         Error::Fenced { .. } => FailureKind::Fenced,

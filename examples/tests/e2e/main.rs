@@ -16,6 +16,7 @@ mod lost;
 mod manners;
 mod promoted;
 mod report;
+mod scale;
 mod second;
 mod signals;
 mod support;

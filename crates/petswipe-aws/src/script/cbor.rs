@@ -65,17 +65,24 @@ pub(super) fn encode(body: &Value) -> Vec<u8> {
 
 fn write(encoder: &mut Encoder, body: &Value) {
     match body {
-        Value::Null => encoder.null(),
-        Value::Bool(truth) => encoder.boolean(*truth),
-        Value::Number(number) => match number.as_i64() {
-            Some(whole) => encoder.long(whole),
-            None => encoder.double(number.as_f64().unwrap_or_default()),
-        },
-        Value::String(text) => encoder.str(text),
+        Value::Null => {
+            encoder.null();
+        }
+        Value::Bool(truth) => {
+            encoder.boolean(*truth);
+        }
+        Value::Number(number) => {
+            match number.as_i64() {
+                Some(whole) => encoder.long(whole),
+                None => encoder.double(number.as_f64().unwrap_or_default()),
+            };
+        }
+        Value::String(text) => {
+            encoder.str(text);
+        }
         Value::Array(list) => {
             encoder.array(list.len());
             list.iter().for_each(|one| write(encoder, one));
-            return;
         }
         Value::Object(map) => {
             encoder.map(map.len());
@@ -83,9 +90,8 @@ fn write(encoder: &mut Encoder, body: &Value) {
                 encoder.str(key);
                 write(encoder, value);
             }
-            return;
         }
-    };
+    }
 }
 
 #[cfg(test)]

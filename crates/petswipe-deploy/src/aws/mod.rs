@@ -9,9 +9,13 @@ mod alb;
 mod ecs;
 mod error;
 mod preflight;
+#[cfg(feature = "aws-rds")]
+mod rds;
 mod scaling;
 
 pub use alb::{AlbFound, AlbRouter, AlbRouting, ProductionRule};
 pub use ecs::{EcsCompute, EcsServices, ImagePolicy};
 pub use preflight::AwsPreflight;
+#[cfg(feature = "aws-rds")]
+pub use rds::RdsInstances;
 pub use scaling::AppAutoScaling;

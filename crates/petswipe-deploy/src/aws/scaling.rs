@@ -1,4 +1,4 @@
-//! Application Auto Scaling of ECS services: limits and suspension.
+//! Application Auto Scaling of ECS services: limits and suspension. `tracking.rs` has the policies.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +9,8 @@ use aws_sdk_applicationautoscaling::types::{
 };
 use aws_types::SdkConfig;
 use petswipe_aws::{CallError, Statement};
+
+mod tracking;
 
 use super::error::{called, error};
 use crate::{Authority, AutoScaling, Environment, Error, ScalingState, SuspendedActivities};
@@ -117,7 +119,7 @@ impl AppAutoScaling {
     }
 
     /// Sends only what changes, and reads it back: an answer alone proves nothing.
-    async fn register(
+    async fn change(
         &self,
         resource: &str,
         limits: Option<(u32, u32)>,
@@ -165,7 +167,7 @@ impl AutoScaling for AppAutoScaling {
             Some(now) if !now.suspended => {
                 let all = SuspendedActivities::ALL;
                 let wanted = now.with(all);
-                self.register(&resource, None, Some(all), &wanted).await
+                self.change(&resource, None, Some(all), &wanted).await
             }
             _ => Ok(()),
         }
@@ -188,7 +190,7 @@ impl AutoScaling for AppAutoScaling {
             Some(now) if is_as(&now, state) => Ok(()),
             Some(_) => {
                 let limits = Some((state.minimum, state.maximum));
-                self.register(&resource, limits, Some(state.activities()), state).await
+                self.change(&resource, limits, Some(state.activities()), state).await
             }
         }
     }

@@ -2,8 +2,11 @@
 //!
 //! [`compute_conformance!`](crate::compute_conformance), [`router_conformance!`](crate::router_conformance),
 //! [`scaling_conformance!`](crate::scaling_conformance), [`smoke_conformance!`](crate::smoke_conformance),
-//! [`preflight_conformance!`](crate::preflight_conformance) and [`hooks_conformance!`](crate::hooks_conformance) make a module of tests each, every one of them in a fresh
-//! [`CloudWorld`]. The functions behind them are public, for those who need another harness; they panic with what was
+//! [`preflight_conformance!`](crate::preflight_conformance) and [`hooks_conformance!`](crate::hooks_conformance) make a
+//! module of tests each, every one of them in a fresh [`CloudWorld`];
+//! [`tracking_conformance!`](crate::tracking_conformance) and
+//! [`database_conformance!`](crate::database_conformance) need less of a world. The functions behind them are public, for
+//! those who need another harness; they panic with what was
 //! found when the sentence does not hold.
 //!
 //! What a backend can't do is data in its [`Setting`]; a sentence that can't be tried there says so on standard error.
@@ -27,12 +30,16 @@ use crate::{
 };
 
 pub mod compute;
+pub mod databases;
 pub mod hooks;
 pub mod preflight;
 pub mod router;
 pub mod scaling;
 pub mod smoke;
+pub mod tracking;
 
+#[cfg(test)]
+mod scaled;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

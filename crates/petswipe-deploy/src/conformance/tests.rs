@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Virtual time in which every wait is over at once, so that it needs no executor of its own.
-pub(super) struct Jumping(Arc<SimClock>);
+pub(super) struct Jumping(pub(super) Arc<SimClock>);
 
 impl Clock for Jumping {
     fn now(&self) -> Timestamp {
@@ -144,6 +144,9 @@ fn every_sentence_of_a_contract_has_its_test() {
     let backend: Vec<_> = backend.into_iter().flat_map(listed).collect();
     assert_eq!(sentences(include_str!("../backend.rs")), backend);
     assert_eq!(backend.len(), 22);
+    let scaling = [include_str!("tracking.rs"), include_str!("databases.rs")];
+    let scaling: Vec<_> = scaling.into_iter().flat_map(listed).collect();
+    assert_eq!(sentences(include_str!("../scaling/backend.rs")), scaling);
     let hooks = listed(include_str!("hooks.rs"));
     assert_eq!(sentences(include_str!("../hooks.rs")), hooks);
 }

@@ -12,9 +12,12 @@ mod alarms;
 mod alb;
 mod balancer;
 mod cluster;
+#[cfg(feature = "aws-rds")]
+mod databases;
 mod ecs;
 mod preflight;
 mod rollouts;
 mod scaler;
 mod scaling;
+mod tracking;
 mod world;

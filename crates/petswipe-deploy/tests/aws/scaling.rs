@@ -84,6 +84,13 @@ impl Scaled {
     }
 }
 
+impl Scaled {
+    /// Its clock.
+    pub fn time(&self) -> Arc<SimClock> {
+        self.clock.0.clone()
+    }
+}
+
 impl CloudWorld for Scaled {
     fn compute(&self) -> &dyn Compute {
         &*self.cloud

@@ -9,5 +9,8 @@
     reason = "a test fails by panicking, and its modules are its own"
 )]
 
+#[cfg(feature = "aws-rds")]
+mod databases;
 mod moto;
 mod scaling;
+mod tracking;

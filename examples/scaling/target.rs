@@ -1,0 +1,84 @@
+//! What a scaling operation acts upon: a running local cloud, one of the example's own, or an AWS account.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use petswipe_deploy::Image;
+use petswipe_deploy::scaling::ScalePerformer;
+use petswipe_local::{Cloud, CloudConfig, LocalClient};
+use petswipe_runbook::lease::LeaseStore;
+
+use super::Manners;
+use crate::cli::Backend;
+use crate::{Exit, say};
+
+/// How long a cloud may take to end.
+const LONGEST_SHUTDOWN: Duration = Duration::from_secs(20);
+
+/// What speaks to a cloud.
+pub(crate) struct Parts {
+    /// Which cloud it is: the location of its operations.
+    pub(crate) id: String,
+    /// Does what is decided.
+    pub(crate) performer: ScalePerformer,
+    /// Where operations are kept apart.
+    pub(crate) leases: Arc<dyn LeaseStore>,
+}
+
+/// A cloud to act upon.
+pub(super) struct Target {
+    pub(super) parts: Parts,
+    own: Option<Cloud>,
+}
+
+impl Target {
+    /// Connects to the cloud that was named, or starts one.
+    pub(super) async fn open(manners: &Manners) -> Result<Self, Exit> {
+        match manners.backend {
+            Backend::Local => Self::open_local(manners).await,
+            #[cfg(feature = "aws")]
+            Backend::Aws => {
+                Ok(Self { parts: crate::aws::scaling::open(manners).await?, own: None })
+            }
+            #[cfg(not(feature = "aws"))]
+            Backend::Aws => Err(Exit::usage(
+                "--backend is aws, which this program was built without; build it with --features aws",
+            )),
+        }
+    }
+
+    async fn open_local(manners: &Manners) -> Result<Self, Exit> {
+        let (client, own) = match manners.cloud()? {
+            Some(url) => (LocalClient::new(url), None),
+            None => {
+                let config = CloudConfig {
+                    project: manners.project.clone(),
+                    environment: manners.environment.clone(),
+                    image: Image::new(format!("{}:v1", manners.project))?,
+                    tasks: manners.tasks,
+                    ..CloudConfig::default()
+                };
+                let cloud = Cloud::start(config).await?;
+                (cloud.client(), Some(cloud))
+            }
+        };
+        let id = client.cloud().await?.id;
+        let client = Arc::new(client);
+        let performer = ScalePerformer::new("the local cloud");
+        let performer = performer.service(client.clone(), client.clone());
+        Ok(Self { parts: Parts { id, performer, leases: client }, own })
+    }
+
+    /// Whether the cloud ends with this process.
+    pub(super) fn is_own(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// Ends what was started.
+    pub(super) async fn close(self) {
+        let Some(cloud) = self.own else { return };
+        if tokio::time::timeout(LONGEST_SHUTDOWN, cloud.shutdown()).await.is_err() {
+            say("the local cloud did not end in time; its tasks were killed");
+        }
+    }
+}
