@@ -172,3 +172,38 @@ fn a_mock_hook_says_no_before_anything_is_started() {
     assert_eq!(shop.changes(), [""; 0]);
     shop.assert_untouched();
 }
+
+#[test]
+fn a_mock_database_that_denies_the_change_leaves_the_operation_refused() {
+    use petswipe_deploy::scaling::{
+        Change, DatabaseInstance, MockDatabaseInstances, Outcome, ScalePerformer, ScalePlan,
+    };
+    use petswipe_runbook::sim::SimClock;
+    use petswipe_runbook::{Driver, Journaled, journal::MemoryJournal};
+
+    let mut databases = MockDatabaseInstances::new();
+    databases.expect_instance().returning(|name| {
+        Ok(DatabaseInstance {
+            name: name.to_owned(),
+            class: "db.t3.medium".to_owned(),
+            status: DatabaseInstance::AVAILABLE.to_owned(),
+            pending_class: None,
+            pending: Vec::new(),
+            multi_az: false,
+            engine: "postgres 16.3".to_owned(),
+        })
+    });
+    databases.expect_offered_classes().returning(|_| Ok(["db.t3.large".to_owned()].into()));
+    databases.expect_modify_class().times(1).returning(|_, name, _| {
+        Err(petswipe_deploy::Error::Denied { action: format!("ModifyDBInstance of {name}") })
+    });
+    let performer = ScalePerformer::new("a mock").databases(Arc::new(databases));
+    let clock = Arc::new(SimClock::new(jiff::Timestamp::UNIX_EPOCH));
+    let log = Arc::new(Journaled(Arc::new(MemoryJournal::new())));
+    let driver = Driver::with_clock(log, Arc::new(performer), clock.clone());
+    let plan = ScalePlan::new("shop", Change::database("shop-postgres", "db.t3.large", true));
+    let operation = OperationId::new("database-1").unwrap();
+    let ended = clock.run(driver.start(operation, plan)).unwrap().unwrap();
+    let Outcome::Refused { reasons } = ended.outcome else { panic!("{}", ended.outcome) };
+    assert!(reasons[0].ends_with("ModifyDBInstance of shop-postgres was denied"), "{reasons:?}");
+}
