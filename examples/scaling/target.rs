@@ -1,7 +1,6 @@
 //! What a scaling operation acts upon: a running local cloud, one of the example's own, or an AWS account.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use petswipe_deploy::Image;
 use petswipe_deploy::scaling::ScalePerformer;
@@ -10,10 +9,7 @@ use petswipe_runbook::lease::LeaseStore;
 
 use super::Manners;
 use crate::cli::Backend;
-use crate::{Exit, say};
-
-/// How long a cloud may take to end.
-const LONGEST_SHUTDOWN: Duration = Duration::from_secs(20);
+use crate::Exit;
 
 /// What speaks to a cloud.
 pub(crate) struct Parts {
@@ -76,9 +72,8 @@ impl Target {
 
     /// Ends what was started.
     pub(super) async fn close(self) {
-        let Some(cloud) = self.own else { return };
-        if tokio::time::timeout(LONGEST_SHUTDOWN, cloud.shutdown()).await.is_err() {
-            say("the local cloud did not end in time; its tasks were killed");
+        if let Some(cloud) = self.own {
+            cloud.shutdown().await;
         }
     }
 }

@@ -29,6 +29,9 @@ use crate::service::{Platform, Service};
 use crate::task::{Launcher, ROLE_VARIABLE, asked_role};
 use crate::{CloudConfig, CloudUrl, LocalClient, Token};
 
+/// Longer than requests in flight and tasks are given to end. What is left then is killed.
+const LONGEST_SHUTDOWN: Duration = Duration::from_secs(30);
+
 /// A running cloud. Everything it started ends with it: through [`shutdown`](Self::shutdown), when it is dropped, and
 /// even when its process is killed.
 #[derive(Debug)]
@@ -181,11 +184,17 @@ impl Cloud {
 
     /// Lets requests in flight end, stops all tasks, and returns when no process is left and nobody listens.
     pub async fn shutdown(mut self) {
-        self.control.balancer.shutdown().await;
-        futures_util::future::join_all(self.control.services.iter().map(|service| service.close()))
-            .await;
-        if let Some(serving) = self.serving.take() {
-            serving.close().await;
+        let serving = self.serving.take();
+        let services = &self.control.services;
+        let orderly = async {
+            self.control.balancer.shutdown().await;
+            futures_util::future::join_all(services.iter().map(|service| service.close())).await;
+            if let Some(serving) = serving {
+                serving.close().await;
+            }
+        };
+        if tokio::time::timeout(LONGEST_SHUTDOWN, orderly).await.is_err() {
+            self.platform.launcher.watchdog.kill_all();
         }
         self.abort();
         self.platform.launcher.watchdog.end();
