@@ -8,8 +8,8 @@ use petswipe_local::{Cloud, CloudConfig, LocalClient};
 use petswipe_runbook::lease::LeaseStore;
 
 use super::Manners;
-use crate::cli::Backend;
 use crate::Exit;
+use crate::cli::Backend;
 
 /// What speaks to a cloud.
 pub(crate) struct Parts {

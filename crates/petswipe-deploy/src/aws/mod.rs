@@ -8,6 +8,7 @@
 mod alb;
 mod ecs;
 mod error;
+mod policy;
 mod preflight;
 #[cfg(feature = "aws-rds")]
 mod rds;
@@ -15,6 +16,7 @@ mod scaling;
 
 pub use alb::{AlbFound, AlbRouter, AlbRouting, ProductionRule};
 pub use ecs::{EcsCompute, EcsServices, ImagePolicy};
+pub use policy::{Place, rollout_dependencies, rollout_policy};
 pub use preflight::AwsPreflight;
 #[cfg(feature = "aws-rds")]
 pub use rds::RdsInstances;

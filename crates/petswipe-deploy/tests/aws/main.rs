@@ -15,6 +15,7 @@ mod cluster;
 #[cfg(feature = "aws-rds")]
 mod databases;
 mod ecs;
+mod policy;
 mod preflight;
 mod rollouts;
 mod scaler;

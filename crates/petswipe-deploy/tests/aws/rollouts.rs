@@ -9,7 +9,7 @@ use petswipe_monitor::AbsolutePolicy;
 use petswipe_runbook::journal::MemoryJournal;
 use petswipe_runbook::{Driver, Journaled, OperationId};
 
-use crate::world::{World, blue, green, image};
+use crate::world::{Smoke, World, blue, green, image};
 use petswipe_aws::script::Fault;
 
 fn plan() -> Plan {
@@ -24,6 +24,8 @@ pub fn run(world: &World, plan: Plan) -> Outcome {
         RolloutPerformer::new(world.cloud.clone(), Arc::new(AbsolutePolicy::default()));
     performer.router = world.router.clone();
     performer.compute = world.compute.clone();
+    performer.smoke = Arc::new(Smoke(world.router.clone()));
+    performer.scaling = world.scaling.clone();
     performer.preflight = Some(world.preflight.clone());
     let log = Arc::new(Journaled(Arc::new(MemoryJournal::new())));
     let driver = Driver::with_clock(log, Arc::new(performer), world.clock.clone());

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use petswipe_deploy::aws::{
-    AlbRouter, AlbRouting, AwsPreflight, EcsCompute, EcsServices, ImagePolicy, ProductionRule,
+    AlbRouter, AlbRouting, AppAutoScaling, AwsPreflight, EcsCompute, EcsServices, ImagePolicy,
+    ProductionRule,
 };
 use petswipe_deploy::conformance::{CloudWorld, Later, Setting};
 use petswipe_deploy::memory::{Behaviour, MemoryCloud};
 use petswipe_deploy::{
-    Authority, AutoScaling, Compute, Environment, Image, Preflight, RevisionId, SmokeTest,
-    TrafficRouter,
+    Authority, AutoScaling, Compute, Environment, Error, Image, Preflight, RevisionId, SmokeResult,
+    SmokeTest, TrafficRouter,
 };
 use petswipe_runbook::sim::SimClock;
 use petswipe_runbook::{Clock, Fence, OperationId, Sleep};
@@ -22,6 +23,8 @@ use petswipe_aws::script::{Answer, Call, Refusal, Service, Wire};
 use crate::alarms::Alarms;
 use crate::balancer::Balancer;
 use crate::cluster::{Cluster, REGISTRY};
+use crate::scaler::{Scaler, Target};
+use crate::scaling::resource;
 
 /// Virtual time in which every wait is over at once.
 struct Jumping(Arc<SimClock>);
@@ -84,10 +87,14 @@ pub struct Shop {
     pub balancer: Balancer,
     pub cluster: Cluster,
     pub alarms: Alarms,
+    pub scaler: Scaler,
 }
 
 impl Service for Shop {
     fn answer(&mut self, call: &Call) -> Result<Answer, Refusal> {
+        if call.action.starts_with("application-autoscaling:") {
+            return self.scaler.answer(call);
+        }
         if let Some(answer) = self.alarms.answer(call) {
             return Ok(answer);
         }
@@ -95,6 +102,17 @@ impl Service for Shop {
             return answer;
         }
         self.balancer.answer(call)
+    }
+}
+
+/// Test requests that reach whoever the load balancer's rule leads them to, and are answered well there.
+pub struct Smoke(pub Arc<AlbRouter>);
+
+#[async_trait::async_trait]
+impl SmokeTest for Smoke {
+    async fn probe(&self, environment: &Environment) -> Result<SmokeResult, Error> {
+        let there = self.0.route().await?.test.as_ref() == Some(environment);
+        Ok(SmokeResult { requests: 1, failed: u32::from(!there), reasons: Vec::new() })
     }
 }
 
@@ -106,6 +124,7 @@ pub struct World {
     pub router: Arc<AlbRouter>,
     pub compute: Arc<EcsCompute>,
     pub preflight: Arc<AwsPreflight>,
+    pub scaling: Arc<AppAutoScaling>,
     setting: Setting,
     authorities: AtomicU64,
 }
@@ -132,7 +151,13 @@ impl World {
         }
         let balancer = Balancer::new(cloud.clone(), &sides);
         let cluster = Cluster::new(cloud.clone(), &sides, &image("shop:v1"));
-        let wire = Wire::new(Shop { balancer, cluster, alarms: Alarms::default() });
+        let scaled = sides.iter().map(|side| (resource(side), side.clone())).collect();
+        let mut scaler = Scaler::new(cloud.clone(), scaled);
+        for (side, minimum) in [(blue(), 1), (green(), 0)] {
+            let target = Target { limits: (minimum, 20), suspended: [false; 3] };
+            scaler.targets.insert(resource(&side), target);
+        }
+        let wire = Wire::new(Shop { balancer, cluster, alarms: Alarms::default(), scaler });
         let compute = EcsCompute::new(&wire.config(), services(), clock.clone()).unwrap();
         let router = AlbRouter::new(&wire.config(), routing, clock.clone()).unwrap();
         let setting = Setting {
@@ -151,6 +176,8 @@ impl World {
             poll: Duration::from_secs(1),
             deadline: Duration::from_secs(60),
         };
+        let cluster = services().cluster;
+        let scaling = AppAutoScaling::new(&wire.config(), cluster, services().services).unwrap();
         let (router, compute) = (Arc::new(router), Arc::new(compute));
         let prefix = Some("shop-production-".to_owned());
         let preflight = AwsPreflight::new(&wire.config(), compute.clone(), router.clone(), prefix);
@@ -162,6 +189,7 @@ impl World {
             router,
             compute,
             preflight: Arc::new(preflight),
+            scaling: Arc::new(scaling),
             setting,
             authorities: AtomicU64::new(1),
         }
@@ -190,7 +218,7 @@ impl CloudWorld for World {
     }
 
     fn scaling(&self) -> &dyn AutoScaling {
-        &*self.cloud
+        &*self.scaling
     }
 
     fn smoke(&self) -> &dyn SmokeTest {
