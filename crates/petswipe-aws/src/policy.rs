@@ -65,6 +65,11 @@ impl Statement {
         &self.actions
     }
 
+    /// Whether only under a condition.
+    pub fn is_conditional(&self) -> bool {
+        !self.conditions.is_empty()
+    }
+
     /// On what.
     pub fn resources(&self) -> &[String] {
         &self.resources

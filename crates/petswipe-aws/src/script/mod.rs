@@ -8,9 +8,11 @@ mod form;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::{AsyncSleep, Sleep};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
@@ -195,6 +197,12 @@ impl<S: Service> Wire<S> {
         self.line().calls.clear();
     }
 
+    /// The same as [`config`](Self::config) of an SDK that tries each call so many times, without any wait between.
+    pub fn retrying(&self, attempts: u32) -> SdkConfig {
+        let retry = RetryConfig::standard().with_max_attempts(attempts);
+        self.config().into_builder().retry_config(retry).sleep_impl(NoSleep).build()
+    }
+
     /// A configuration that leads here. The SDK tries nothing again by itself.
     pub fn config(&self) -> SdkConfig {
         let credentials = Credentials::from_keys("AKIDEXAMPLE", "not a secret", None);
@@ -206,6 +214,16 @@ impl<S: Service> Wire<S> {
             .timeout_config(TimeoutConfig::disabled())
             .http_client(self.clone())
             .build()
+    }
+}
+
+/// Every wait is over at once.
+#[derive(Clone, Debug)]
+struct NoSleep;
+
+impl AsyncSleep for NoSleep {
+    fn sleep(&self, _: Duration) -> Sleep {
+        Sleep::new(std::future::ready(()))
     }
 }
 

@@ -8,6 +8,8 @@
 mod alb;
 mod ecs;
 mod error;
+#[cfg(feature = "aws-iam")]
+mod permissions;
 mod policy;
 mod preflight;
 #[cfg(feature = "aws-rds")]
@@ -16,6 +18,8 @@ mod scaling;
 
 pub use alb::{AlbFound, AlbRouter, AlbRouting, ProductionRule};
 pub use ecs::{EcsCompute, EcsServices, ImagePolicy};
+#[cfg(feature = "aws-iam")]
+pub use permissions::AwsPermissions;
 pub use policy::{Place, rollout_dependencies, rollout_policy};
 pub use preflight::AwsPreflight;
 #[cfg(feature = "aws-rds")]

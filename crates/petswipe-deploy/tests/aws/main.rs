@@ -15,6 +15,8 @@ mod cluster;
 #[cfg(feature = "aws-rds")]
 mod databases;
 mod ecs;
+#[cfg(feature = "aws-iam")]
+mod permissions;
 mod policy;
 mod preflight;
 mod rollouts;

@@ -135,6 +135,11 @@ impl World {
     }
 
     pub fn routed(routing: AlbRouting) -> Self {
+        Self::tried(routing, 1)
+    }
+
+    /// Spoken to by an SDK that tries each call so many times.
+    pub fn tried(routing: AlbRouting, attempts: u32) -> Self {
         let clock = Arc::new(SimClock::new(Timestamp::UNIX_EPOCH));
         let sides = [blue(), green()];
         let cloud = MemoryCloud::new(clock.clone(), &sides, image("shop:v1"), 2).unwrap();
@@ -158,8 +163,9 @@ impl World {
             scaler.targets.insert(resource(&side), target);
         }
         let wire = Wire::new(Shop { balancer, cluster, alarms: Alarms::default(), scaler });
-        let compute = EcsCompute::new(&wire.config(), services(), clock.clone()).unwrap();
-        let router = AlbRouter::new(&wire.config(), routing, clock.clone()).unwrap();
+        let config = wire.retrying(attempts);
+        let compute = EcsCompute::new(&config, services(), clock.clone()).unwrap();
+        let router = AlbRouter::new(&config, routing, clock.clone()).unwrap();
         let setting = Setting {
             live: blue(),
             idle: green(),
@@ -177,10 +183,10 @@ impl World {
             deadline: Duration::from_secs(60),
         };
         let cluster = services().cluster;
-        let scaling = AppAutoScaling::new(&wire.config(), cluster, services().services).unwrap();
+        let scaling = AppAutoScaling::new(&config, cluster, services().services).unwrap();
         let (router, compute) = (Arc::new(router), Arc::new(compute));
         let prefix = Some("shop-production-".to_owned());
-        let preflight = AwsPreflight::new(&wire.config(), compute.clone(), router.clone(), prefix);
+        let preflight = AwsPreflight::new(&config, compute.clone(), router.clone(), prefix);
         Self {
             jumping: Jumping(clock.clone()),
             clock,
