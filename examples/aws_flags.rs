@@ -50,6 +50,9 @@ pub struct AwsFlags {
         value_delimiter = ','
     )]
     pub smoke_paths: Vec<String>,
+    /// Print the IAM policy document of whoever runs this on AWS, and call nothing
+    #[arg(long)]
+    pub iam_policy: bool,
     /// Seconds after its end from which on a minute of CloudWatch's metrics counts as published
     #[arg(long, env = "METRIC_LAG", default_value = "120", value_name = "SECONDS", value_parser = seconds)]
     pub metric_lag: Duration,

@@ -65,6 +65,9 @@ where
     /// # Errors
     /// Whatever ends the program without a report.
     pub async fn run(&self, common: &Common) -> Result<u8, Exit> {
+        if common.aws.iam_policy {
+            return iam_policy(common);
+        }
         if let Some(path) = &common.report {
             report::check(path).map_err(Exit::usage)?;
         }
@@ -191,6 +194,17 @@ where
         }
         self.start(common, target, plan).await
     }
+}
+
+#[cfg(feature = "aws")]
+fn iam_policy(common: &Common) -> Result<u8, Exit> {
+    print(&crate::aws::rollout::policy(common)?.to_string());
+    Ok(DONE)
+}
+
+#[cfg(not(feature = "aws"))]
+fn iam_policy(_: &Common) -> Result<u8, Exit> {
+    Err(Exit::usage("--iam-policy needs a program that was built with --features aws"))
 }
 
 fn approver(common: &Common, plan: &Plan) -> Result<Arc<dyn Approver>, Exit> {

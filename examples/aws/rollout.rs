@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
-use petswipe_aws::{CallBudget, budgeted};
-use petswipe_deploy::Environment;
+use petswipe_aws::{CallBudget, Policy, Statement, budgeted};
 use petswipe_deploy::aws::{
-    AlbFound, AlbRouter, AlbRouting, AppAutoScaling, AwsPreflight, EcsCompute, EcsServices,
-    ImagePolicy, ProductionRule,
+    AlbFound, AlbRouter, AlbRouting, AppAutoScaling, AwsPermissions, AwsPreflight, EcsCompute,
+    EcsServices, ImagePolicy, Place, ProductionRule, rollout_dependencies, rollout_policy,
 };
 use petswipe_deploy::http::{HttpSmoke, SmokeRequests};
+use petswipe_deploy::{Environment, Preflight};
 use petswipe_monitor::aws::{CloudWatchMetrics, CloudWatchSource, EcsService, Revisions};
 use petswipe_runbook::SystemClock;
 use petswipe_runbook::lease::FileLeases;
@@ -46,37 +46,15 @@ pub(crate) async fn open(common: &Common, clock: Arc<SystemClock>) -> Result<Ope
     let retry = RetryConfig::adaptive().with_max_attempts(ATTEMPTS);
     let budget = CallBudget::default();
     let config = budgeted(&ambient.into_builder().retry_config(retry).build(), &budget);
-    let flags = &common.aws;
-    let cluster = flags.cluster.clone().unwrap_or_else(|| format!("{}-cluster", common.service()));
-    let balancer = flags.load_balancer.clone();
-    let balancer = balancer.unwrap_or_else(|| format!("{}-alb", common.service()));
-    let side = |short: &str| Environment::new(format!("{}-{short}", common.service()));
-    let environments = [side("blue")?, side("green")?];
-    let names = || environments.iter().map(|side| (side.clone(), side.to_string())).collect();
-    let tags = tags(common);
-
-    let services = EcsServices {
-        cluster: cluster.clone(),
-        services: names(),
-        container: flags.container.clone(),
-        tags: tags.clone(),
-        alarms: flags.alarms.clone(),
-        images: ImagePolicy { moving_tags: flags.moving_tags, pin_digest: flags.pin_digest },
-    };
-    let compute = Arc::new(EcsCompute::new(&config, services, clock.clone())?);
+    let environments = environments(common)?;
+    let (services, routing) = (services(common)?, routing(common)?);
+    let cluster = services.cluster.clone();
+    let compute = Arc::new(EcsCompute::new(&config, services.clone(), clock.clone())?);
     let id = compute.location().await?;
-    let groups = environments.iter().map(|side| (side.clone(), format!("{side}-tg")));
-    let routing = AlbRouting {
-        load_balancer: balancer,
-        port: flags.port,
-        rule: flags.rule.map_or(ProductionRule::Default, ProductionRule::Priority),
-        target_groups: groups.collect(),
-        test_header: TEST_HEADER.to_owned(),
-        tags,
-    };
+    let account = id.split(':').nth(1).unwrap_or("*").to_owned();
     let router = Arc::new(AlbRouter::new(&config, routing, clock)?);
     let found = router.found().await?.clone();
-    let scaling = AppAutoScaling::new(&config, cluster.clone(), names())?;
+    let scaling = AppAutoScaling::new(&config, cluster.clone(), services.services)?;
     let metrics = CloudWatchSource::new(&config, metrics(common, &found, &cluster)?)
         .map_err(|error| Exit::usage(petswipe_monitor::explain(&error)))?;
     let smoke = HttpSmoke::new(router.clone(), smoke(common, &found))?;
@@ -84,6 +62,8 @@ pub(crate) async fn open(common: &Common, clock: Arc<SystemClock>) -> Result<Ope
     let leases = leases.map_err(|error| crate::journal::exit(&error))?;
     let prefix = Some(format!("{}-", common.service()));
     let preflight = AwsPreflight::new(&config, compute.clone(), router.clone(), prefix);
+    let permissions = AwsPermissions::new(&config, Policy::new(statements(common, &account)?));
+    let preflight: Vec<Arc<dyn Preflight>> = vec![Arc::new(preflight), Arc::new(permissions)];
     let parts = Parts {
         compute,
         router,
@@ -94,6 +74,70 @@ pub(crate) async fn open(common: &Common, clock: Arc<SystemClock>) -> Result<Ope
         preflight: Some(Arc::new(preflight)),
     };
     Ok(Opened { id, environments, parts, budget })
+}
+
+/// The policy document of whoever runs the example.
+///
+/// # Errors
+/// For names that are none.
+pub(crate) fn policy(common: &Common) -> Result<Policy, Exit> {
+    // Before a call nobody knows which account it is.
+    let mut all = statements(common, "*")?;
+    all.extend(AwsPermissions::statements());
+    let roles = [format!("{}-*", common.project)];
+    let place = place(common, "*");
+    all.extend(rollout_dependencies(&place, &services(common)?, &routing(common)?, &roles));
+    Ok(Policy::new(all))
+}
+
+/// What a rollout calls itself.
+fn statements(common: &Common, account: &str) -> Result<Vec<Statement>, Exit> {
+    let policy = rollout_policy(&place(common, account), &services(common)?, &routing(common)?);
+    let metrics = CloudWatchSource::policy();
+    Ok(policy.statements().iter().cloned().chain([metrics]).collect())
+}
+
+fn place(common: &Common, account: &str) -> Place {
+    let partition = match common.region.split('-').next() {
+        Some("cn") => "aws-cn",
+        _ if common.region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    };
+    let (partition, account) = (partition.to_owned(), account.to_owned());
+    Place { partition, region: common.region.clone(), account }
+}
+
+fn environments(common: &Common) -> Result<[Environment; 2], Exit> {
+    let side = |short: &str| Environment::new(format!("{}-{short}", common.service()));
+    Ok([side("blue")?, side("green")?])
+}
+
+fn services(common: &Common) -> Result<EcsServices, Exit> {
+    let flags = &common.aws;
+    let cluster = flags.cluster.clone();
+    let names = environments(common)?.map(|side| (side.clone(), side.to_string()));
+    Ok(EcsServices {
+        cluster: cluster.unwrap_or_else(|| format!("{}-cluster", common.service())),
+        services: names.into(),
+        container: flags.container.clone(),
+        tags: tags(common),
+        alarms: flags.alarms.clone(),
+        images: ImagePolicy { moving_tags: flags.moving_tags, pin_digest: flags.pin_digest },
+    })
+}
+
+fn routing(common: &Common) -> Result<AlbRouting, Exit> {
+    let flags = &common.aws;
+    let balancer = flags.load_balancer.clone();
+    let groups = environments(common)?.map(|side| (side.clone(), format!("{side}-tg")));
+    Ok(AlbRouting {
+        load_balancer: balancer.unwrap_or_else(|| format!("{}-alb", common.service())),
+        port: flags.port,
+        rule: flags.rule.map_or(ProductionRule::Default, ProductionRule::Priority),
+        target_groups: groups.into(),
+        test_header: TEST_HEADER.to_owned(),
+        tags: tags(common),
+    })
 }
 
 /// The tags that everything must carry.

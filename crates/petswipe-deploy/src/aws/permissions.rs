@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use aws_sdk_iam::types::PolicyEvaluationDecisionType;
+use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
-use petswipe_aws::{CallError, Failure, Policy, Statement};
+use petswipe_aws::{CallError, Policy, Statement};
 
-use super::error::called;
 use crate::{Error, Objection, Preflight};
 
 /// Asks IAM whether the caller may do everything that a policy allows. Who may not ask, or has an identity that can't be asked
-/// about (the root user, a federated user, a role that was deleted), is not held up: then it shows at the first call.
+/// about (the root user, a federated user, a role that was deleted), or does not reach IAM, is not held up: then it shows at
+/// the first call.
 ///
 /// IAM answers for identity-based policies and permissions boundaries; a policy of the organisation may still say no.
 ///
@@ -25,11 +26,11 @@ pub struct AwsPermissions {
 impl AwsPermissions {
     /// Whether the caller of `config` may do what `policy` allows.
     pub fn new(config: &SdkConfig, policy: Policy) -> Self {
-        Self {
-            iam: aws_sdk_iam::Client::new(config),
-            sts: aws_sdk_sts::Client::new(config),
-            policy,
-        }
+        // Private networks often have no way to IAM: one attempt is enough to know.
+        let once = RetryConfig::standard().with_max_attempts(1);
+        let config = config.to_builder().retry_config(once).build();
+        let (iam, sts) = (aws_sdk_iam::Client::new(&config), aws_sdk_sts::Client::new(&config));
+        Self { iam, sts, policy }
     }
 
     /// What this calls itself.
@@ -79,23 +80,14 @@ impl AwsPermissions {
 #[async_trait]
 impl Preflight for AwsPermissions {
     async fn objections(&self) -> Result<Vec<Objection>, Error> {
-        let may_not_ask = |error: &CallError| {
-            matches!(error.failure(), Failure::Denied | Failure::NotFound | Failure::Refused)
-        };
-        let principal = match self.principal().await {
-            Ok(Some(principal)) => principal,
-            Ok(None) => return Ok(Vec::new()),
-            Err(error) if may_not_ask(&error) => return Ok(Vec::new()),
-            Err(error) => return Err(called(error)),
-        };
+        let Ok(Some(principal)) = self.principal().await else { return Ok(Vec::new()) };
         let mut missing = BTreeSet::new();
         // What is allowed on named resources, or under a condition, may be allowed though it is not on everything.
         let asked = self.policy.statements().iter().filter(|one| is_answerable(one));
         for statement in asked {
             match self.denied(&principal, statement).await {
                 Ok(denied) => missing.extend(denied),
-                Err(error) if may_not_ask(&error) => return Ok(Vec::new()),
-                Err(error) => return Err(called(error)),
+                Err(_) => return Ok(Vec::new()),
             }
         }
         if missing.is_empty() {
