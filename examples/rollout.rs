@@ -115,6 +115,11 @@ where
         if common.undo {
             return self.undo(common, target).await;
         }
+        if !common.dry_run {
+            // What waits there is the reason for whatever is found half-way.
+            let path = common.journal_path(self.name);
+            journal::check_free(&path, common.backend, &target.id).await?;
+        }
         let image = Wanted::Image(target.image(common).await?);
         let mut plan = (self.plan)(common, target.environments.clone(), image)?;
         plan.location.clone_from(&target.id);

@@ -167,7 +167,8 @@ impl Target {
         }
         let live = self.live_image().await?.ok_or_else(|| {
             Exit::usage(format!(
-                "--image is {asked}, and no one side is live whose image it could be a tag of"
+                "--image is {asked}, a tag of the live image, and no one side is live: traffic is divided; allowed: the \
+                 whole name of the image"
             ))
         })?;
         let name = live.as_str().split('@').next().unwrap_or_default();

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use petswipe_aws::{CallBudget, budgeted};
-use petswipe_deploy::Environment;
 use petswipe_deploy::aws::{
     AlbFound, AlbRouter, AlbRouting, AppAutoScaling, EcsCompute, EcsServices, ImagePolicy,
     ProductionRule,
 };
 use petswipe_deploy::http::{HttpSmoke, SmokeRequests};
+use petswipe_deploy::{Environment, Error};
 use petswipe_monitor::aws::{CloudWatchMetrics, CloudWatchSource, EcsService, Revisions};
 use petswipe_runbook::SystemClock;
 use petswipe_runbook::lease::FileLeases;
@@ -64,7 +64,7 @@ pub(crate) async fn open(common: &Common, clock: Arc<SystemClock>) -> Result<Ope
         images: ImagePolicy { moving_tags: flags.moving_tags, pin_digest: flags.pin_digest },
     };
     let compute = Arc::new(EcsCompute::new(&config, services, clock.clone())?);
-    let id = compute.location().await?;
+    let id = compute.location().await.map_err(|error| named(common, error))?;
     let groups = environments.iter().map(|side| (side.clone(), format!("{side}-tg")));
     let routing = AlbRouting {
         load_balancer: balancer,
@@ -75,7 +75,7 @@ pub(crate) async fn open(common: &Common, clock: Arc<SystemClock>) -> Result<Ope
         tags,
     };
     let router = Arc::new(AlbRouter::new(&config, routing, clock)?);
-    let found = router.found().await?.clone();
+    let found = router.found().await.map_err(|error| named(common, error))?.clone();
     let scaling = AppAutoScaling::new(&config, cluster.clone(), names())?;
     let metrics = CloudWatchSource::new(&config, metrics(common, &found, &cluster)?)
         .map_err(|error| Exit::usage(petswipe_monitor::explain(&error)))?;
@@ -91,6 +91,16 @@ pub(crate) async fn open(common: &Common, clock: Arc<SystemClock>) -> Result<Ope
         leases: Arc::new(leases),
     };
     Ok(Opened { id, environments, parts, budget })
+}
+
+/// What is not there was looked for by its name: which flags say another one.
+fn named(common: &Common, error: Error) -> Exit {
+    let missing = matches!(error, Error::NotFound { .. });
+    let Exit { code, message } = error.into();
+    let by = "--project, --environment, --cluster, --load-balancer, --port or --rule";
+    let region = &common.region;
+    let hint = format!("; looked for in {region}: name what is there by {by}, or another --region");
+    Exit { code, message: message + if missing { &hint } else { "" } }
 }
 
 /// The tags that everything must carry.

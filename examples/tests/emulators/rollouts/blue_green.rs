@@ -62,8 +62,7 @@ fn blue_green(world: &World, tested: &Tested) -> Command {
     command
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_passes_the_smoke_test_gets_everything_at_once() {
+pub async fn what_passes_the_smoke_test_gets_everything_at_once() {
     let world = World::new().await;
     let before = world.standing().await;
     let tested = Tested::answering(200);
@@ -78,8 +77,7 @@ async fn what_passes_the_smoke_test_gets_everything_at_once() {
     assert_eq!(seen.balancer, 0, "{seen:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_fails_the_smoke_test_gets_no_user() {
+pub async fn what_fails_the_smoke_test_gets_no_user() {
     let world = World::new().await;
     let before = world.standing().await;
     let tested = Tested::answering(500);

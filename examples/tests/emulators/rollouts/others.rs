@@ -3,8 +3,7 @@
 use super::support::World;
 use crate::fixture::ended;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn weights_of_somebody_else_stay() {
+pub async fn weights_of_somebody_else_stay() {
     let world = World::new().await;
     let child = world.half_way(world.canary(&[])).await;
     world.divide(70, 30).await;
@@ -16,8 +15,7 @@ async fn weights_of_somebody_else_stay() {
     done.says(&[&blue]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_deployment_of_somebody_else_stays() {
+pub async fn a_deployment_of_somebody_else_stays() {
     let world = World::new().await;
     let child = world.half_way(world.canary(&[])).await;
     let before = world.standing().await;
@@ -28,5 +26,9 @@ async fn a_deployment_of_somebody_else_stays() {
     let done = ended("a canary beside somebody".to_owned(), child).await.with(3);
     let after = world.standing().await;
     assert_eq!(after.definitions[1], theirs, "{done}");
-    done.says(&["to go on: cargo run --features aws --example canary"]);
+    assert_eq!(after.weights, before.weights, "{done}");
+    let done = done.says(&["somebody else deployed it"]);
+    let report = done.json();
+    let reason = report["reason"].as_str().unwrap();
+    assert!(reason.contains("set all traffic to one side by hand"), "{reason}");
 }

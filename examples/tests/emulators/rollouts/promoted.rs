@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use super::support::{World, calls};
 use crate::fixture::run;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_good_version_gets_everything_in_stages() {
+pub async fn a_good_version_gets_everything_in_stages() {
     let world = World::new().await;
     let before = world.standing().await;
     let report = run(world.canary(&[])).await.with(0).json();

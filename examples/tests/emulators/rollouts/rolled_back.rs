@@ -3,8 +3,7 @@
 use super::support::{World, calls};
 use crate::fixture::run;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_bad_version_goes_back_and_leaves_everything_as_it_was() {
+pub async fn a_bad_version_goes_back_and_leaves_everything_as_it_was() {
     let world = World::new().await;
     let before = world.standing().await;
     world.is_bad("green");

@@ -11,8 +11,7 @@ fn rolling(world: &World) -> Command {
     command
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_good_version_replaces_the_old_one_where_it_is() {
+pub async fn a_good_version_replaces_the_old_one_where_it_is() {
     let world = World::new().await;
     let before = world.standing().await;
     let report = run(rolling(&world)).await.with(0).json();
@@ -27,8 +26,7 @@ async fn a_good_version_replaces_the_old_one_where_it_is() {
     assert_eq!(calls(&report, "ModifyListener"), 0, "{:#}", report["calls"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_bad_version_is_replaced_by_the_old_one() {
+pub async fn a_bad_version_is_replaced_by_the_old_one() {
     let world = World::new().await;
     let before = world.standing().await;
     let child = rolling(&world).spawn().unwrap();

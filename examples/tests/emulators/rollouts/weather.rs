@@ -14,8 +14,7 @@ fn storm(seed: u64) -> impl FnMut(&Asked) -> Option<Fault> + Clone + Send + 'sta
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn in_a_storm_a_good_version_is_promoted() {
+pub async fn in_a_storm_a_good_version_is_promoted() {
     let world = World::new().await;
     let before = world.standing().await;
     let lines = world.fixture.lines(storm(1));
@@ -24,8 +23,7 @@ async fn in_a_storm_a_good_version_is_promoted() {
     world.is_promoted(&before).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn in_a_storm_a_bad_version_goes_back() {
+pub async fn in_a_storm_a_bad_version_goes_back() {
     let world = World::new().await;
     let before = world.standing().await;
     world.is_bad("green");
