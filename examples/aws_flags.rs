@@ -6,6 +6,11 @@ use clap::Args;
 
 use crate::cli::seconds;
 
+/// What holds unless it is said.
+const PORT: u16 = 443;
+const SMOKE_PATHS: &str = "/health,/";
+const METRIC_LAG: &str = "120";
+
 /// Flags of rollouts on an AWS account.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "On an AWS account")]
@@ -17,7 +22,7 @@ pub struct AwsFlags {
     #[arg(long, env = "LOAD_BALANCER", value_name = "NAME")]
     pub load_balancer: Option<String>,
     /// The port of its listener
-    #[arg(long, env = "LISTENER_PORT", default_value = "443")]
+    #[arg(long, env = "LISTENER_PORT", default_value_t = PORT)]
     pub port: u16,
     /// The priority of the listener rule that divides production traffic [default: the default rule]
     #[arg(long, env = "LISTENER_RULE", value_name = "PRIORITY",
@@ -46,7 +51,7 @@ pub struct AwsFlags {
         long = "smoke-path",
         env = "SMOKE_PATHS",
         value_name = "PATH",
-        default_value = "/health,/",
+        default_value = SMOKE_PATHS,
         value_delimiter = ','
     )]
     pub smoke_paths: Vec<String>,
@@ -54,8 +59,54 @@ pub struct AwsFlags {
     #[arg(long)]
     pub iam_policy: bool,
     /// Seconds after its end from which on a minute of CloudWatch's metrics counts as published
-    #[arg(long, env = "METRIC_LAG", default_value = "120", value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, env = "METRIC_LAG", default_value = METRIC_LAG, value_name = "SECONDS", value_parser = seconds)]
     pub metric_lag: Duration,
+}
+
+impl AwsFlags {
+    /// The arguments that say the same, without those that say what is so anyway.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        let mut add = |name: &str, value: &str| all.extend([name.to_owned(), value.to_owned()]);
+        let texts = [
+            ("--cluster", &self.cluster),
+            ("--load-balancer", &self.load_balancer),
+            ("--container", &self.container),
+            ("--smoke-url", &self.smoke_url),
+        ];
+        for (name, value) in texts {
+            if let Some(value) = value {
+                add(name, value);
+            }
+        }
+        if self.port != PORT {
+            add("--port", &self.port.to_string());
+        }
+        if let Some(rule) = self.rule {
+            add("--rule", &rule.to_string());
+        }
+        for (key, value) in &self.tag {
+            add("--tag", &format!("{key}={value}"));
+        }
+        for alarm in &self.alarms {
+            add("--alarm", alarm);
+        }
+        if self.smoke_paths.join(",") != SMOKE_PATHS {
+            for path in &self.smoke_paths {
+                add("--smoke-path", path);
+            }
+        }
+        let lag = self.metric_lag.as_secs_f64().to_string();
+        if lag != METRIC_LAG {
+            add("--metric-lag", &lag);
+        }
+        for (flag, given) in
+            [("--moving-tags", self.moving_tags), ("--pin-digest", self.pin_digest)]
+        {
+            all.extend(given.then(|| flag.to_owned()));
+        }
+        all
+    }
 }
 
 fn tag(text: &str) -> Result<(String, String), String> {

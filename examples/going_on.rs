@@ -7,15 +7,25 @@ use petswipe_local::Fault;
 use petswipe_runbook::History;
 
 use crate::Exit;
-use crate::cli::{Common, ENVIRONMENT, PROJECT};
+use crate::cli::{Backend, Common, ENVIRONMENT, PROJECT};
 use crate::journal::Located;
 
-/// The command that goes on with what is in a journal. The token of the cloud stays in its variable.
+/// The command that goes on with what is in a journal. The token of a cloud, and the credentials and profile of an account,
+/// stay in their variables.
 pub(crate) fn command(example: &str, common: &Common, flag: &str, journal: &Path) -> String {
-    let mut command =
-        format!("cargo run --example {example} -- --cloud \"$PETSWIPE_CLOUD\" {flag}");
+    let mut command = match common.backend {
+        Backend::Local => {
+            format!("cargo run --example {example} -- --cloud \"$PETSWIPE_CLOUD\" {flag}")
+        }
+        Backend::Aws => {
+            format!("cargo run --features aws --example {example} -- --backend aws {flag}")
+        }
+    };
     let mut add = |name: &str, value: &str| command += &format!(" {name} {}", quoted(value));
     add("--journal", &journal.display().to_string());
+    if common.backend == Backend::Aws {
+        add("--region", &common.region);
+    }
     if common.project != PROJECT {
         add("--project", &common.project);
     }
@@ -24,6 +34,11 @@ pub(crate) fn command(example: &str, common: &Common, flag: &str, journal: &Path
     }
     if let Some(file) = common.approval_file.as_ref().filter(|_| flag == "--resume") {
         add("--approval-file", &file.display().to_string());
+    }
+    if common.backend == Backend::Aws {
+        for argument in common.aws.arguments() {
+            command += &format!(" {}", quoted(&argument));
+        }
     }
     command
 }
@@ -43,6 +58,7 @@ pub(crate) fn quoted(text: &str) -> String {
 /// # Errors
 /// Exit code 2, with both clouds.
 pub(crate) fn same_cloud<R: Located>(
+    backend: Backend,
     path: &Path,
     history: &History<R>,
     here: &str,
@@ -52,12 +68,32 @@ pub(crate) fn same_cloud<R: Located>(
     if there.is_empty() || there == here {
         return Ok(());
     }
+    let allowed = match backend {
+        Backend::Local => {
+            "that cloud. One that was stopped is gone, with everything that was begun on it"
+        }
+        Backend::Aws => "--region and credentials of that account and region, aws:ACCOUNT:REGION",
+    };
+    let journal = path.display();
+    let operation = &history.opening.operation;
+    let (here, there) = (place(backend, here), noun(backend, there));
     Err(Exit::usage(format!(
-        "--cloud is cloud {here}, but {} holds operation {} of cloud {there}; allowed: that cloud. One that was stopped is \
-         gone, with everything that was begun on it",
-        path.display(),
-        history.opening.operation
+        "{here}, but {journal} holds operation {operation} of {there}; allowed: {allowed}"
     )))
+}
+
+/// Which cloud is acted upon, in terms of the flag that says so.
+pub(crate) fn place(backend: Backend, id: &str) -> String {
+    let flag = if backend == Backend::Local { "--cloud" } else { "--backend aws" };
+    format!("{flag} is {}", noun(backend, id))
+}
+
+/// What its id names: a cloud, or an account and region.
+pub(crate) fn noun(backend: Backend, id: &str) -> String {
+    if backend == Backend::Local && !id.starts_with("aws:") {
+        return format!("cloud {id}");
+    }
+    id.to_owned()
 }
 
 /// Refuses a fault that the new version does not get: what is deployed was decided when the operation was begun.
@@ -115,8 +151,8 @@ mod tests {
     fn an_operation_is_at_home_on_one_cloud() {
         let path = Path::new("journal");
         let held = begun(plan("shop:v2", "local-1"));
-        assert!(same_cloud(path, &held, "local-1").is_ok());
-        let refused = same_cloud(path, &held, "local-2").unwrap_err();
+        assert!(same_cloud(Backend::Local, path, &held, "local-1").is_ok());
+        let refused = same_cloud(Backend::Local, path, &held, "local-2").unwrap_err();
         assert_eq!(refused.code, crate::BAD_USAGE);
         for word in ["journal", "canary-1", "local-1", "local-2"] {
             assert!(refused.message.contains(word), "{}", refused.message);
@@ -125,7 +161,67 @@ mod tests {
         let mut old = serde_json::to_value(plan("shop:v2", "local-1")).unwrap();
         old.as_object_mut().unwrap().remove("location").unwrap();
         let old = begun(serde_json::from_value(old).unwrap());
-        assert!(same_cloud(path, &old, "local-2").is_ok());
+        assert!(same_cloud(Backend::Local, path, &old, "local-2").is_ok());
+    }
+
+    #[test]
+    fn an_account_is_named_as_one() {
+        let held = begun(plan("shop:v2", "aws:111111111111:us-east-1"));
+        let here = "aws:111111111111:eu-west-1";
+        let refused = same_cloud(Backend::Aws, Path::new("journal"), &held, here).unwrap_err();
+        assert_eq!(
+            refused.message,
+            "--backend aws is aws:111111111111:eu-west-1, but journal holds operation canary-1 of \
+             aws:111111111111:us-east-1; allowed: --region and credentials of that account and region, aws:ACCOUNT:REGION"
+        );
+        let refused = same_cloud(Backend::Local, Path::new("journal"), &held, "local-1");
+        let message = refused.unwrap_err().message;
+        assert!(message.starts_with("--cloud is cloud local-1, but"), "{message}");
+        assert!(message.contains("of aws:111111111111:us-east-1;"), "{message}");
+    }
+
+    #[derive(clap::Parser)]
+    struct Flags {
+        #[command(flatten)]
+        common: Common,
+    }
+
+    fn flags(arguments: &[&str]) -> Common {
+        let all = ["canary"].iter().chain(arguments);
+        <Flags as clap::Parser>::parse_from(all).common
+    }
+
+    #[test]
+    fn the_command_to_go_on_is_complete_on_an_account() {
+        let journal = Path::new("my journal");
+        let plain = flags(&["--backend", "aws", "--region", "eu-west-1"]);
+        assert_eq!(
+            command("canary", &plain, "--resume", journal),
+            "cargo run --features aws --example canary -- --backend aws --resume --journal 'my journal' --region eu-west-1"
+        );
+        let given = "--backend aws --region eu-west-1 --project shop --environment test --cluster c --load-balancer l \
+                     --port 80 --rule 7 --container app --tag Cost=1 --alarm down --moving-tags \
+                     --pin-digest --smoke-url http://x:1 --smoke-path /a --smoke-path /b --metric-lag 1.5";
+        let mut given: Vec<_> = given.split(' ').collect();
+        given.extend(["--tag", "Team=a b"]);
+        let given = flags(&given);
+        let told = command("canary", &given, "--undo", journal);
+        assert_eq!(
+            told,
+            "cargo run --features aws --example canary -- --backend aws --undo --journal 'my journal' --region eu-west-1 \
+             --project shop --environment test --cluster c --load-balancer l --container app --smoke-url http://x:1 \
+             --port 80 --rule 7 --tag Cost=1 --tag 'Team=a b' --alarm down --smoke-path /a --smoke-path /b \
+             --metric-lag 1.5 --moving-tags --pin-digest"
+        );
+    }
+
+    #[test]
+    fn the_command_to_go_on_with_a_local_cloud_keeps_its_token_out() {
+        let local = flags(&["--port", "80"]);
+        assert_eq!(
+            command("canary", &local, "--resume", Path::new("j")),
+            "cargo run --example canary -- --cloud \"$PETSWIPE_CLOUD\" --resume --journal j"
+        );
     }
 
     #[test]

@@ -9,6 +9,8 @@ use petswipe_deploy::scaling::ScalePlan;
 use petswipe_runbook::journal::{FileJournal, Journal};
 use petswipe_runbook::{Error, EventLog, History, Journaled, OperationId, Runbook};
 
+use crate::cli::Backend;
+use crate::going_on::{noun, place};
 use crate::{BAD_USAGE, Exit, HELD};
 
 /// How a driver is called whose cloud ends with its process, so that nothing of it is left to resume.
@@ -68,12 +70,16 @@ pub(crate) async fn open_existing<R: Runbook>(path: &Path) -> Result<Opened<R>, 
 ///
 /// # Errors
 /// As [`open`], and exit code 2 when an operation waits there to be resumed.
-pub(crate) async fn check_free<R: Located>(path: &Path, here: &str) -> Result<(), Exit> {
+pub(crate) async fn check_free<R: Located>(
+    path: &Path,
+    backend: Backend,
+    here: &str,
+) -> Result<(), Exit> {
     if !path.exists() {
         return Ok(());
     }
     match open::<R>(path).await?.history {
-        Some(history) => has_ended(path, here, &history),
+        Some(history) => has_ended(path, backend, here, &history),
         None => Ok(()),
     }
 }
@@ -83,10 +89,14 @@ pub(crate) async fn check_free<R: Located>(path: &Path, here: &str) -> Result<()
 ///
 /// # Errors
 /// As [`check_free`].
-pub(crate) async fn fresh<R: Located>(path: &Path, here: &str) -> Result<Arc<dyn Journal>, Exit> {
+pub(crate) async fn fresh<R: Located>(
+    path: &Path,
+    backend: Backend,
+    here: &str,
+) -> Result<Arc<dyn Journal>, Exit> {
     let opened = open::<R>(path).await?;
     let Some(history) = opened.history else { return Ok(opened.journal) };
-    has_ended(path, here, &history)?;
+    has_ended(path, backend, here, &history)?;
     let operation = &history.opening.operation;
     drop(opened.journal);
     let aside = path.with_file_name(format!("{operation}.jsonl"));
@@ -104,7 +114,12 @@ pub(crate) fn discard_empty(path: &Path) {
 }
 
 /// `here` is the cloud that a new operation would be begun on.
-fn has_ended<R: Located>(path: &Path, here: &str, history: &History<R>) -> Result<(), Exit> {
+fn has_ended<R: Located>(
+    path: &Path,
+    backend: Backend,
+    here: &str,
+    history: &History<R>,
+) -> Result<(), Exit> {
     let operation = &history.opening.operation;
     // Nobody has the journal open, so the process that was also the cloud is gone.
     let gone = history.opening.holder.contains(OWN_CLOUD);
@@ -115,8 +130,8 @@ fn has_ended<R: Located>(path: &Path, here: &str, history: &History<R>) -> Resul
     let (of, how) = match there.is_empty() || there == here {
         true => (String::new(), "go on with it by --resume".to_owned()),
         false => (
-            format!(" of cloud {there}"),
-            format!("go on with it there by --resume (--cloud is cloud {here})"),
+            format!(" of {}", noun(backend, there)),
+            format!("go on with it there by --resume ({})", place(backend, here)),
         ),
     };
     Err(Exit::usage(format!(

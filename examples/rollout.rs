@@ -26,17 +26,28 @@ pub struct Job<F> {
 
 /// How the new version is judged, from the flags: error rate in percent and the p99 in milliseconds, and in any case no
 /// gross regression of the median beside the live version.
-pub fn policies(error_percent: f64, latency_ms: u64) -> Vec<Policy> {
+pub fn policies(common: &Common, error_percent: f64, latency_ms: u64) -> Vec<Policy> {
     let limit = LatencyLimit { quantile: 0.99, limit: Duration::from_millis(latency_ms) };
+    let lookback = lookback(common);
     vec![
         Policy::Absolute(AbsolutePolicy {
             error_rate: error_percent / 100.0,
             latency: vec![limit],
             minimum_requests: 20,
+            lookback,
             ..AbsolutePolicy::default()
         }),
-        Policy::LatencyRegression(LatencyRegression::default()),
+        Policy::LatencyRegression(LatencyRegression { lookback, ..LatencyRegression::default() }),
     ]
+}
+
+/// How far back a judgement looks. CloudWatch answers in whole minutes that are published late: only over the lag and two
+/// minutes there is a whole one in any case. With less no verdict would ever be conclusive.
+fn lookback(common: &Common) -> Duration {
+    match common.backend {
+        Backend::Local => 60 * SECOND,
+        Backend::Aws => 120 * SECOND + common.aws.metric_lag,
+    }
 }
 
 /// The pace of the backend. On an account that of the plan, which is the guide's; on the local cloud everything takes
@@ -107,6 +118,11 @@ where
         if common.undo {
             return self.undo(common, target).await;
         }
+        if !common.dry_run {
+            // What waits there is the reason for whatever is found half-way.
+            let path = common.journal_path(self.name);
+            journal::check_free::<Plan>(&path, common.backend, &target.id).await?;
+        }
         let image = Wanted::Image(target.image(common).await?);
         let mut plan = (self.plan)(common, target.environments.clone(), image)?;
         plan.location.clone_from(&target.id);
@@ -132,10 +148,10 @@ where
     async fn start(&self, common: &Common, target: &Target, plan: Plan) -> Result<u8, Exit> {
         plan.validate()?;
         let path = common.journal_path(self.name);
-        journal::check_free::<Plan>(&path, &target.id).await?;
+        journal::check_free::<Plan>(&path, common.backend, &target.id).await?;
         may_begin(target, &plan).await?;
         let new = !path.exists();
-        let journal = journal::fresh::<Plan>(&path, &target.id).await?;
+        let journal = journal::fresh::<Plan>(&path, common.backend, &target.id).await?;
         let operation = journal::new_operation(self.name)?;
         let approver = approver(common, &plan)?;
         let written = Written { example: self.name, journal, path: &path };
@@ -155,7 +171,7 @@ where
             return Err(Exit::usage(format!("{} holds no operation to resume", path.display())));
         };
         let state = history.state();
-        same_cloud(&path, &history, &target.id)?;
+        same_cloud(common.backend, &path, &history, &target.id)?;
         let plan = history.opening.plan;
         let wanted = (self.plan)(common, plan.environments.clone(), plan.target.clone())?;
         let same_kind =
@@ -186,7 +202,7 @@ where
         let Some((history, outcome)) = ended else {
             return Err(Exit::usage(format!("{} holds no rollout that has ended", path.display())));
         };
-        same_cloud(&path, history, &target.id)?;
+        same_cloud(common.backend, &path, history, &target.id)?;
         let now = jiff::Timestamp::now();
         let plan = history.opening.plan.undo(outcome, history.last_at(), now)?;
         if common.dry_run {

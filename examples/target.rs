@@ -9,6 +9,8 @@ use petswipe_deploy::{
     AutoScaling, Compute, Environment, Image, Plan, Preflight, Report, RolloutPerformer, SmokeTest,
     StageReport, TrafficPoint, TrafficReport, TrafficRouter,
 };
+#[cfg(feature = "aws")]
+use petswipe_local::Fault;
 use petswipe_local::load::{Load, LoadConfig, LoadReport};
 use petswipe_local::{Cloud, CloudConfig, LocalClient};
 use petswipe_monitor::MetricSource;
@@ -65,6 +67,13 @@ impl Target {
             Backend::Local => Self::open_local(common).await,
             #[cfg(feature = "aws")]
             Backend::Aws => {
+                if common.fault != Fault::None {
+                    return Err(Exit::usage(format!(
+                        "--fault is {}, and --backend is aws; allowed: none there, because only versions on the local \
+                         cloud are made bad on purpose",
+                        common.fault
+                    )));
+                }
                 let clock = Arc::new(SystemClock::new());
                 let account = crate::aws::rollout::open(common, clock.clone()).await?;
                 let crate::aws::rollout::Opened { id, environments, parts, budget } = account;
@@ -160,7 +169,8 @@ impl Target {
         }
         let live = self.live_image().await?.ok_or_else(|| {
             Exit::usage(format!(
-                "--image is {asked}, and no one side is live whose image it could be a tag of"
+                "--image is {asked}, a tag of the live image, and no one side is live: traffic is divided; allowed: the \
+                 whole name of the image"
             ))
         })?;
         let name = live.as_str().split('@').next().unwrap_or_default();

@@ -12,7 +12,7 @@ use petswipe_deploy::aws::{
     EcsServices, ImagePolicy, Place, ProductionRule, rollout_dependencies, rollout_policy,
 };
 use petswipe_deploy::http::{HttpSmoke, SmokeRequests};
-use petswipe_deploy::{Environment, Preflight};
+use petswipe_deploy::{Environment, Error, Preflight};
 use petswipe_monitor::aws::{CloudWatchMetrics, CloudWatchSource, EcsService, Revisions};
 use petswipe_runbook::SystemClock;
 use petswipe_runbook::lease::FileLeases;
@@ -50,10 +50,10 @@ pub(crate) async fn open(common: &Common, clock: Arc<SystemClock>) -> Result<Ope
     let (services, routing) = (services(common)?, routing(common)?);
     let cluster = services.cluster.clone();
     let compute = Arc::new(EcsCompute::new(&config, services.clone(), clock.clone())?);
-    let id = compute.location().await?;
+    let id = compute.location().await.map_err(|error| named(common, error))?;
     let account = id.split(':').nth(1).unwrap_or("*").to_owned();
     let router = Arc::new(AlbRouter::new(&config, routing, clock)?);
-    let found = router.found().await?.clone();
+    let found = router.found().await.map_err(|error| named(common, error))?.clone();
     let scaling = AppAutoScaling::new(&config, cluster.clone(), services.services)?;
     let metrics = CloudWatchSource::new(&config, metrics(common, &found, &cluster)?)
         .map_err(|error| Exit::usage(petswipe_monitor::explain(&error)))?;
@@ -74,6 +74,16 @@ pub(crate) async fn open(common: &Common, clock: Arc<SystemClock>) -> Result<Ope
         preflight: Some(Arc::new(preflight)),
     };
     Ok(Opened { id, environments, parts, budget })
+}
+
+/// What is not there was looked for by its name: which flags say another one.
+fn named(common: &Common, error: Error) -> Exit {
+    let missing = matches!(error, Error::NotFound { .. });
+    let Exit { code, message } = error.into();
+    let by = "--project, --environment, --cluster, --load-balancer, --port or --rule";
+    let region = &common.region;
+    let hint = format!("; looked for in {region}: name what is there by {by}, or another --region");
+    Exit { code, message: message + if missing { &hint } else { "" } }
 }
 
 /// The policy document of whoever runs the example.

@@ -76,10 +76,10 @@ async fn begin(manners: &Manners, target: &Target, plan: ScalePlan) -> Result<u8
         return Ok(DONE);
     }
     let (path, id) = (&manners.journal, &target.parts.id);
-    journal::check_free::<ScalePlan>(path, id).await?;
+    journal::check_free::<ScalePlan>(path, manners.backend, id).await?;
     is_free(target, &plan).await?;
     let new = !path.exists();
-    let journal = journal::fresh::<ScalePlan>(path, id).await?;
+    let journal = journal::fresh::<ScalePlan>(path, manners.backend, id).await?;
     let operation = journal::new_operation("scale")?;
     let running = Running::new(manners, target, &plan, journal);
     let result = running.drive(Some((operation, plan))).await;
@@ -96,7 +96,7 @@ async fn go_on(flags: &Flags, target: &Target) -> Result<u8, Exit> {
     let Some(history) = opened.history else {
         return Err(Exit::usage(format!("{} holds no operation", path.display())));
     };
-    same_cloud(path, &history, &target.parts.id)?;
+    same_cloud(manners.backend, path, &history, &target.parts.id)?;
     let plan = &history.opening.plan;
     if let Some(what) = what
         && what.kind() != plan.change.kind()

@@ -89,13 +89,26 @@ impl Error {
     }
 }
 
-/// An error and all its causes in one line, for evidence and logs.
+/// An error and all its causes in one line, for evidence and logs. A cause that only says the same again is left out.
+///
+/// ```
+/// use petswipe_monitor::{Error, explain};
+/// let refused = std::io::Error::other("connection refused");
+/// let inner = Error::backend("GetMetricData", refused);
+/// assert_eq!(explain(&inner), "GetMetricData failed: connection refused");
+/// assert_eq!(explain(&Error::backend("GetMetricData", inner)), "GetMetricData failed: connection refused");
+/// ```
 pub fn explain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
+    let mut last = text.clone();
     let mut cause = error.source();
     while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
+        let said = next.to_string();
+        if said != last {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        last = said;
         cause = next.source();
     }
     text

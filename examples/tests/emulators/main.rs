@@ -19,4 +19,5 @@ mod destroyed;
 mod flags;
 mod played;
 mod refused;
+mod rollouts;
 mod weather;

@@ -21,7 +21,11 @@ where
 pub(super) fn called(error: CallError) -> Error {
     let action = || format!("{} of {}", error.action(), error.about());
     match error.failure() {
-        Failure::Denied => Error::Denied { action: action() },
+        // The code tells credentials that have expired from those that never were enough.
+        Failure::Denied => {
+            let code = error.code().map_or_else(String::new, |code| format!(" ({code})"));
+            Error::Denied { action: action() + &code }
+        }
         Failure::Throttled { retry_after } => Error::Throttled { action: action(), retry_after },
         Failure::NotFound => Error::NotFound { what: error.about().to_owned() },
         _ => Error::backend(action(), error),

@@ -142,7 +142,7 @@ async fn what_does_not_exist_is_named() {
         ),
         (
             AlbRouting { rule: ProductionRule::Priority(7), ..routing() },
-            "Priority(7) among the rules on port 443 of load balancer shop-alb was not found",
+            "priority 7 among the rules on port 443 of load balancer shop-alb was not found",
         ),
     ] {
         let router = AlbRouter::new(&world.wire.config(), change, world.clock.clone()).unwrap();

@@ -59,13 +59,18 @@ struct World {
 impl Agent {
     /// Begins to play in a stack that is there, with `rate` requests per second.
     pub async fn start(fixture: &Fixture, rate: f64) -> Self {
+        Self::at_pace(fixture, rate, BEAT).await
+    }
+
+    /// The same with a look every so often: each takes the emulators' time.
+    pub async fn at_pace(fixture: &Fixture, rate: f64, beat: Duration) -> Self {
         let (world, stop) = (Arc::default(), Arc::new(AtomicBool::new(false)));
         let mut player = Player::of(fixture, rate, Arc::clone(&world)).await;
         let stopped = Arc::clone(&stop);
         let playing = tokio::spawn(async move {
             while !stopped.load(Ordering::Relaxed) {
                 player.beat().await;
-                tokio::time::sleep(BEAT).await;
+                tokio::time::sleep(beat).await;
             }
         });
         Self { world, stop, playing }

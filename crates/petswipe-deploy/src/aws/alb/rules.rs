@@ -39,9 +39,13 @@ impl AlbRouter {
             .collect();
         match mine.as_slice() {
             [rule] => Ok(rule),
-            _ => Err(Error::NotFound {
-                what: format!("{:?} among {}", self.routing.rule, self.described()),
-            }),
+            _ => {
+                let which = match self.routing.rule {
+                    ProductionRule::Default => "the default rule".to_owned(),
+                    ProductionRule::Priority(priority) => format!("priority {priority}"),
+                };
+                Err(Error::NotFound { what: format!("{which} among {}", self.described()) })
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! What ECS says of a service.
 
+use aws_sdk_ecs::operation::describe_services::DescribeServicesError;
 use aws_sdk_ecs::types::{
     Deployment as EcsDeployment, DeploymentControllerType, DeploymentRolloutState, Service,
     ServiceField,
@@ -39,7 +40,8 @@ impl EcsCompute {
 
     async fn describe_all(&self, names: Vec<String>) -> Result<Vec<Option<Service>>, CallError> {
         let cluster = &self.services.cluster;
-        let what = format!("services {} of cluster {cluster}", names.join(", "));
+        let noun = if names.len() == 1 { "service" } else { "services" };
+        let what = format!("{noun} {} of cluster {cluster}", names.join(", "));
         let describe = self
             .client
             .describe_services()
@@ -47,7 +49,13 @@ impl EcsCompute {
             .set_services(Some(names.clone()))
             .include(ServiceField::Tags);
         let answer = describe.send().await;
-        let answer = answer.map_err(|e| CallError::new("DescribeServices", &what, e))?;
+        let answer = answer.map_err(|e| {
+            let said = e.as_service_error();
+            let no_cluster =
+                said.is_some_and(DescribeServicesError::is_cluster_not_found_exception);
+            let what = if no_cluster { format!("cluster {cluster}") } else { what.clone() };
+            CallError::new("DescribeServices", what, e)
+        })?;
         // A service that was deleted is described as INACTIVE for a while, and one that is being deleted as DRAINING.
         let is_active = |service: &&Service| service.status() == Some("ACTIVE");
         let of = |name: &String| {

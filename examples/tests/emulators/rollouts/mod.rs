@@ -1,0 +1,32 @@
+//! Whole rollouts by the real examples, judged by CloudWatch's minutes: what the emulators lack the agent plays.
+//!
+//! A minute of metrics counts when it lies wholly in a stage, so most of the time these tests wait, and they do it together.
+
+mod support;
+mod together;
+
+mod blue_green;
+mod disturbed;
+mod input;
+mod others;
+mod promoted;
+mod rolled_back;
+mod rolling;
+mod weather;
+
+together::tests! {
+    blue_green::what_passes_the_smoke_test_gets_everything_at_once,
+    blue_green::what_fails_the_smoke_test_gets_no_user,
+    disturbed::a_killed_canary_is_gone_on_with_and_promoted,
+    disturbed::ctrl_c_brings_everything_back,
+    disturbed::credentials_that_expire_half_way_leave_it_to_be_gone_on_with,
+    disturbed::a_line_that_is_cut_half_way_leaves_it_to_be_gone_on_with,
+    others::weights_of_somebody_else_stay,
+    others::a_deployment_of_somebody_else_stays,
+    promoted::a_good_version_gets_everything_in_stages,
+    rolled_back::a_bad_version_goes_back_and_leaves_everything_as_it_was,
+    rolling::a_good_version_replaces_the_old_one_where_it_is,
+    rolling::a_bad_version_is_replaced_by_the_old_one,
+    weather::in_a_storm_a_good_version_is_promoted,
+    weather::in_a_storm_a_bad_version_goes_back,
+}
