@@ -1,5 +1,6 @@
 //! Whole rollouts whose traffic is divided by a load balancer that throttles, breaks and loses answers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,8 +37,25 @@ pub fn run(world: &World, plan: Plan) -> Outcome {
     world.clock.run(started).expect("it waits for ever").unwrap().outcome
 }
 
-fn changes(world: &World) -> usize {
-    world.wire.operations().iter().filter(|action| *action == "ModifyListener").count()
+fn calls(world: &World) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for operation in world.wire.operations() {
+        *counts.entry(operation).or_default() += 1;
+    }
+    counts
+}
+
+/// Those that change something.
+fn changes(world: &World) -> BTreeMap<String, usize> {
+    let mut counts = calls(world);
+    counts.retain(|operation, _| {
+        !operation.starts_with("Describe") && !operation.starts_with("List")
+    });
+    counts
+}
+
+fn counts(pairs: &[(&str, usize)]) -> BTreeMap<String, usize> {
+    pairs.iter().map(|(operation, count)| ((*operation).to_owned(), *count)).collect()
 }
 
 #[test]
@@ -45,20 +63,60 @@ fn a_canary_over_five_stages_changes_the_listener_five_times() {
     let world = World::new();
     let outcome = run(&world, plan());
     assert!(matches!(outcome, Outcome::Promoted { .. }), "{outcome}");
-    assert_eq!(changes(&world), 5);
+    // The new side is deployed and once made larger, the old one scaled down; both are suspended and restored.
+    let wanted = [
+        ("ModifyListener", 5),
+        ("RegisterScalableTarget", 4),
+        ("RegisterTaskDefinition", 1),
+        ("UpdateService", 3),
+    ];
+    assert_eq!(changes(&world), counts(&wanted));
     assert_eq!(world.cloud.split(), Split::all_to(green()));
     assert_eq!((world.cloud.healthy(&blue()), world.cloud.healthy(&green())), (0, 2));
+    let all: usize = calls(&world).values().sum();
+    println!("a canary over five stages of 60 s: {all} calls: {:?}", calls(&world));
+    // Ten minutes of looks: what is asked twice for the same moment would double it.
+    assert!(all < 450, "{all} calls");
 }
 
 #[test]
 fn a_rollback_takes_traffic_away_with_one_change() {
     let world = World::new();
-    let before = world.cloud.configuration();
+    let before = (world.cloud.configuration(), world.wire.with(|shop| shop.scaler.targets.clone()));
     world.cloud.add_image(image("shop:v2"), Behaviour { error_rate: 0.2, ..Behaviour::default() });
     let outcome = run(&world, plan());
     assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome}");
-    assert_eq!(changes(&world), 2);
-    assert_eq!(world.cloud.configuration(), before);
+    let wanted = [
+        ("ModifyListener", 2),
+        ("RegisterScalableTarget", 4),
+        ("RegisterTaskDefinition", 1),
+        ("UpdateService", 2),
+    ];
+    assert_eq!(changes(&world), counts(&wanted));
+    let after = (world.cloud.configuration(), world.wire.with(|shop| shop.scaler.targets.clone()));
+    assert_eq!(after, before);
+    // Nothing comes between the verdict and the change but what was under way.
+    let operations = world.wire.operations();
+    let back = operations.iter().rposition(|operation| operation == "ModifyListener").unwrap();
+    let next = operations[back..].iter().position(|operation| operation == "UpdateService");
+    assert!(next.is_some(), "traffic was taken away first");
+    let all: usize = calls(&world).values().sum();
+    println!("a rollback in the first stage: {all} calls: {:?}", calls(&world));
+}
+
+#[test]
+fn auto_scaling_goes_along_with_the_traffic() {
+    let world = World::new();
+    assert!(matches!(run(&world, plan()), Outcome::Promoted { .. }));
+    let limits = world.wire.with(|shop| {
+        let targets = shop.scaler.targets.iter();
+        targets
+            .map(|(name, target)| (name.clone(), target.limits, target.suspended))
+            .collect::<Vec<_>>()
+    });
+    let resource = |side| format!("service/shop-production-cluster/{side}");
+    let active = [false; 3];
+    assert_eq!(limits, [(resource(blue()), (0, 20), active), (resource(green()), (1, 20), active)]);
 }
 
 /// 10 % of the calls are throttled, 5 % lose their answer after they took effect, 2 % break.

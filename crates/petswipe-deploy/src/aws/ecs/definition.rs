@@ -136,8 +136,11 @@ impl EcsCompute {
             let page = page.map_err(|e| error("ListTaskDefinitions", &what, e))?;
             for arn in page.task_definition_arns() {
                 let revision = revision_of(arn)?;
-                let number =
-                    revision.as_str().rsplit(':').next().and_then(|it| it.parse::<i32>().ok());
+                let Some((of, number)) = revision.as_str().rsplit_once(':') else { continue };
+                if of != family {
+                    continue;
+                }
+                let number = number.parse::<i32>().ok();
                 if number.is_some_and(|number| number <= wanted.revision()) {
                     return Ok(None);
                 }
