@@ -1,0 +1,11 @@
+//! Native deployments on a platform in memory.
+
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, and its modules are its own"
+)]
+
+mod simulation;
