@@ -8,8 +8,10 @@
 mod alb;
 mod ecs;
 mod error;
+mod native;
 mod scaling;
 
 pub use alb::{AlbFound, AlbRouter, AlbRouting, ProductionRule};
 pub use ecs::{EcsCompute, EcsServices, ImagePolicy};
+pub use native::EcsNative;
 pub use scaling::AppAutoScaling;

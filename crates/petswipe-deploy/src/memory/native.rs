@@ -251,6 +251,7 @@ impl NativeDeployments for MemoryNative {
             running,
             live,
             newest: Some(world.newest.clone()),
+            newest_revision: newest.map(|course| course.deployment.revision.clone()),
             in_progress: newest.is_some_and(|course| !course.status.is_over()),
             configuration: world.configuration.clone(),
             pauses: if pauses { LifecycleStage::PAUSED.to_vec() } else { Vec::new() },
@@ -340,7 +341,7 @@ impl NativeDeployments for MemoryNative {
         match &course.pause {
             Some(pause) if pause.hook == hook => course.answer(now),
             _ => {
-                let found = format!("{:?}", course.status);
+                let found = course.status.word();
                 return Err(conflict("the deployment", "waiting for an answer", found));
             }
         }
@@ -364,7 +365,7 @@ impl NativeDeployments for MemoryNative {
                 course.go_back(now, "stopped by a caller");
             }
             DeploymentStatus::Successful | DeploymentStatus::Stopped => {
-                let found = format!("{:?}", course.status);
+                let found = course.status.word();
                 return Err(conflict("the deployment", "in progress", found));
             }
             _ => {}

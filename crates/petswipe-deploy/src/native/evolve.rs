@@ -150,8 +150,9 @@ impl NativePlan {
             let why = "the look answered what was true earlier".to_owned();
             self.try_again(state, why, at);
         } else if before == Some(&service.newest) {
-            state.enter(Phase::Settle);
-        } else if service.revision == state.revision {
+            // A command shows this driver's fence, after which none of the one before is obeyed.
+            state.enter(Phase::Restore);
+        } else if service.newest_revision == state.revision {
             state.deployment.clone_from(&service.newest);
             state.enter(Phase::Stop);
         } else {
@@ -176,6 +177,10 @@ impl NativePlan {
         }
         state.last_survey = Some(survey.clone());
         if service.newest != state.deployment && service.newest != was.newest {
+            if state.is_back() && state.deployment.is_none() && service.newest_revision == state.revision {
+                state.deployment.clone_from(&service.newest);
+                return state.enter(Phase::Stop);
+            }
             let what = format!("somebody else deployed to {}", self.environment);
             return self.leave(state, what);
         }
@@ -333,7 +338,7 @@ impl NativePlan {
             left.push_str(&format!("; the deployment is {id}"));
         }
         if let Some(status) = &state.last_status {
-            left.push_str(&format!(", last seen {:?} at {}", status.state, status.weight));
+            left.push_str(&format!(", last seen {} at {}", status.state.word(), status.weight));
         }
         let was = &before.service.configuration;
         if state.last_survey.as_ref().is_none_or(|last| last.service.configuration != *was) {

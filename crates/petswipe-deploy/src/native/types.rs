@@ -288,6 +288,8 @@ pub struct NativeService {
     pub live: Environment,
     /// Its newest deployment.
     pub newest: Option<DeploymentId>,
+    /// The revision that it was to bring, also when it did not.
+    pub newest_revision: Option<RevisionId>,
     /// Whether that one goes on.
     pub in_progress: bool,
     /// How it is deployed.
@@ -323,6 +325,21 @@ pub enum DeploymentStatus {
 }
 
 impl DeploymentStatus {
+    /// As AWS writes it, such as `ROLLBACK_IN_PROGRESS`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::InProgress => "IN_PROGRESS",
+            Self::Successful => "SUCCESSFUL",
+            Self::Stopped => "STOPPED",
+            Self::StopRequested => "STOP_REQUESTED",
+            Self::RollbackRequested => "ROLLBACK_REQUESTED",
+            Self::RollbackInProgress => "ROLLBACK_IN_PROGRESS",
+            Self::RollbackSuccessful => "ROLLBACK_SUCCESSFUL",
+            Self::RollbackFailed => "ROLLBACK_FAILED",
+        }
+    }
+
     /// Whether nothing will happen any more.
     pub fn is_over(self) -> bool {
         matches!(

@@ -195,6 +195,8 @@ struct Ledger {
     shifted_at: Timestamp,
     passed: bool,
     foreign: Option<RevisionId>,
+    /// Whether that was there before the operation looked first.
+    early: bool,
     alarmed: bool,
     aborted: bool,
     /// The first answers to each kind of question.
@@ -234,6 +236,7 @@ impl NativeWorld {
             shifted_at: clock.now(),
             passed: false,
             foreign: None,
+            early: false,
             alarmed: false,
             aborted: false,
             looked: None,
@@ -307,7 +310,7 @@ impl Performer<NativePlan> for NativeWorld {
         let after = self.platform.snapshot();
         let same = (&before.revision, &before.live, &before.split)
             == (&after.revision, &after.live, &after.split);
-        if ledger.foreign.is_some() && !same {
+        if ledger.foreign.is_some() && !ledger.early && !same {
             let what = format!("promise 2 is broken: a foreign deployment is overwritten: {effect}");
             ledger.broken.get_or_insert(what);
         }
@@ -337,6 +340,8 @@ impl World<NativePlan> for NativeWorld {
         state: &NativeState,
     ) -> Result<(), String> {
         let mut ledger = self.ledger();
+        let before = state.before.as_ref().and_then(|before| before.service.revision.as_ref());
+        ledger.early |= before.is_some() && before == ledger.foreign.as_ref();
         match &recorded.event {
             Event::Succeeded { output: NativeOutput::Seen(seen), .. } => {
                 if let Some(judgement) = &seen.judgement
@@ -357,6 +362,7 @@ impl World<NativePlan> for NativeWorld {
     fn check_end(&self, plan: &NativePlan, outcome: &Outcome) -> Result<(), String> {
         let now = self.platform.snapshot();
         let ledger = self.ledger();
+        let foreign = ledger.foreign.is_some() && !ledger.early;
         let as_before = || {
             let mut initial = self.initial.clone();
             if let Some(foreign) = &ledger.foreign {
@@ -370,7 +376,6 @@ impl World<NativePlan> for NativeWorld {
                 if !self.scenario.may_promote() {
                     return Err(format!("promise 6 is broken: promoted in {:?}", self.scenario));
                 }
-                let foreign = ledger.foreign.is_some();
                 if !foreign && (now.revision != *revision || now.live != *environment) {
                     return Err(format!("promoted, but it is {now:?}"));
                 }
@@ -383,12 +388,12 @@ impl World<NativePlan> for NativeWorld {
                 as_before().map_err(|what| format!("promise 5 is broken: {what}"))
             }
             Outcome::Stopped { reason, .. } => {
-                if ledger.foreign.is_none() && now.configuration != self.initial.configuration {
+                if !foreign && now.configuration != self.initial.configuration {
                     return Err("stopped, but deployed otherwise from now on".to_owned());
                 }
                 let late = now.live == self.candidate
                     && (ledger.aborted || plan.holding == Holding::Watching);
-                if ledger.foreign.is_some() || self.scenario.cannot_go_back || late {
+                if foreign || self.scenario.cannot_go_back || late {
                     return Ok(());
                 }
                 Err(format!("stopped though nobody else changed anything: {reason}"))
