@@ -22,8 +22,8 @@ mod image;
 
 use definition::Definitions;
 pub(super) use describe::{newest, revision_of};
-pub(super) use failures::timestamp;
 use failures::Stopped;
+pub(super) use failures::timestamp;
 use image::Ecr;
 
 use super::error::error;

@@ -26,8 +26,8 @@ mod config;
 use super::ecs::{EcsCompute, newest, revision_of, timestamp};
 use super::error::error;
 use crate::native::{
-    DeploymentId, DeploymentStatus, Monitor, NativeDeployment, NativeDeployments,
-    NativeService, NativeStatus, Pause, PerMille, ServiceConfiguration,
+    DeploymentId, DeploymentStatus, Monitor, NativeDeployment, NativeDeployments, NativeService,
+    NativeStatus, Pause, PerMille, ServiceConfiguration,
 };
 use crate::{Authority, Environment, Error, RevisionId, TaskFailure};
 
@@ -77,9 +77,8 @@ impl EcsNative {
     pub fn statements(&self) -> Vec<Statement> {
         let services = &self.compute.services;
         let all = |kind: &str, end: &str| -> Vec<String> {
-            let arn = |name: &String| {
-                format!("arn:*:ecs:*:*:{kind}/{}/{name}{end}", services.cluster)
-            };
+            let arn =
+                |name: &String| format!("arn:*:ecs:*:*:{kind}/{}/{name}{end}", services.cluster);
             services.services.values().map(arn).collect()
         };
         let on_services =
@@ -201,7 +200,8 @@ impl EcsNative {
         for balancer in service.load_balancers() {
             own.extend(balancer.target_group_arn().map(group_name));
             let advanced = balancer.advanced_configuration();
-            alternate.extend(advanced.and_then(|it| it.alternate_target_group_arn()).map(group_name));
+            alternate
+                .extend(advanced.and_then(|it| it.alternate_target_group_arn()).map(group_name));
         }
         let (Some(own), Some(other)) = (self.side(&own), self.side(&alternate)) else {
             let found = own.iter().chain(&alternate).cloned().collect::<Vec<_>>().join(", ");
@@ -414,7 +414,8 @@ impl NativeDeployments for EcsNative {
         let of_hook = found.lifecycle_hook_details().iter().find(|it| it.hook_id() == Some(hook));
         let status = of_hook.and_then(|hook| hook.status());
         match (status_of(&found), status) {
-            (DeploymentStatus::InProgress, Some(DeploymentLifecycleHookStatus::AwaitingAction)) => {}
+            (DeploymentStatus::InProgress, Some(DeploymentLifecycleHookStatus::AwaitingAction)) => {
+            }
             (DeploymentStatus::InProgress | DeploymentStatus::Successful, None)
             | (_, Some(DeploymentLifecycleHookStatus::Succeeded)) => return Ok(()),
             (state, _) => return Err(self.conflict(name, "waiting for an answer", state.word())),

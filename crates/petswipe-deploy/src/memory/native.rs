@@ -87,9 +87,10 @@ impl MemoryNative {
         sides: [Environment; 2],
     ) -> Result<Self, Error> {
         let known = cloud.configuration();
-        let (revision, desired, _) = known.sides.get(&sides[0]).ok_or_else(|| Error::NotFound {
-            what: format!("environment {}", sides[0]),
-        })?;
+        let (revision, desired, _) = known
+            .sides
+            .get(&sides[0])
+            .ok_or_else(|| Error::NotFound { what: format!("environment {}", sides[0]) })?;
         let newest = DeploymentId("deployment-1".to_owned());
         let world = World {
             environment,

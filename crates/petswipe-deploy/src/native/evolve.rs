@@ -177,7 +177,10 @@ impl NativePlan {
         }
         state.last_survey = Some(survey.clone());
         if service.newest != state.deployment && service.newest != was.newest {
-            if state.is_back() && state.deployment.is_none() && service.newest_revision == state.revision {
+            if state.is_back()
+                && state.deployment.is_none()
+                && service.newest_revision == state.revision
+            {
                 state.deployment.clone_from(&service.newest);
                 return state.enter(Phase::Stop);
             }

@@ -39,17 +39,16 @@ mod report;
 mod state;
 mod types;
 
-pub use backend::NativeDeployments;
 #[cfg(feature = "mock")]
 pub use backend::MockNativeDeployments;
+pub use backend::NativeDeployments;
 pub use effect::{NativeEffect, NativeOutput, NativeSeen, NativeSurvey};
 pub use performer::NativePerformer;
 pub use plan::{Holding, NativePlan};
 pub use state::{NativeState, Phase};
 pub use types::{
-    DeploymentId, DeploymentStatus, LambdaHook, LifecycleStage, Monitor, NativeDeployment, NativeService,
-    NativeStatus, NativeStrategy, Pause, PerMille,
-    ServiceConfiguration,
+    DeploymentId, DeploymentStatus, LambdaHook, LifecycleStage, Monitor, NativeDeployment,
+    NativeService, NativeStatus, NativeStrategy, Pause, PerMille, ServiceConfiguration,
 };
 
 use crate::rollout::Outcome;

@@ -98,9 +98,8 @@ fn first_survey(history: &History<NativePlan>) -> Option<&NativeSurvey> {
 
 /// What was surveyed after the last change, if anything was: only that is how it is now.
 fn final_survey(history: &History<NativePlan>) -> Option<&NativeSurvey> {
-    let is_change = |event: &NativeEvent| {
-        matches!(event, Event::Intended { effect, .. } if effect.is_change())
-    };
+    let is_change =
+        |event: &NativeEvent| matches!(event, Event::Intended { effect, .. } if effect.is_change());
     let newest_first = history.records.iter().rev().map(|recorded| &recorded.event);
     newest_first.take_while(|event| !is_change(event)).find_map(surveyed)
 }

@@ -18,9 +18,7 @@ use petswipe_runbook::sim::{FaultPlan, SimClock, Trace, Violation, World, simula
 use petswipe_runbook::{Clock, EffectContext, Event, EventOf, Failure, Performer, Recorded};
 
 use super::{environments, image, revision};
-use crate::memory::{
-    Behaviour, HookBehaviour, MemoryCloud, MemoryNative, Metrics, NativeSnapshot,
-};
+use crate::memory::{Behaviour, HookBehaviour, MemoryCloud, MemoryNative, Metrics, NativeSnapshot};
 use crate::native::{
     Holding, LambdaHook, LifecycleStage, NativeEffect, NativeOutput, NativePerformer, NativePlan,
     NativeState, NativeStrategy, PerMille,
@@ -311,7 +309,8 @@ impl Performer<NativePlan> for NativeWorld {
         let same = (&before.revision, &before.live, &before.split)
             == (&after.revision, &after.live, &after.split);
         if ledger.foreign.is_some() && !ledger.early && !same {
-            let what = format!("promise 2 is broken: a foreign deployment is overwritten: {effect}");
+            let what =
+                format!("promise 2 is broken: a foreign deployment is overwritten: {effect}");
             ledger.broken.get_or_insert(what);
         }
         if let Ok(output) = &answer {

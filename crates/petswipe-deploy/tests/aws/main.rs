@@ -12,6 +12,7 @@ mod alb;
 mod balancer;
 mod cluster;
 mod ecs;
+mod native;
 mod rollouts;
 mod scaler;
 mod scaling;

@@ -13,7 +13,10 @@ use crate::{DeploymentState, Environment, Error, RevisionId, ServiceStatus};
 
 impl EcsCompute {
     /// The service of an environment, with the tags of the project.
-    pub(in crate::aws) async fn describe(&self, environment: &Environment) -> Result<Service, Error> {
+    pub(in crate::aws) async fn describe(
+        &self,
+        environment: &Environment,
+    ) -> Result<Service, Error> {
         let name = self.name(environment)?;
         let found = self.describing.ask(name.to_owned(), |names| self.describe_all(names)).await;
         let found = found.map_err(called)?;

@@ -33,13 +33,10 @@ pub(super) fn strategy(strategy: NativeStrategy) -> DeploymentStrategy {
 /// The stages at which a service's own configuration pauses a deployment.
 pub(super) fn pauses(configuration: Option<&DeploymentConfiguration>) -> Vec<LifecycleStage> {
     let hooks = configuration.map_or(&[][..], |configuration| configuration.lifecycle_hooks());
-    let pauses = hooks.iter().filter(|hook| {
-        hook.target_type() == Some(&DeploymentLifecycleHookTargetType::Pause)
-    });
-    pauses
-        .flat_map(|hook| hook.lifecycle_stages())
-        .filter_map(|it| stage(it.as_str()))
-        .collect()
+    let pauses = hooks
+        .iter()
+        .filter(|hook| hook.target_type() == Some(&DeploymentLifecycleHookTargetType::Pause));
+    pauses.flat_map(|hook| hook.lifecycle_stages()).filter_map(|it| stage(it.as_str())).collect()
 }
 
 /// What a deployment of ours is told: what the service has, with strategy, bake, hooks and alarms of its own.
@@ -146,13 +143,17 @@ pub(super) fn read(configuration: Option<&DeploymentConfiguration>) -> ServiceCo
             "threshold": threshold.map(|it| json!({"type": it.r#type().as_str(), "value": it.value()})),
         });
     }
-    if let Some(linear) = it.linear_configuration().filter(|_| *strategy == DeploymentStrategy::Linear) {
+    if let Some(linear) =
+        it.linear_configuration().filter(|_| *strategy == DeploymentStrategy::Linear)
+    {
         data["linearConfiguration"] = json!({
             "stepPercent": linear.step_percent(),
             "stepBakeTimeInMinutes": linear.step_bake_time_in_minutes(),
         });
     }
-    if let Some(canary) = it.canary_configuration().filter(|_| *strategy == DeploymentStrategy::Canary) {
+    if let Some(canary) =
+        it.canary_configuration().filter(|_| *strategy == DeploymentStrategy::Canary)
+    {
         data["canaryConfiguration"] = json!({
             "canaryPercent": canary.canary_percent(),
             "canaryBakeTimeInMinutes": canary.canary_bake_time_in_minutes(),
@@ -311,8 +312,8 @@ fn document_of(value: &Value) -> Document {
             (None, None) => Number::Float(it.as_f64().unwrap_or_default()),
         }),
         Value::Array(items) => Document::Array(items.iter().map(document_of).collect()),
-        Value::Object(fields) => {
-            Document::Object(fields.iter().map(|(name, it)| (name.clone(), document_of(it))).collect())
-        }
+        Value::Object(fields) => Document::Object(
+            fields.iter().map(|(name, it)| (name.clone(), document_of(it))).collect(),
+        ),
     }
 }

@@ -98,7 +98,10 @@ impl Course {
     }
 
     /// What a hook of this stage did: when it was done, or that it was not.
-    fn hooked(&self, hooks: &BTreeMap<LifecycleStage, HookBehaviour>) -> Result<Timestamp, Timestamp> {
+    fn hooked(
+        &self,
+        hooks: &BTreeMap<LifecycleStage, HookBehaviour>,
+    ) -> Result<Timestamp, Timestamp> {
         let Some(stage) = self.stage else { return Ok(self.since) };
         let mut of_stage = self.deployment.hooks.iter().filter(|hook| hook.stages.contains(&stage));
         let Some(hook) = of_stage.next() else { return Ok(self.since) };
@@ -153,7 +156,9 @@ impl World {
             Err(failed) if failed > now => return false,
             Err(failed) => {
                 let stage = course.stage.map_or("", LifecycleStage::as_str);
-                course.failed_hooks.push(format!("{} at {stage}", course.deployment.hooks[0].function));
+                course
+                    .failed_hooks
+                    .push(format!("{} at {stage}", course.deployment.hooks[0].function));
                 course.go_back(failed, "a hook failed");
                 return true;
             }

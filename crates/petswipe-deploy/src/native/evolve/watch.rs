@@ -7,7 +7,9 @@ use petswipe_runbook::{Failure, Underway};
 use crate::native::effect::{NativeEffect, NativeOutput, NativeSeen};
 use crate::native::plan::{Holding, NativePlan};
 use crate::native::state::{NativeState, Phase};
-use crate::native::types::{LifecycleStage, DeploymentStatus as Status, Monitor, NativeStatus, PerMille};
+use crate::native::types::{
+    DeploymentStatus as Status, LifecycleStage, Monitor, NativeStatus, PerMille,
+};
 use crate::rollout::{CauseKind, Direction, JudgeRequest, StageRecord};
 
 impl NativePlan {
@@ -254,7 +256,8 @@ impl NativePlan {
         let latest = after(state.counts_from, bake.saturating_sub(self.margin));
         if by_itself && !waits && !cleaning && at >= latest && !self.holds(state, at) {
             let why = state.doubt.clone().unwrap_or_default();
-            let text = format!("no conclusive verdict at {weight} before the platform goes on: {why}");
+            let text =
+                format!("no conclusive verdict at {weight} before the platform goes on: {why}");
             return self.turn_back(state, CauseKind::Unsure, text, at);
         }
         let slack = self.patience + self.start_deadline;
