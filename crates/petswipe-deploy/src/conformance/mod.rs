@@ -3,8 +3,9 @@
 //! [`compute_conformance!`](crate::compute_conformance), [`router_conformance!`](crate::router_conformance),
 //! [`scaling_conformance!`](crate::scaling_conformance), [`smoke_conformance!`](crate::smoke_conformance) and
 //! [`hooks_conformance!`](crate::hooks_conformance) make a module of tests each, every one of them in a fresh
-//! [`CloudWorld`]. The functions behind them are public, for those who need another harness; they panic with what was
-//! found when the sentence does not hold.
+//! [`CloudWorld`]; so does [`native_conformance!`](crate::native_conformance) in a [`NativeWorld`](native::NativeWorld). The
+//! functions behind them are public, for those who need another harness; they panic with what was found when the sentence
+//! does not hold.
 //!
 //! What a backend can't do is data in its [`Setting`]; a sentence that can't be tried there says so on standard error.
 
@@ -27,6 +28,7 @@ use crate::{
 
 pub mod compute;
 pub mod hooks;
+pub mod native;
 pub mod router;
 pub mod scaling;
 pub mod smoke;

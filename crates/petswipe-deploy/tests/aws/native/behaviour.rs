@@ -1,11 +1,82 @@
 //! What ECS says, and what becomes of it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use petswipe_deploy::conformance::native::{NativeSetting, NativeWorld};
 use petswipe_deploy::native::NativeDeployments;
-use petswipe_deploy::{Error, Outcome};
+use petswipe_deploy::{Authority, Error, Outcome, RevisionId, native_conformance};
+use petswipe_runbook::{Clock, Fence, OperationId, Sleep};
 use serde_json::json;
 
 use super::world::{World, canary, plan, service};
-use crate::world::{blue, green};
+use crate::world::{blue, green, image};
+
+/// The world as the contract needs it, in which every wait is over at once.
+struct Contract {
+    world: World,
+    setting: NativeSetting,
+    authorities: AtomicU64,
+}
+
+impl Contract {
+    fn new() -> Self {
+        let world = World::new();
+        let revision = |number: u32| RevisionId::new(format!("revision:{number}")).unwrap();
+        for number in [2, 3] {
+            world.cloud.add_revision(revision(number), image("shop:v2"));
+            world.wire.with(|deployer| {
+                let definitions = &mut deployer.cluster.definitions;
+                let first = definitions[&1].clone();
+                definitions.insert(number, first);
+            });
+        }
+        let setting = NativeSetting {
+            environment: service(),
+            second_revision: revision(2),
+            third_revision: revision(3),
+            unknown_environment: green(),
+            fencing: false,
+            poll: Duration::from_secs(1),
+            deadline: Duration::from_secs(300),
+        };
+        Self { world, setting, authorities: AtomicU64::new(2) }
+    }
+}
+
+impl Clock for Contract {
+    fn now(&self) -> Timestamp {
+        self.world.clock.now()
+    }
+
+    fn sleep_until(&self, time: Timestamp) -> Sleep<'_> {
+        self.world.clock.advance_to(time);
+        Box::pin(std::future::ready(()))
+    }
+}
+
+impl NativeWorld for Contract {
+    fn native(&self) -> &dyn NativeDeployments {
+        &*self.world.native
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        self
+    }
+
+    fn setting(&self) -> &NativeSetting {
+        &self.setting
+    }
+
+    fn authority(&self) -> Authority {
+        let number = self.authorities.fetch_add(1, Ordering::Relaxed);
+        let operation = OperationId::new(format!("operation-{number}")).unwrap();
+        Authority { operation, fence: Fence(number) }
+    }
+}
+
+native_conformance!(contract, Contract::new());
 
 #[tokio::test]
 async fn a_service_serves_by_the_group_of_its_revision() {
@@ -52,10 +123,7 @@ async fn a_configuration_is_set_back_whatever_is_in_it() {
     world.wire.with(|deployer| deployer.configuration = full.clone());
     let before = world.native.service(&service()).await.unwrap().configuration;
     world.wire.with(|deployer| deployer.configuration = json!({"strategy": "BLUE_GREEN"}));
-    let authority = petswipe_deploy::Authority {
-        operation: petswipe_runbook::OperationId::new("native-1").unwrap(),
-        fence: petswipe_runbook::Fence(1),
-    };
+    let authority = Authority { operation: OperationId::new("native-1").unwrap(), fence: Fence(1) };
     world.native.restore(&authority, &service(), &before).await.unwrap();
     let mut now = world.wire.with(|deployer| deployer.configuration.clone());
     assert_eq!(world.native.service(&service()).await.unwrap().configuration, before);
