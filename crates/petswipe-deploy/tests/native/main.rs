@@ -8,4 +8,6 @@
     reason = "a test fails by panicking, and its modules are its own"
 )]
 
+mod moments;
+mod plans;
 mod simulation;

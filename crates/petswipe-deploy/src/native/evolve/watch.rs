@@ -93,7 +93,10 @@ impl NativePlan {
     /// had everything, that is as good as if nobody had been there in its bake time.
     fn too_late(&self, state: &mut NativeState) {
         match &state.direction {
-            Direction::Back(cause) if cause.kind == CauseKind::Unsure && state.passed_full => {
+            Direction::Back(cause)
+                if matches!(cause.kind, CauseKind::Unsure | CauseKind::Call | CauseKind::Abort)
+                    && state.passed_full =>
+            {
                 state.direction = Direction::Forward;
                 state.enter(Phase::Settle);
             }
