@@ -30,22 +30,18 @@ use jiff::Timestamp;
 use petswipe_runbook::{Decision, Error as RunbookError, EventOf, Runbook};
 
 mod backend;
-mod decide;
-mod effect;
-mod evolve;
+mod core;
 mod performer;
-mod plan;
 mod report;
-mod state;
 mod types;
 
+pub use self::core::{
+    Holding, NativeEffect, NativeOutput, NativePlan, NativeSeen, NativeState, NativeSurvey, Phase,
+};
 #[cfg(feature = "mock")]
 pub use backend::MockNativeDeployments;
 pub use backend::NativeDeployments;
-pub use effect::{NativeEffect, NativeOutput, NativeSeen, NativeSurvey};
 pub use performer::NativePerformer;
-pub use plan::{Holding, NativePlan};
-pub use state::{NativeState, Phase};
 pub use types::{
     DeploymentId, DeploymentStatus, LambdaHook, LifecycleStage, Monitor, NativeDeployment,
     NativeService, NativeStatus, NativeStrategy, Pause, PerMille, ServiceConfiguration,

@@ -8,8 +8,8 @@ use petswipe_monitor::{Gate, MetricSource};
 use petswipe_runbook::{EffectContext, Failure, Performer};
 
 use super::backend::NativeDeployments;
-use super::effect::{NativeEffect, NativeOutput, NativeSeen, NativeSurvey};
-use super::plan::NativePlan;
+use super::core::NativePlan;
+use super::core::{NativeEffect, NativeOutput, NativeSeen, NativeSurvey};
 use super::types::DeploymentId;
 use crate::performer::{failure, judge, noted};
 use crate::rollout::{JudgeRequest, Target};

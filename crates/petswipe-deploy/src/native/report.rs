@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use petswipe_runbook::{EffectId, Event, History};
 
-use super::effect::{NativeEffect, NativeOutput, NativeSurvey};
-use super::plan::NativePlan;
-use super::state::NativeState;
+use super::core::NativePlan;
+use super::core::NativeState;
+use super::core::{NativeEffect, NativeOutput, NativeSurvey};
 use crate::report::{ActionReport, CheckReport, Report, SideReport, StageReport, StateReport};
 use crate::rollout::Outcome;
 use crate::{Percent, Split};

@@ -8,6 +8,8 @@
     reason = "a test fails by panicking, and its modules are its own"
 )]
 
+#[cfg(feature = "mock")]
+mod mock;
 mod moments;
 mod plans;
 mod simulation;

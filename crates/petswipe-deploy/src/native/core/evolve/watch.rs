@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use petswipe_monitor::{FindingResult, Verdict};
 use petswipe_runbook::{Failure, Underway};
 
-use crate::native::effect::{NativeEffect, NativeOutput, NativeSeen};
-use crate::native::plan::{Holding, NativePlan};
-use crate::native::state::{NativeState, Phase};
+use crate::native::core::effect::{NativeEffect, NativeOutput, NativeSeen};
+use crate::native::core::plan::{Holding, NativePlan};
+use crate::native::core::state::{NativeState, Phase};
 use crate::native::types::{
     DeploymentStatus as Status, LifecycleStage, Monitor, NativeStatus, PerMille,
 };

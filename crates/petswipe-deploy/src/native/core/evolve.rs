@@ -6,7 +6,7 @@ use petswipe_runbook::{Event, EventOf, Failure, FailureKind, Retry, Underway};
 use super::effect::{NativeEffect, NativeOutput, NativeSurvey};
 use super::plan::NativePlan;
 use super::state::{NativeState, Phase};
-use super::types::PerMille;
+use crate::native::types::PerMille;
 use crate::rollout::{Cause, CauseKind, Direction, Outcome, Target};
 
 mod watch;
@@ -15,7 +15,12 @@ mod watch;
 const PATIENCE_BACK: u32 = 4;
 
 impl NativePlan {
-    pub(super) fn take(&self, state: &mut NativeState, event: &EventOf<Self>, at: Timestamp) {
+    pub(in crate::native) fn take(
+        &self,
+        state: &mut NativeState,
+        event: &EventOf<Self>,
+        at: Timestamp,
+    ) {
         if let Some((settled, result)) = state.in_flight.observe(event, at)
             && state.ended.is_none()
         {

@@ -6,7 +6,7 @@ use petswipe_runbook::InFlight;
 
 use super::effect::{NativeEffect, NativeSurvey};
 use super::plan::NativePlan;
-use super::types::{DeploymentId, NativeStatus, PerMille};
+use crate::native::types::{DeploymentId, NativeStatus, PerMille};
 use crate::rollout::{Direction, Outcome, StageRecord};
 use crate::{Environment, RevisionId};
 
@@ -62,43 +62,43 @@ pub struct NativeState {
     /// Why a person is needed.
     pub suspended: Option<String>,
     /// Whether the beginning was, or may have been, commanded.
-    pub(super) begun: bool,
+    pub(in crate::native) begun: bool,
     /// Since when the new version is waited for.
-    pub(super) begun_at: Timestamp,
+    pub(in crate::native) begun_at: Timestamp,
     /// Since when the new version is known to have its present share.
-    pub(super) exposed_since: Option<Timestamp>,
+    pub(in crate::native) exposed_since: Option<Timestamp>,
     /// The platform counts its own waiting from no earlier than this.
-    pub(super) counts_from: Timestamp,
+    pub(in crate::native) counts_from: Timestamp,
     /// When the last look began that was answered.
-    pub(super) last_seen: Option<Timestamp>,
+    pub(in crate::native) last_seen: Option<Timestamp>,
     /// When the last look began.
-    pub(super) last_look: Option<Timestamp>,
-    pub(super) judged_until: Option<Timestamp>,
-    pub(super) carried: Carried,
+    pub(in crate::native) last_look: Option<Timestamp>,
+    pub(in crate::native) judged_until: Option<Timestamp>,
+    pub(in crate::native) carried: Carried,
     /// Why the new version is not known to be healthy, if it is not.
-    pub(super) doubt: Option<String>,
+    pub(in crate::native) doubt: Option<String>,
     /// When the last look began that said it is, at the present share.
-    pub(super) last_pass: Option<Timestamp>,
+    pub(in crate::native) last_pass: Option<Timestamp>,
     /// Whether it was judged well while it had everything.
-    pub(super) passed_full: bool,
+    pub(in crate::native) passed_full: bool,
     /// The pause that is to be answered, and since when.
-    pub(super) pause: Option<(String, Timestamp)>,
+    pub(in crate::native) pause: Option<(String, Timestamp)>,
     /// Since when it goes back.
-    pub(super) turned_at: Timestamp,
+    pub(in crate::native) turned_at: Timestamp,
     /// The share from which it was let go on last.
-    pub(super) allowed_from: Option<PerMille>,
+    pub(in crate::native) allowed_from: Option<PerMille>,
     /// How often the configuration was set back.
-    pub(super) restores: u32,
-    pub(super) failed: u32,
-    pub(super) retry_at: Option<Timestamp>,
-    pub(super) in_flight: InFlight<NativeEffect>,
-    pub(super) aborted: Option<(String, String)>,
+    pub(in crate::native) restores: u32,
+    pub(in crate::native) failed: u32,
+    pub(in crate::native) retry_at: Option<Timestamp>,
+    pub(in crate::native) in_flight: InFlight<NativeEffect>,
+    pub(in crate::native) aborted: Option<(String, String)>,
     /// The last task that failed, in words.
-    pub(super) last_failure: Option<String>,
+    pub(in crate::native) last_failure: Option<String>,
 }
 
 impl NativeState {
-    pub(super) fn new(at: Timestamp) -> Self {
+    pub(in crate::native) fn new(at: Timestamp) -> Self {
         Self {
             direction: Direction::Starting,
             phase: Phase::Survey,
@@ -134,12 +134,12 @@ impl NativeState {
         }
     }
 
-    pub(super) fn is_back(&self) -> bool {
+    pub(in crate::native) fn is_back(&self) -> bool {
         matches!(self.direction, Direction::Back(_))
     }
 
     /// Does this next, with all attempts left.
-    pub(super) fn enter(&mut self, phase: Phase) {
+    pub(in crate::native) fn enter(&mut self, phase: Phase) {
         self.phase = phase;
         self.failed = 0;
         self.retry_at = None;
@@ -148,13 +148,13 @@ impl NativeState {
 
 impl NativePlan {
     /// The side that does not serve: the new version gets it.
-    pub(super) fn candidate<'a>(&'a self, live: &Environment) -> &'a Environment {
+    pub(in crate::native) fn candidate<'a>(&'a self, live: &Environment) -> &'a Environment {
         let [a, b] = &self.sides;
         if a == live { b } else { a }
     }
 
     /// All reasons not to begin.
-    pub(super) fn examine(&self, survey: &NativeSurvey) -> Vec<String> {
+    pub(in crate::native) fn examine(&self, survey: &NativeSurvey) -> Vec<String> {
         let service = &survey.service;
         let environment = &self.environment;
         let mut reasons = Vec::new();

@@ -7,7 +7,7 @@ use petswipe_monitor::{AbsolutePolicy, All, Policy};
 use petswipe_runbook::Retry;
 use serde::{Deserialize, Serialize};
 
-use super::types::{LambdaHook, NativeStrategy, PerMille};
+use crate::native::types::{LambdaHook, NativeStrategy, PerMille};
 use crate::rollout::Target;
 use crate::{Environment, Error};
 
@@ -266,7 +266,7 @@ impl NativePlan {
     }
 
     /// How long the platform holds a share by itself.
-    pub(super) fn bake_of(&self, share: PerMille) -> Duration {
+    pub(in crate::native) fn bake_of(&self, share: PerMille) -> Duration {
         match share {
             PerMille::ZERO => Duration::ZERO,
             PerMille::FULL => self.bake_minutes * MINUTE,
@@ -274,7 +274,7 @@ impl NativePlan {
         }
     }
 
-    pub(super) fn pause_minutes(&self) -> Option<u32> {
+    pub(in crate::native) fn pause_minutes(&self) -> Option<u32> {
         match self.holding {
             Holding::Pauses { timeout_minutes } => Some(timeout_minutes),
             Holding::Watching => None,

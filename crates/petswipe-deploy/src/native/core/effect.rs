@@ -5,7 +5,7 @@ use std::fmt;
 use petswipe_monitor::Judgement;
 use serde::{Deserialize, Serialize};
 
-use super::types::{
+use crate::native::types::{
     DeploymentId, NativeDeployment, NativeService, NativeStatus, PerMille, ServiceConfiguration,
 };
 use crate::rollout::JudgeRequest;

@@ -6,13 +6,13 @@ use petswipe_runbook::{Decision, Step};
 use super::effect::NativeEffect;
 use super::plan::NativePlan;
 use super::state::{NativeState, Phase};
-use super::types::{NativeDeployment, PerMille};
+use crate::native::types::{NativeDeployment, PerMille};
 use crate::rollout::{JudgeRequest, Outcome, Target};
 
 type Next = Decision<NativeEffect, Outcome>;
 
 impl NativePlan {
-    pub(super) fn next(&self, state: &NativeState, now: Timestamp) -> Next {
+    pub(in crate::native) fn next(&self, state: &NativeState, now: Timestamp) -> Next {
         if let Some(outcome) = &state.ended {
             return Decision::Finish(outcome.clone());
         }
