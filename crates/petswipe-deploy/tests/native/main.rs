@@ -8,6 +8,7 @@
     reason = "a test fails by panicking, and its modules are its own"
 )]
 
+mod lag;
 #[cfg(feature = "mock")]
 mod mock;
 mod moments;

@@ -6,7 +6,7 @@ use petswipe_runbook::{Event, EventOf, Failure, FailureKind, Retry, Underway};
 use super::effect::{NativeEffect, NativeOutput, NativeSurvey};
 use super::plan::NativePlan;
 use super::state::{NativeState, Phase};
-use crate::native::types::PerMille;
+use crate::native::types::{LifecycleStage, PerMille};
 use crate::rollout::{Cause, CauseKind, Direction, Outcome, Target};
 
 mod watch;
@@ -33,9 +33,13 @@ impl NativePlan {
                     state.begun = true;
                     state.begun_at = at;
                 }
-                NativeEffect::Proceed { weight, .. } => {
+                NativeEffect::Proceed { hook, weight, .. } => {
                     state.counts_from = at;
                     state.allowed_from = Some(*weight);
+                    let stage = state.last_status.as_ref().and_then(|status| status.stage);
+                    if stage == Some(LifecycleStage::PreProductionTrafficShift) {
+                        state.shifting = Some((hook.clone(), *weight));
+                    }
                 }
                 NativeEffect::Look { .. } => state.last_look = Some(at),
                 _ => {}

@@ -87,6 +87,8 @@ pub struct NativeState {
     pub(in crate::native) turned_at: Timestamp,
     /// The share from which it was let go on last.
     pub(in crate::native) allowed_from: Option<PerMille>,
+    /// The pause before a shift that was answered last, and the share from which that shift goes on.
+    pub(in crate::native) shifting: Option<(String, PerMille)>,
     /// How often the configuration was set back.
     pub(in crate::native) restores: u32,
     pub(in crate::native) failed: u32,
@@ -125,6 +127,7 @@ impl NativeState {
             pause: None,
             turned_at: at,
             allowed_from: None,
+            shifting: None,
             restores: 0,
             failed: 0,
             retry_at: None,

@@ -159,7 +159,19 @@ impl NativePlan {
             _ => at,
         };
         state.pause = Some((pause.hook.clone(), since));
-        if !state.is_exposed() || state.doubt.is_none() {
+        // What the platform says of the weights may be older than the pause. After a shift that it was allowed, only a
+        // pass at a greater share counts.
+        if let Some((answered, from)) = &state.shifting
+            && *answered != pause.hook
+            && state.weight <= *from
+        {
+            state.doubt =
+                Some(format!("the platform does not yet say that it went on from {from}"));
+        }
+        let untouched = !state.is_exposed()
+            && status.stage == Some(LifecycleStage::PreProductionTrafficShift)
+            && state.shifting.as_ref().is_none_or(|(answered, _)| *answered == pause.hook);
+        if untouched || state.is_exposed() && state.doubt.is_none() {
             state.enter(Phase::Proceed { hook: pause.hook.clone() });
         } else if at >= after(since, self.patience) {
             let why = state.doubt.clone().unwrap_or_default();
