@@ -80,6 +80,7 @@ mod hooks;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod memory;
+pub mod native;
 mod performer;
 mod preflight;
 mod report;

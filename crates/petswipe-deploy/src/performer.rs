@@ -141,7 +141,7 @@ impl RolloutPerformer {
         }));
         let judgement = async {
             match &look.judge {
-                Some(request) => Some(self.judge(request).await),
+                Some(request) => Some(judge(&*self.metrics, &*self.gate, request).await),
                 None => None,
             }
         };
@@ -157,27 +157,30 @@ impl RolloutPerformer {
         }
         seen
     }
-
-    async fn judge(&self, request: &JudgeRequest) -> Judgement {
-        let step = JudgedStep {
-            started: request.started,
-            judged_until: request.judged_until,
-            now: request.now,
-            weight: request.weight.get(),
-        };
-        let candidate = Subject {
-            environment: request.candidate.to_string(),
-            revision: request.revision.as_ref().map(ToString::to_string),
-        };
-        let reference = request.reference.as_ref();
-        let reference = reference.map(|environment| Subject::environment(environment.as_str()));
-        let (source, gate) = (&*self.metrics, &*self.gate);
-        observe_and_judge(source, gate, &step, &candidate, reference.as_ref(), &request.carried)
-            .await
-    }
 }
 
-fn noted<T>(read: Result<T, Error>, problems: &mut Vec<String>) -> Option<T> {
+/// Reads the metrics that `request` names and lets `gate` judge them.
+pub(crate) async fn judge(
+    source: &dyn MetricSource,
+    gate: &dyn Gate,
+    request: &JudgeRequest,
+) -> Judgement {
+    let step = JudgedStep {
+        started: request.started,
+        judged_until: request.judged_until,
+        now: request.now,
+        weight: request.weight.get(),
+    };
+    let candidate = Subject {
+        environment: request.candidate.to_string(),
+        revision: request.revision.as_ref().map(ToString::to_string),
+    };
+    let reference = request.reference.as_ref();
+    let reference = reference.map(|environment| Subject::environment(environment.as_str()));
+    observe_and_judge(source, gate, &step, &candidate, reference.as_ref(), &request.carried).await
+}
+
+pub(crate) fn noted<T>(read: Result<T, Error>, problems: &mut Vec<String>) -> Option<T> {
     read.map_err(|error| problems.push(explain(&error))).ok()
 }
 

@@ -22,8 +22,10 @@ mod failures;
 mod image;
 
 use definition::Definitions;
+pub(super) use describe::{newest, revision_of};
 pub(super) use examine::Wiring;
 use failures::Stopped;
+pub(super) use failures::timestamp;
 use image::Ecr;
 
 use super::error::error;
@@ -64,10 +66,10 @@ pub struct ImagePolicy {
 /// AWS keeps no fencing numbers. Whether an image exists is asked for images in Amazon ECR; others are taken as they are, and
 /// when their tasks can't pull them, the failures say so.
 pub struct EcsCompute {
-    client: Client,
+    pub(super) client: Client,
     ecr: Ecr,
-    services: EcsServices,
-    clock: Arc<dyn Clock>,
+    pub(super) services: EcsServices,
+    pub(super) clock: Arc<dyn Clock>,
     describing: Batch<String, Option<Service>>,
     definitions: Definitions,
     stopped: Stopped,
@@ -120,14 +122,14 @@ impl EcsCompute {
         }
     }
 
-    fn name(&self, environment: &Environment) -> Result<&str, Error> {
+    pub(super) fn name(&self, environment: &Environment) -> Result<&str, Error> {
         let name = self.services.services.get(environment).map(String::as_str);
         name.ok_or_else(|| Error::NotFound {
             what: format!("a service of environment {environment}"),
         })
     }
 
-    fn described(&self, name: &str) -> String {
+    pub(super) fn described(&self, name: &str) -> String {
         format!("service {name} of cluster {}", self.services.cluster)
     }
 

@@ -8,6 +8,7 @@
 mod alb;
 mod ecs;
 mod error;
+mod native;
 #[cfg(feature = "aws-iam")]
 mod permissions;
 mod policy;
@@ -18,6 +19,7 @@ mod scaling;
 
 pub use alb::{AlbFound, AlbRouter, AlbRouting, ProductionRule};
 pub use ecs::{EcsCompute, EcsServices, ImagePolicy};
+pub use native::EcsNative;
 #[cfg(feature = "aws-iam")]
 pub use permissions::AwsPermissions;
 pub use policy::{Place, rollout_dependencies, rollout_policy};

@@ -3,11 +3,11 @@
 //! [`compute_conformance!`](crate::compute_conformance), [`router_conformance!`](crate::router_conformance),
 //! [`scaling_conformance!`](crate::scaling_conformance), [`smoke_conformance!`](crate::smoke_conformance),
 //! [`preflight_conformance!`](crate::preflight_conformance) and [`hooks_conformance!`](crate::hooks_conformance) make a
-//! module of tests each, every one of them in a fresh [`CloudWorld`];
-//! [`tracking_conformance!`](crate::tracking_conformance) and
-//! [`database_conformance!`](crate::database_conformance) need less of a world. The functions behind them are public, for
-//! those who need another harness; they panic with what was
-//! found when the sentence does not hold.
+//! module of tests each, every one of them in a fresh [`CloudWorld`]; so does
+//! [`native_conformance!`](crate::native_conformance) in a [`NativeWorld`](native::NativeWorld), while
+//! [`tracking_conformance!`](crate::tracking_conformance) and [`database_conformance!`](crate::database_conformance) need less
+//! of a world. The functions behind them are public, for those who need another harness; they panic with what was found when
+//! the sentence does not hold.
 //!
 //! What a backend can't do is data in its [`Setting`]; a sentence that can't be tried there says so on standard error.
 
@@ -32,6 +32,7 @@ use crate::{
 pub mod compute;
 pub mod databases;
 pub mod hooks;
+pub mod native;
 pub mod preflight;
 pub mod router;
 pub mod scaling;

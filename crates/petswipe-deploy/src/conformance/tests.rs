@@ -8,8 +8,10 @@ use jiff::Timestamp;
 use petswipe_runbook::sim::SimClock;
 use petswipe_runbook::{Clock, Fence, OperationId, Sleep};
 
+use super::native::{NativeSetting, NativeWorld};
 use super::{CloudWorld, Setting};
-use crate::memory::{Behaviour, MemoryCloud};
+use crate::memory::{Behaviour, MemoryCloud, MemoryNative};
+use crate::native::NativeDeployments;
 use crate::{
     Authority, AutoScaling, Compute, Environment, Image, RevisionId, ScalingState, SmokeTest,
     TrafficRouter,
@@ -119,6 +121,59 @@ crate::scaling_conformance!(scaling_in_memory, memory());
 crate::smoke_conformance!(smoke_in_memory, unscaled());
 crate::hooks_conformance!(no_hooks, unscaled());
 
+/// A service that is deployed by a platform in memory.
+struct MemoryNativeWorld {
+    platform: MemoryNative,
+    clock: Jumping,
+    setting: NativeSetting,
+    authorities: AtomicU64,
+}
+
+fn native() -> MemoryNativeWorld {
+    let world = memory();
+    let clock = world.clock.0.clone();
+    let revision = |name| RevisionId::new(name).unwrap();
+    for name in ["second", "third"] {
+        world.cloud.add_revision(revision(name), world.setting.second_image.clone());
+    }
+    world.cloud.set_scaling(&world.setting.idle, None);
+    let setting = NativeSetting {
+        environment: Environment::new("shop").unwrap(),
+        second_revision: revision("second"),
+        third_revision: revision("third"),
+        unknown_environment: world.setting.unknown_environment.clone(),
+        fencing: true,
+        poll: Duration::from_secs(1),
+        deadline: Duration::from_secs(300),
+    };
+    let sides = [world.setting.live.clone(), world.setting.idle.clone()];
+    let platform =
+        MemoryNative::new(world.cloud.clone(), clock, setting.environment.clone(), sides).unwrap();
+    MemoryNativeWorld { platform, clock: world.clock, setting, authorities: AtomicU64::new(2) }
+}
+
+impl NativeWorld for MemoryNativeWorld {
+    fn native(&self) -> &dyn NativeDeployments {
+        &self.platform
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        &self.clock
+    }
+
+    fn setting(&self) -> &NativeSetting {
+        &self.setting
+    }
+
+    fn authority(&self) -> Authority {
+        let number = self.authorities.fetch_add(1, Ordering::Relaxed);
+        let operation = OperationId::new(format!("conformance-{number}")).unwrap();
+        Authority { operation, fence: Fence(number) }
+    }
+}
+
+crate::native_conformance!(native_in_memory, native());
+
 /// The sentences in the `# Contract` sections of a source file.
 fn sentences(source: &str) -> Vec<&str> {
     let names = source.lines().filter_map(|line| line.strip_prefix("/// - `"));
@@ -147,6 +202,10 @@ fn every_sentence_of_a_contract_has_its_test() {
     let scaling = [include_str!("tracking.rs"), include_str!("databases.rs")];
     let scaling: Vec<_> = scaling.into_iter().flat_map(listed).collect();
     assert_eq!(sentences(include_str!("../scaling/backend.rs")), scaling);
+    let native = listed(include_str!("native.rs"));
+    assert_eq!(sentences(include_str!("../native/backend.rs")), native);
     let hooks = listed(include_str!("hooks.rs"));
     assert_eq!(sentences(include_str!("../hooks.rs")), hooks);
+    let preflight = listed(include_str!("preflight.rs"));
+    assert_eq!(sentences(include_str!("../preflight.rs")), preflight);
 }

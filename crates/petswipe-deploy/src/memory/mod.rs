@@ -19,9 +19,11 @@ use crate::{
 };
 
 mod backend;
+mod native;
 mod side;
 mod traffic;
 
+pub use native::{HookBehaviour, MemoryNative, NativeSnapshot};
 use side::Side;
 use traffic::Traffic;
 

@@ -26,6 +26,7 @@ use crate::{
     RolloutPerformer, ScalingState, Split,
 };
 
+pub mod native;
 mod promises;
 mod scenario;
 

@@ -15,6 +15,7 @@ mod cluster;
 #[cfg(feature = "aws-rds")]
 mod databases;
 mod ecs;
+mod native;
 #[cfg(feature = "aws-iam")]
 mod permissions;
 mod policy;

@@ -22,7 +22,7 @@ pub(super) struct Definitions(Mutex<HashMap<RevisionId, Image>>);
 
 impl EcsCompute {
     /// The image of the chosen container of a revision.
-    pub(super) async fn image_of(&self, revision: &RevisionId) -> Result<Image, Error> {
+    pub(in crate::aws) async fn image_of(&self, revision: &RevisionId) -> Result<Image, Error> {
         let known = |images: &Mutex<HashMap<RevisionId, Image>>| {
             images.lock().ok().and_then(|images| images.get(revision).cloned())
         };
@@ -38,7 +38,7 @@ impl EcsCompute {
     }
 
     /// A task definition that tasks can be started from.
-    pub(super) async fn active_definition(
+    pub(in crate::aws) async fn active_definition(
         &self,
         revision: &RevisionId,
     ) -> Result<TaskDefinition, Error> {

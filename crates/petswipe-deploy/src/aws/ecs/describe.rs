@@ -14,7 +14,10 @@ use crate::{DeploymentState, Environment, Error, RevisionId, ServiceStatus};
 
 impl EcsCompute {
     /// The service of an environment, with the tags of the project.
-    pub(super) async fn describe(&self, environment: &Environment) -> Result<Service, Error> {
+    pub(in crate::aws) async fn describe(
+        &self,
+        environment: &Environment,
+    ) -> Result<Service, Error> {
         let name = self.name(environment)?;
         let found = self.describing.ask(name.to_owned(), |names| self.describe_all(names)).await;
         let found = found.map_err(called)?;
@@ -101,12 +104,12 @@ impl EcsCompute {
 }
 
 /// The deployment that the service is brought to.
-fn newest(service: &Service) -> Option<&EcsDeployment> {
+pub(in crate::aws) fn newest(service: &Service) -> Option<&EcsDeployment> {
     service.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"))
 }
 
 /// `shop:42` of `arn:aws:ecs:eu-central-1:123456789012:task-definition/shop:42`.
-pub(super) fn revision_of(arn: &str) -> Result<RevisionId, Error> {
+pub(in crate::aws) fn revision_of(arn: &str) -> Result<RevisionId, Error> {
     RevisionId::new(arn.rsplit('/').next().unwrap_or(arn))
 }
 

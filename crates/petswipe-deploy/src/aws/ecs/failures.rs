@@ -37,7 +37,7 @@ impl Stopped {
 impl EcsCompute {
     /// Tasks of the newest deployment that failed, or of the one that ECS gave up before it, oldest first. ECS remembers
     /// a stopped task for about an hour.
-    pub(super) async fn failures(
+    pub(in crate::aws) async fn failures(
         &self,
         service: &Service,
         newest: &EcsDeployment,
@@ -157,6 +157,6 @@ fn not_started(message: &str) -> Option<&str> {
     known.iter().any(|part| message.contains(part)).then_some(message)
 }
 
-fn timestamp(time: &DateTime) -> Option<Timestamp> {
+pub(in crate::aws) fn timestamp(time: &DateTime) -> Option<Timestamp> {
     Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok()
 }

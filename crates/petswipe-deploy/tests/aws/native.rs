@@ -1,0 +1,6 @@
+//! Native deployments of Amazon ECS, whose service deployments take their course in memory.
+
+mod behaviour;
+mod deployer;
+mod whole;
+mod world;
