@@ -90,6 +90,10 @@ pub struct Common {
     /// Seconds between two judgements of the new version [default: 1 locally, 30 (canary) or 10 on AWS]
     #[arg(long, env = "CHECK_INTERVAL", value_name = "SECONDS", value_parser = some_seconds)]
     pub check_interval: Option<Duration>,
+    /// Seconds without a conclusive verdict, or without an answer of the cloud, after which it goes back [default: 15
+    /// locally, 600 on AWS]
+    #[arg(long, env = "PATIENCE", value_name = "SECONDS", value_parser = some_seconds)]
+    pub patience: Option<Duration>,
     /// What only matters on an AWS account
     #[command(flatten)]
     pub aws: AwsFlags,

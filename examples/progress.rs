@@ -1,6 +1,7 @@
 //! What a person sees while a rollout goes on: a live line on a terminal, one plain line per event otherwise. All of it
 //! goes to stderr.
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -109,7 +110,9 @@ impl Progress {
                 if let Some(judgement) = &seen.judgement {
                     self.line(&format!("check: {}", self.paint(&judgement.verdict)));
                 }
-                for problem in &seen.problems {
+                // Several questions that one call answers fail for one reason.
+                let mut told = BTreeSet::new();
+                for problem in seen.problems.iter().filter(|problem| told.insert(*problem)) {
                     self.line(&format!("could not look: {problem}"));
                 }
             }

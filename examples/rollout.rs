@@ -65,6 +65,7 @@ pub fn at_pace(common: &Common, plan: &mut Plan) {
     }
     plan.capacity.poll = common.poll.unwrap_or(plan.capacity.poll);
     plan.check_interval = common.check_interval.unwrap_or(plan.check_interval);
+    plan.patience = common.patience.unwrap_or(plan.patience);
 }
 
 impl<F> Job<F>
@@ -262,4 +263,37 @@ fn plan_text(plan: &Plan, dry: &DryRun) -> String {
     list("If the new version is healthy:", &dry.forward);
     list("If it turns out bad at the end, everything goes back:", &dry.back);
     text
+}
+
+#[cfg(test)]
+#[allow(clippy::panic, reason = "a test fails by panicking")]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        common: Common,
+    }
+
+    #[test]
+    fn a_judgement_on_an_account_looks_back_over_the_lag_and_a_whole_minute() {
+        for (arguments, seconds) in [
+            (&["canary"][..], 60),
+            (&["canary", "--backend", "aws"], 240),
+            (&["canary", "--backend", "aws", "--metric-lag", "30"], 150),
+        ] {
+            let common = Flags::parse_from(arguments).common;
+            for policy in policies(&common, 5.0, 1000) {
+                let held = match policy {
+                    Policy::Absolute(policy) => policy.lookback,
+                    Policy::LatencyRegression(policy) => policy.lookback,
+                    other => panic!("{other:?}"),
+                };
+                assert_eq!(held, Duration::from_secs(seconds), "{arguments:?}");
+            }
+        }
+    }
 }

@@ -37,7 +37,7 @@ pub async fn ctrl_c_brings_everything_back() {
 }
 
 /// From the first shift of traffic on nothing gets through, until the next run. Everything is then as before.
-async fn is_cut_off(fault: Fault, why: &str) {
+async fn is_cut_off(example: &str, given: &[&str], fault: Fault, why: &str) {
     let world = World::new().await;
     let before = world.standing().await;
     let cut = Arc::new(AtomicBool::new(false));
@@ -47,22 +47,25 @@ async fn is_cut_off(fault: Fault, why: &str) {
         }
         cut.load(Ordering::Relaxed).then(|| fault.clone())
     });
-    let mut command = on(world.canary(&[]), &lines);
-    command.args(["--journal", "cut off.jsonl"]);
+    let mut command = on(world.rollout(example), &lines);
+    command.args(["--image", "v2", "--json", "--journal", "cut off.jsonl"]).args(given);
     let done = run(command).await.with(3);
-    assert_eq!(done.json()["outcome"], "unfinished", "{done}");
+    let report = done.json();
+    assert_eq!(report["outcome"], "unfinished", "{done}");
+    let reason = report["reason"].as_str().unwrap();
+    assert!(reason.contains("the weights were last set to"), "{reason}");
     let project = &world.fixture.project;
-    let going_on = format!(
-        "to go on: cargo run --features aws --example canary -- --backend aws --resume --journal 'cut off.jsonl' \
-         --region us-east-1 --project {project} --environment test --port 80 --metric-lag 0"
+    let flags = format!(
+        "--backend aws --resume --journal 'cut off.jsonl' --region us-east-1 --project {project} --environment test \
+         --port 80 --metric-lag 0"
     );
-    let state = ["the cloud does not answer", "it was told to", "50"];
-    let done = done.says(&state).says(&[why, &going_on]);
+    let going_on = format!("to go on: cargo run --features aws --example {example} -- {flags}");
+    let done = done.says(&["the cloud does not answer", "it was told to", why, &going_on]);
 
     // The command that was printed, and nothing else of what was given.
-    let mut command = world.fixture.program("canary");
+    let mut command = world.fixture.program(example);
     command.env_remove("PROJECT").env_remove("ENVIRONMENT");
-    let words = going_on.split(" -- ").nth(1).unwrap().replace("'cut off.jsonl'", "cut_off.jsonl");
+    let words = flags.replace("'cut off.jsonl'", "cut_off.jsonl");
     command.args(words.split(' ').map(|word| word.replace("cut_off", "cut off")));
     command.arg("--json");
     let resumed = run(command).await.with(1);
@@ -71,9 +74,13 @@ async fn is_cut_off(fault: Fault, why: &str) {
 }
 
 pub async fn credentials_that_expire_half_way_leave_it_to_be_gone_on_with() {
-    is_cut_off(Fault::Refused("ExpiredTokenException"), "(ExpiredTokenException) was denied").await;
+    let code = "ExpiredTokenException";
+    let why = format!("({code}) was denied");
+    is_cut_off("canary", &["--stages", "50,100"], Fault::Refused(code), &why).await;
 }
 
 pub async fn a_line_that_is_cut_half_way_leaves_it_to_be_gone_on_with() {
-    is_cut_off(Fault::Cut, "ModifyListener of ").await;
+    let given = ["--auto-promote", "--smoke-test-duration", "0", "--health-check-timeout", "15"];
+    let why = "failed: dispatch failure";
+    is_cut_off("blue_green", &[&given[..], &["--patience", "10"]].concat(), Fault::Cut, why).await;
 }

@@ -57,7 +57,7 @@ async fn what_is_not_there_is_named() {
     is_refused(
         &world,
         &["--rule", "7"],
-        &["priority 7 among the rules on port 80", "was not found", "--rule"],
+        &["priority 7 among the rules on port 80", "was not found"],
     )
     .await;
     is_refused(

@@ -24,7 +24,6 @@ pub async fn a_good_version_gets_everything_in_stages() {
     }
     let changes = report["actions"].as_array().unwrap();
     assert!(changes.iter().all(|change| change["result"] == "done"), "{report:#}");
-    eprintln!("calls of a canary over two stages: {}", report["calls"]);
 
     // The new task definition is the old one with another image, and is marked with the operation.
     let after = world.standing().await;

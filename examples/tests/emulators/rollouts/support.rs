@@ -112,7 +112,8 @@ impl World {
     /// A canary of two short stages to version 2.
     pub fn canary(&self, arguments: &[&str]) -> Command {
         let mut command = self.rollout("canary");
-        command.args(["--image", "v2", "--stages", "50,100", "--stage-duration", "10"]);
+        command.env("CANARY_STAGES", "50,100").env("STAGE_DURATION", "10");
+        command.args(["--image", "v2"]);
         command.args(["--bake", "0", "--json"]).args(arguments);
         command
     }

@@ -38,7 +38,10 @@ pub fn ends(all: &[Test], name: &str) {
     let own = begun.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
     let own = own.unwrap_or_else(|| begin(all.iter().find(|(held, _)| *held == name).unwrap()));
     if let Err(why) = own.join() {
-        std::panic::resume_unwind(why);
+        // What it printed itself belongs to the test that began it.
+        let text = why.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| why.downcast_ref::<&str>().copied());
+        panic!("{}", text.unwrap_or("it failed without a word"));
     }
 }
 
