@@ -257,7 +257,7 @@ async fn an_error_says_what_can_be_done_about_it() {
         );
     }
     let error = shift(&on(Fault::Denied), 0, 5).await.unwrap_err();
-    assert_eq!(error.to_string(), format!("{what} was denied"));
+    assert_eq!(error.to_string(), format!("{what} (AccessDenied) was denied"));
     assert!(!error.is_retryable());
     for (fault, reached) in [(Fault::Broken, 0), (Fault::LostAnswer, 5)] {
         let world = on(fault);

@@ -12,7 +12,6 @@ mod others;
 mod promoted;
 mod rolled_back;
 mod rolling;
-mod weather;
 
 together::tests! {
     blue_green::what_passes_the_smoke_test_gets_everything_at_once,
@@ -27,6 +26,4 @@ together::tests! {
     rolled_back::a_bad_version_goes_back_and_leaves_everything_as_it_was,
     rolling::a_good_version_replaces_the_old_one_where_it_is,
     rolling::a_bad_version_is_replaced_by_the_old_one,
-    weather::in_a_storm_a_good_version_is_promoted,
-    weather::in_a_storm_a_bad_version_goes_back,
 }
