@@ -37,6 +37,10 @@ pub struct AwsFlags {
     /// CloudWatch alarms that stop an ECS deployment, which then goes back by itself
     #[arg(long = "alarm", env = "DEPLOYMENT_ALARMS", value_name = "NAME", value_delimiter = ',')]
     pub alarms: Vec<String>,
+    /// Begin although alarms of the project fire, such as to deploy what mends them. Those of --alarm must not fire even then:
+    /// ECS would not look at them
+    #[arg(long, env = "DESPITE_ALARMS")]
+    pub despite_alarms: bool,
     /// Take an image without a tag, or with one that moves by custom, such as latest
     #[arg(long, env = "ALLOW_MOVING_TAGS")]
     pub moving_tags: bool,

@@ -60,7 +60,7 @@ pub(crate) async fn open(common: &Common, clock: Arc<SystemClock>) -> Result<Ope
     let smoke = HttpSmoke::new(router.clone(), smoke(common, &found))?;
     let leases = FileLeases::open(Path::new(".petswipe").join("leases"));
     let leases = leases.map_err(|error| crate::journal::exit(&error))?;
-    let prefix = Some(format!("{}-", common.service()));
+    let prefix = (!common.aws.despite_alarms).then(|| format!("{}-", common.service()));
     let preflight = AwsPreflight::new(&config, compute.clone(), router.clone(), prefix);
     let permissions = AwsPermissions::new(&config, Policy::new(statements(common, &account)?));
     let preflight: Vec<Arc<dyn Preflight>> = vec![Arc::new(preflight), Arc::new(permissions)];

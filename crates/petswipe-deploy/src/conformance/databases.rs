@@ -1,4 +1,4 @@
-//! The contract of [`DatabaseInstances`](crate::scaling::DatabaseInstances), sentence by sentence.
+//! The contract of [`DatabaseInstances`], sentence by sentence.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The contract of [`TargetTracking`](crate::scaling::TargetTracking), sentence by sentence.
+//! The contract of [`TargetTracking`], sentence by sentence.
 
 use std::time::Duration;
 
