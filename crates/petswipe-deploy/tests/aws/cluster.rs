@@ -180,7 +180,7 @@ impl Cluster {
         }
         let count = service.deployments.len();
         let deployments =
-            service.deployments.iter().enumerate().rev().take(2).map(|(index, deployed)| {
+            service.deployments.iter().enumerate().rev().take(3).map(|(index, deployed)| {
                 let primary = index + 1 == count;
                 let state = match (&deployed.failed, &status.deployment) {
                     (Some(_), _) => "FAILED",

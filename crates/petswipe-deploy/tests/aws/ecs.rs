@@ -179,6 +179,13 @@ async fn a_deployment_that_the_circuit_breaker_took_back_has_failed_with_its_rea
     assert!(reason.contains("failed to start"), "{reason}");
     assert_eq!(status.revision, Some(revision(1)));
     assert!(!status.failures.is_empty());
+
+    // The failed one is described for a while, also beside the next: that has not failed.
+    let next = world.compute.register(&authority, &revision(1), &image("shop:v1")).await.unwrap();
+    world.compute.deploy(&authority, &blue(), &Deployment::new(next.clone(), 2)).await.unwrap();
+    let status = world.compute.service(&blue()).await.unwrap();
+    assert_eq!((status.revision, status.deployment), (Some(next), DeploymentState::InProgress));
+    assert_eq!(status.failures, []);
 }
 
 #[tokio::test]

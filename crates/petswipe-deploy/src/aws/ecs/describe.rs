@@ -157,15 +157,16 @@ pub(super) fn is_failed(deployment: &EcsDeployment) -> bool {
     deployment.rollout_state() == Some(&DeploymentRolloutState::Failed)
 }
 
-/// Whether ECS itself began the newest deployment, to go back from one that failed. The failed one is described only while
-/// tasks of it are left; the event stays among the last 100.
-fn went_back_to(service: &Service, newest: &EcsDeployment) -> bool {
+/// Whether ECS itself began the newest deployment, to go back from one that failed. That one is described only while tasks
+/// of it are left, and perhaps still beside a later one that somebody else began; the event stays among the last 100.
+pub(super) fn went_back_to(service: &Service, newest: &EcsDeployment) -> bool {
     let id = newest.id().unwrap_or_default();
-    let mut messages = service.events().iter().filter_map(|event| event.message());
-    let announced = messages.any(|message| {
-        let (_, to) = message.split_once("rolling back to deployment").unwrap_or_default();
-        !id.is_empty() && to.trim().trim_end_matches('.') == id
-    });
-    let reason = newest.rollout_state_reason().unwrap_or_default();
-    announced || reason.contains("rolling back") || service.deployments().iter().any(is_failed)
+    let names_it = |text: &str| {
+        let (_, to) = text.split_once("rolling back to deployment").unwrap_or_default();
+        !id.is_empty() && to.split_whitespace().any(|word| word.trim_end_matches('.') == id)
+    };
+    let reasons = service.deployments().iter().filter_map(|one| one.rollout_state_reason());
+    let events = service.events().iter().filter_map(|event| event.message());
+    let own = newest.rollout_state_reason().unwrap_or_default();
+    own.contains("rolling back") || reasons.chain(events).any(names_it)
 }

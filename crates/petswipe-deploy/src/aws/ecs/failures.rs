@@ -11,7 +11,7 @@ use aws_smithy_types::DateTime;
 use jiff::Timestamp;
 
 use super::EcsCompute;
-use super::describe::is_failed;
+use super::describe::{is_failed, went_back_to};
 use crate::aws::error::error;
 use crate::{Error, TaskFailure};
 
@@ -46,9 +46,12 @@ impl EcsCompute {
             return Ok(Vec::new());
         }
         let name = service.service_name().unwrap_or_default();
+        let went_back = went_back_to(service, newest);
         let all = service.deployments().iter();
         let counted: Vec<_> = all
-            .filter(|deployment| deployment.id() == newest.id() || is_failed(deployment))
+            .filter(|deployment| {
+                deployment.id() == newest.id() || went_back && is_failed(deployment)
+            })
             .filter_map(EcsDeployment::id)
             .collect();
         let mut failures = Vec::new();
