@@ -95,6 +95,10 @@ const TOO_FAR: &str = "http://0123456789abcdef@10.0.0.1:9";
 async fn bad_flags_are_refused_before_a_cloud_is_started() {
     let mut wrong = Vec::new();
     for (name, arguments, words) in WITHOUT_CLOUD {
+        if cfg!(feature = "aws") && *arguments == ["--backend", "aws"] {
+            // Then there is such a backend.
+            continue;
+        }
         let directory = directory();
         let tool = Tool::new(name, &directory).without_cloud();
         let done = tool.args(arguments.iter().copied()).run().await;

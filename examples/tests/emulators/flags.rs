@@ -28,6 +28,8 @@ async fn every_flag_has_its_variable() {
         let (_, rest) =
             help.split_once(&format!("{flag} ")).or_else(|| help.split_once(flag)).unwrap();
         let own = rest.split("\n      --").next().unwrap();
+        // However it is wrapped.
+        let own = own.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(own.contains(&format!("[env: {variable}")), "{flag}: {own}");
     }
     for flag in ["--destroy", "--json", "--quiet", "Exit codes: "] {
