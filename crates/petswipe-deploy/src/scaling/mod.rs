@@ -29,7 +29,7 @@
 //! let plan = ScalePlan::new("shop-production", Change::service(blue.clone(), 10));
 //! let outcome = scale("scale-1", &plan)?;
 //! assert!(matches!(outcome, Outcome::Done { changed: true, .. }), "{outcome}");
-//! assert_eq!(cloud.healthy(&blue), 10);
+//! assert_eq!(cloud.configuration().sides[&blue].1, 10);
 //!
 //! scale("undo-1", &plan.undo(&outcome)?)?;
 //! assert_eq!(cloud.configuration().sides[&blue].1, 4);

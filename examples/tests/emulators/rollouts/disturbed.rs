@@ -78,9 +78,3 @@ pub async fn credentials_that_expire_half_way_leave_it_to_be_gone_on_with() {
     let why = format!("({code}) was denied");
     is_cut_off("canary", &["--stages", "50,100"], Fault::Refused(code), &why).await;
 }
-
-pub async fn a_line_that_is_cut_half_way_leaves_it_to_be_gone_on_with() {
-    let given = ["--auto-promote", "--smoke-test-duration", "0", "--health-check-timeout", "15"];
-    let why = "failed: dispatch failure";
-    is_cut_off("blue_green", &[&given[..], &["--patience", "10"]].concat(), Fault::Cut, why).await;
-}

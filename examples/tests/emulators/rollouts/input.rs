@@ -25,7 +25,8 @@ async fn refused(
     let done = run(on(command, &lines)).await;
     let done = done.with(2).says(words);
     let calls = calls.lock().unwrap().clone();
-    let reads = |action: &String| action.starts_with("Describe") || action.starts_with("List");
+    let reads =
+        |action: &String| ["Describe", "Get", "List"].iter().any(|verb| action.starts_with(verb));
     assert!(calls.iter().all(reads), "{calls:?}: {done}");
     assert_eq!(world.standing().await, before, "{done}");
 }

@@ -19,7 +19,6 @@ together::tests! {
     disturbed::a_killed_canary_is_gone_on_with_and_promoted,
     disturbed::ctrl_c_brings_everything_back,
     disturbed::credentials_that_expire_half_way_leave_it_to_be_gone_on_with,
-    disturbed::a_line_that_is_cut_half_way_leaves_it_to_be_gone_on_with,
     others::weights_of_somebody_else_stay,
     others::a_deployment_of_somebody_else_stays,
     promoted::a_good_version_gets_everything_in_stages,
