@@ -2,8 +2,13 @@
 
 use std::time::Duration;
 
+use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use petswipe_aws::{CallBudget, budgeted};
+
+/// How often a call is tried: the SDK waits longer each time, and slows down as a whole while it is throttled.
+const ATTEMPTS: u32 = 4;
 
 /// Clients of the services that a stack is made of.
 pub struct Account {
@@ -41,4 +46,12 @@ pub(super) async fn ambient(region: &str) -> SdkConfig {
         .timeout_config(timeouts.build())
         .load()
         .await
+}
+
+/// The same for operations that go on for long: with adaptive retries, and within a budget of calls.
+pub(super) async fn within_budget(region: &str) -> (SdkConfig, CallBudget) {
+    let retry = RetryConfig::adaptive().with_max_attempts(ATTEMPTS);
+    let config = ambient(region).await.into_builder().retry_config(retry).build();
+    let budget = CallBudget::default();
+    (budgeted(&config, &budget), budget)
 }

@@ -5,8 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
-use petswipe_aws::{CallBudget, Policy, Statement, budgeted};
+use petswipe_aws::{CallBudget, Policy, Statement};
 use petswipe_deploy::aws::{
     AlbFound, AlbRouter, AlbRouting, AppAutoScaling, AwsPermissions, AwsPreflight, EcsCompute,
     EcsServices, ImagePolicy, Place, ProductionRule, rollout_dependencies, rollout_policy,
@@ -17,13 +16,11 @@ use petswipe_monitor::aws::{CloudWatchMetrics, CloudWatchSource, EcsService, Rev
 use petswipe_runbook::SystemClock;
 use petswipe_runbook::lease::FileLeases;
 
-use super::account::ambient;
+use super::account::within_budget;
 use crate::Exit;
 use crate::cli::Common;
 use crate::target::Parts;
 
-/// How often a call is tried: the SDK waits longer each time, and slows down as a whole while it is throttled.
-const ATTEMPTS: u32 = 4;
 /// How long one smoke test request may take.
 const SMOKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The header of test requests.
@@ -42,10 +39,7 @@ pub(crate) struct Opened {
 /// # Errors
 /// What is missing, ambiguous or without the tags of the project.
 pub(crate) async fn open(common: &Common, clock: Arc<SystemClock>) -> Result<Opened, Exit> {
-    let ambient = ambient(&common.region).await;
-    let retry = RetryConfig::adaptive().with_max_attempts(ATTEMPTS);
-    let budget = CallBudget::default();
-    let config = budgeted(&ambient.into_builder().retry_config(retry).build(), &budget);
+    let (config, budget) = within_budget(&common.region).await;
     let environments = environments(common)?;
     let (services, routing) = (services(common)?, routing(common)?);
     let cluster = services.cluster.clone();

@@ -4,29 +4,21 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use aws_config::retry::RetryConfig;
-use petswipe_aws::{CallBudget, budgeted};
 use petswipe_deploy::aws::{AppAutoScaling, EcsCompute, EcsServices, ImagePolicy, RdsInstances};
 use petswipe_deploy::scaling::ScalePerformer;
 use petswipe_runbook::SystemClock;
 use petswipe_runbook::lease::FileLeases;
 
-use super::account::ambient;
+use super::account::within_budget;
 use crate::Exit;
 use crate::scaling::{Manners, Parts};
-
-/// How often a call is tried: the SDK waits longer each time, and slows down as a whole while it is throttled.
-const ATTEMPTS: u32 = 4;
 
 /// Speaks to the services and databases of the ambient account. Nothing is called yet.
 ///
 /// # Errors
 /// Names that are none.
 pub(crate) async fn open(manners: &Manners) -> Result<Parts, Exit> {
-    let ambient = ambient(&manners.region).await;
-    let retry = RetryConfig::adaptive().with_max_attempts(ATTEMPTS);
-    let config = ambient.into_builder().retry_config(retry).build();
-    let config = budgeted(&config, &CallBudget::default());
+    let (config, _) = within_budget(&manners.region).await;
     let cluster = manners.cluster();
     let sides = [manners.side("blue")?, manners.side("green")?];
     let names: BTreeMap<_, _> = sides.map(|side| (side.clone(), side.to_string())).into();

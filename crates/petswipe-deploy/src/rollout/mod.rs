@@ -21,6 +21,7 @@ pub use effect::{
     Effect, JudgeRequest, Look, Output, Purpose, Seen, SeenSide, Survey, SurveyedSide,
 };
 pub use outcome::{Cause, CauseKind, Outcome};
+pub(crate) use plan::validate_policies;
 pub use plan::{
     ApprovalPlan, ApprovalPoint, CapacityPlan, Plan, SmokePlan, Stage, Strategy, Target,
 };

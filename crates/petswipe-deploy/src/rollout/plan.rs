@@ -355,15 +355,7 @@ impl Plan {
             return Err(Error::invalid("revision to be undone", undone, allowed));
         }
         self.validate_hooks()?;
-        for policy in &self.policies {
-            policy.validate().map_err(|error| match error {
-                petswipe_monitor::Error::InvalidPolicy { field, value, allowed } => {
-                    Error::InvalidPlan { field, value, allowed }
-                }
-                other => Error::backend("checking the policies", other),
-            })?;
-        }
-        Ok(())
+        validate_policies(&self.policies)
     }
 
     /// A hook that is never called, or whose call is another's as well, would be taken for a check that it is not.
@@ -452,4 +444,17 @@ impl Plan {
     pub fn lease_key(&self) -> String {
         format!("service/{}", self.service)
     }
+}
+
+/// Checks what a plan judges by.
+pub(crate) fn validate_policies(policies: &[Policy]) -> Result<(), Error> {
+    for policy in policies {
+        policy.validate().map_err(|error| match error {
+            petswipe_monitor::Error::InvalidPolicy { field, value, allowed } => {
+                Error::InvalidPlan { field, value, allowed }
+            }
+            other => Error::backend("checking the policies", other),
+        })?;
+    }
+    Ok(())
 }

@@ -8,7 +8,7 @@ use petswipe_runbook::Retry;
 use serde::{Deserialize, Serialize};
 
 use crate::native::types::{LambdaHook, NativeStrategy, PerMille};
-use crate::rollout::Target;
+use crate::rollout::{Target, validate_policies};
 use crate::{Environment, Error};
 
 /// A day: the most that AWS waits in one step.
@@ -171,15 +171,7 @@ impl NativePlan {
         }
         self.validate_strategy()?;
         self.validate_hooks()?;
-        for policy in &self.policies {
-            policy.validate().map_err(|error| match error {
-                petswipe_monitor::Error::InvalidPolicy { field, value, allowed } => {
-                    Error::InvalidPlan { field, value, allowed }
-                }
-                other => Error::backend("checking the policies", other),
-            })?;
-        }
-        Ok(())
+        validate_policies(&self.policies)
     }
 
     fn validate_strategy(&self) -> Result<(), Error> {
