@@ -53,6 +53,9 @@ const ALLOWED: &[(&str, &str, &str)] = &[
     ("petswipe-local", "hyper-util", "it serves HTTP: that is its job"),
 ];
 
+/// SDKs that compile for minutes, which need a feature of their own beside `aws`.
+const SLOW: &[&str] = &["aws-sdk-ec2", "aws-sdk-rds"];
+
 /// No library depends on one that the architecture keeps from it.
 pub(super) fn edges(workspace: &Workspace, tree: Tree<'_>) -> Report {
     let mut report = Report::new("architecture edges", "libraries and their direct dependencies");
@@ -142,6 +145,38 @@ pub(super) fn weight(workspace: &Workspace, tree: Tree<'_>) -> Report {
                     0,
                     format!("`{name}` is allowed here and not pulled in"),
                     "remove it from ALLOWED in xtask/src/tidy/graph.rs",
+                );
+            }
+        }
+    }
+    report
+}
+
+/// With the feature `aws` no library pulls in an SDK that compiles for minutes.
+pub(super) fn slow(workspace: &Workspace, tree: Tree<'_>) -> Report {
+    let mut report = Report::new("feature aws", "packages pulled in by libraries with it");
+    for package in workspace.libraries().filter(|package| package.has_feature("aws")) {
+        let manifest = package.manifest();
+        let arguments = [
+            "--package",
+            package.name.as_str(),
+            "--features",
+            "aws",
+            "--edges",
+            "normal",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}",
+        ];
+        for name in names(&mut report, &manifest, tree(&arguments)) {
+            report.saw();
+            if SLOW.contains(&name.as_str()) {
+                report.violation(
+                    &manifest,
+                    0,
+                    format!("pulls in `{name}`, which compiles for minutes, with the feature aws"),
+                    "put it behind a feature of its own, such as aws-ec2",
                 );
             }
         }
@@ -261,6 +296,24 @@ mod tests {
                 "crates/petswipe-deploy/Cargo.toml: pulls in `aws-sdk-ecs` (AWS SDK) with default features",
                 "crates/petswipe-deploy/Cargo.toml: pulls in `hyper` (HTTP client) with default features",
                 "crates/petswipe-dr/Cargo.toml: pulls in `ring` (TLS) with default features",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_sdk_that_compiles_for_minutes_is_found_behind_the_feature_aws() {
+        let manifest = "[package]\nname = \"petswipe-deploy\"\n[features]\naws = []";
+        let workspace = Workspace::of(&[
+            ("Cargo.toml", "[workspace]\nmembers = [\"crates/*\"]"),
+            ("crates/petswipe-deploy/Cargo.toml", manifest),
+            ("crates/petswipe-runbook/Cargo.toml", "[package]\nname = \"petswipe-runbook\""),
+        ]);
+        assert_passes(&slow(&workspace, &answers(&[("petswipe-deploy", "aws-sdk-ecs")])));
+        let lines = [("petswipe-deploy", "aws-sdk-ec2"), ("petswipe-runbook", "aws-sdk-ec2")];
+        assert_eq!(
+            found(&slow(&workspace, &answers(&lines))),
+            [
+                "crates/petswipe-deploy/Cargo.toml: pulls in `aws-sdk-ec2`, which compiles for minutes, with the feature aws"
             ]
         );
     }

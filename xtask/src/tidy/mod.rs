@@ -148,6 +148,7 @@ fn check(workspace: &Workspace, tree: Tree<'_>) -> Vec<Report> {
         contracts::check(workspace),
         graph::edges(workspace, tree),
         graph::weight(workspace, tree),
+        graph::slow(workspace, tree),
         aws::check(workspace),
         lints::check(workspace),
         manners::length(workspace),
