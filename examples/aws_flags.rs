@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::cli::seconds;
+use crate::leases::{LEASES, LeasePlace};
 
 /// What holds unless it is said.
 const PORT: u16 = 443;
@@ -59,6 +60,10 @@ pub struct AwsFlags {
         value_delimiter = ','
     )]
     pub smoke_paths: Vec<String>,
+    /// Where the lease is by which only one operation at a time is let at the service: s3://BUCKET/PREFIX, or a directory,
+    /// which keeps apart the operations of one machine only
+    #[arg(long, env = "LEASES", value_name = "PLACE", default_value = LEASES)]
+    pub leases: LeasePlace,
     /// Print the IAM policy document of whoever runs this on AWS, and call nothing
     #[arg(long)]
     pub iam_policy: bool,
@@ -99,6 +104,10 @@ impl AwsFlags {
             for path in &self.smoke_paths {
                 add("--smoke-path", path);
             }
+        }
+        let leases = self.leases.to_string();
+        if leases != LEASES {
+            add("--leases", &leases);
         }
         let lag = self.metric_lag.as_secs_f64().to_string();
         if lag != METRIC_LAG {

@@ -10,6 +10,7 @@ use petswipe_local::{CloudUrl, Fault};
 
 use crate::Exit;
 pub use crate::aws_flags::AwsFlags;
+pub use crate::leases::LeasePlace;
 
 /// The first part of resource names, unless another one is given.
 pub(crate) const PROJECT: &str = "petswipe";

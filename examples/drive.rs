@@ -11,12 +11,12 @@ use petswipe_monitor::explain;
 use petswipe_runbook::journal::Journal;
 use petswipe_runbook::{
     AbortHandle, Approver, Completed, Driver, Error, EventLog, Halted, History, Journaled,
-    LeaseTerms, OperationId,
+    OperationId,
 };
 
 use crate::cli::Common;
 use crate::going_on::command;
-use crate::journal::OWN_CLOUD;
+use crate::leases::holder;
 use crate::progress::Progress;
 use crate::signals::Signals;
 use crate::target::{CallCount, Target, traffic};
@@ -25,7 +25,6 @@ use crate::{print, report, say};
 
 /// How long traffic goes on before and after, so that the report shows how it was and how it is now.
 const LEAD: Duration = Duration::from_millis(1500);
-const LEASE: Duration = Duration::from_secs(15);
 /// How long a halted rollout waits for the cloud to say how things stand.
 const LAST_LOOK: Duration = Duration::from_secs(3);
 
@@ -63,18 +62,13 @@ impl Running {
         let performer = target.performer(plan);
         let progress = Progress::new(common.quiet);
         let abort = AbortHandle::new();
-        let cloud = if target.is_own() { OWN_CLOUD } else { "running cloud" };
         let log = Arc::new(Journaled(Arc::clone(&written.journal)));
         let driver = Driver::with_clock(log, Arc::new(performer.clone()), target.clock.clone())
             .approver(approver)
             .observer(progress.clone())
             .abort(abort.clone())
-            .holder(format!("process {} on its {cloud}", std::process::id()))
-            .lease(LeaseTerms {
-                store: target.parts.leases.clone(),
-                key: plan.lease_key(),
-                ttl: LEASE,
-            });
+            .holder(holder(target.is_own()))
+            .lease(target.parts.leases.terms(plan.lease_key()));
         let load = target.start_load(common.rate)?;
         progress.line(&format!("the journal is {}", written.path.display()));
         let undo = command(written.example, common, "--undo", written.path);

@@ -15,6 +15,7 @@ pub mod cli;
 mod drive;
 mod going_on;
 mod journal;
+mod leases;
 mod progress;
 mod prompt;
 pub mod report;

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use petswipe_deploy::{DryRun, Image, Plan, Target as Wanted, dry_run};
 use petswipe_monitor::{AbsolutePolicy, LatencyLimit, LatencyRegression, Policy};
-use petswipe_runbook::lease::Lease;
-use petswipe_runbook::{Approver, Error};
+use petswipe_runbook::Approver;
 
 use crate::cli::{Backend, Common};
 use crate::drive::{Running, Written};
@@ -234,11 +233,7 @@ fn approver(common: &Common, plan: &Plan) -> Result<Arc<dyn Approver>, Exit> {
 /// Looks before anything is written: is the service free, and would the rollout be begun in the present state? The
 /// driver makes sure of both once more.
 async fn may_begin(target: &Target, plan: &Plan) -> Result<(), Exit> {
-    let holder = target.parts.leases.current(&plan.lease_key(), jiff::Timestamp::now()).await;
-    if let Some(lease) = holder.map_err(|error| journal::exit(&error))? {
-        let Lease { key, operation, holder, expires_at, .. } = lease;
-        return Err(journal::exit(&Error::Held { key, operation, holder, expires_at }));
-    }
+    target.parts.leases.check_free(&plan.lease_key()).await?;
     let performer = target.performer(plan);
     let survey = performer.first_look(plan).await?;
     match dry_run(plan, &survey) {

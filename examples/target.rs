@@ -14,11 +14,11 @@ use petswipe_local::Fault;
 use petswipe_local::load::{Load, LoadConfig, LoadReport};
 use petswipe_local::{Cloud, CloudConfig, LocalClient};
 use petswipe_monitor::MetricSource;
-use petswipe_runbook::lease::LeaseStore;
 use petswipe_runbook::{Clock, SystemClock};
 
 use crate::Exit;
 use crate::cli::{Backend, Common};
+use crate::leases::Leases;
 
 /// A cloud to act upon.
 pub(crate) struct Target {
@@ -46,7 +46,7 @@ pub(crate) struct Parts {
     pub(crate) scaling: Arc<dyn AutoScaling>,
     pub(crate) metrics: Arc<dyn MetricSource>,
     pub(crate) smoke: Arc<dyn SmokeTest>,
-    pub(crate) leases: Arc<dyn LeaseStore>,
+    pub(crate) leases: Leases,
     pub(crate) preflight: Option<Arc<dyn Preflight>>,
 }
 
@@ -127,7 +127,7 @@ impl Target {
             scaling: client.clone(),
             metrics: client.clone(),
             smoke: client.clone(),
-            leases: client,
+            leases: Leases::near(client),
             preflight: None,
         };
         let local = Some(Local { balancer: summary.balancer, own });

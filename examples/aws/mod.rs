@@ -4,8 +4,18 @@
 
 mod account;
 mod failed;
+pub mod leases;
 pub(crate) mod rollout;
 pub(crate) mod scaling;
 pub mod stack;
 
 pub use account::Account;
+
+/// The partition that a region belongs to.
+fn partition(region: &str) -> &'static str {
+    match region.split('-').next() {
+        Some("cn") => "aws-cn",
+        _ if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}

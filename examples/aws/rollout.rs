@@ -1,7 +1,6 @@
 //! What a rollout acts through on an AWS account: every resource by its name and tags.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,9 +13,9 @@ use petswipe_deploy::http::{HttpSmoke, SmokeRequests};
 use petswipe_deploy::{Environment, Error, Preflight};
 use petswipe_monitor::aws::{CloudWatchMetrics, CloudWatchSource, EcsService, Revisions};
 use petswipe_runbook::SystemClock;
-use petswipe_runbook::lease::FileLeases;
 
 use super::account::within_budget;
+use super::{leases, partition};
 use crate::Exit;
 use crate::cli::Common;
 use crate::target::Parts;
@@ -52,8 +51,7 @@ pub(crate) async fn open(common: &Common, clock: Arc<SystemClock>) -> Result<Ope
     let metrics = CloudWatchSource::new(&config, metrics(common, &found, &cluster)?)
         .map_err(|error| Exit::usage(petswipe_monitor::explain(&error)))?;
     let smoke = HttpSmoke::new(router.clone(), smoke(common, &found))?;
-    let leases = FileLeases::open(Path::new(".petswipe").join("leases"));
-    let leases = leases.map_err(|error| crate::journal::exit(&error))?;
+    let leases = leases::open(&config, &common.aws.leases).await?;
     let prefix = (!common.aws.despite_alarms).then(|| format!("{}-", common.service()));
     let preflight = AwsPreflight::new(&config, compute.clone(), router.clone(), prefix);
     let permissions = AwsPermissions::new(&config, Policy::new(statements(common, &account)?));
@@ -64,7 +62,7 @@ pub(crate) async fn open(common: &Common, clock: Arc<SystemClock>) -> Result<Ope
         scaling: Arc::new(scaling),
         metrics: Arc::new(metrics),
         smoke: Arc::new(smoke),
-        leases: Arc::new(leases),
+        leases,
         preflight: Some(Arc::new(preflight)),
     };
     Ok(Opened { id, environments, parts, budget })
@@ -88,6 +86,8 @@ pub(crate) fn policy(common: &Common) -> Result<Policy, Exit> {
     // Before a call nobody knows which account it is.
     let mut all = statements(common, "*")?;
     all.extend(AwsPermissions::statements());
+    // Not examined: a bucket may have a policy of its own, of which IAM knows nothing.
+    all.extend(leases::statements(&common.aws.leases, &common.region));
     let roles = [format!("{}-*", common.project)];
     let place = place(common, "*");
     all.extend(rollout_dependencies(&place, &services(common)?, &routing(common)?, &roles));
@@ -102,12 +102,7 @@ fn statements(common: &Common, account: &str) -> Result<Vec<Statement>, Exit> {
 }
 
 fn place(common: &Common, account: &str) -> Place {
-    let partition = match common.region.split('-').next() {
-        Some("cn") => "aws-cn",
-        _ if common.region.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
-    };
-    let (partition, account) = (partition.to_owned(), account.to_owned());
+    let (partition, account) = (partition(&common.region).to_owned(), account.to_owned());
     Place { partition, region: common.region.clone(), account }
 }
 

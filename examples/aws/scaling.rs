@@ -1,22 +1,21 @@
 //! What a scaling operation acts through on an AWS account: every resource by its name and tags.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use petswipe_deploy::aws::{AppAutoScaling, EcsCompute, EcsServices, ImagePolicy, RdsInstances};
 use petswipe_deploy::scaling::ScalePerformer;
 use petswipe_runbook::SystemClock;
-use petswipe_runbook::lease::FileLeases;
 
 use super::account::within_budget;
+use super::leases;
 use crate::Exit;
 use crate::scaling::{Manners, Parts};
 
-/// Speaks to the services and databases of the ambient account. Nothing is called yet.
+/// Speaks to the services and databases of the ambient account. Only leases on S3 are asked for.
 ///
 /// # Errors
-/// Names that are none.
+/// Names that are none, and leases that can't be read.
 pub(crate) async fn open(manners: &Manners) -> Result<Parts, Exit> {
     let (config, _) = within_budget(&manners.region).await;
     let cluster = manners.cluster();
@@ -37,9 +36,7 @@ pub(crate) async fn open(manners: &Manners) -> Result<Parts, Exit> {
         .service(Arc::new(compute), scaling.clone())
         .tracking(scaling)
         .databases(Arc::new(RdsInstances::new(&config)));
-    // It keeps the operations of one machine apart: AWS has no place for a lease that would be there already.
-    let leases = FileLeases::open(Path::new(".petswipe").join("leases"));
-    let leases = leases.map_err(|error| crate::journal::exit(&error))?;
+    let leases = leases::open(&config, &manners.leases).await?;
     let id = format!("{}/{cluster}", manners.region);
-    Ok(Parts { id, performer, leases: Arc::new(leases) })
+    Ok(Parts { id, performer, leases })
 }

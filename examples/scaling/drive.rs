@@ -7,7 +7,7 @@ use petswipe_deploy::scaling::{Outcome, Output, ScalePlan, ScaleReport, State};
 use petswipe_monitor::explain;
 use petswipe_runbook::journal::Journal;
 use petswipe_runbook::{
-    AbortHandle, Completed, Driver, Error, Event, EventLog, EventOf, Halted, Journaled, LeaseTerms,
+    AbortHandle, Completed, Driver, Error, Event, EventLog, EventOf, Halted, Journaled,
     OperationId, Recorded,
 };
 
@@ -16,11 +16,10 @@ use super::report;
 use super::target::Target;
 use crate::cli::{Backend, ENVIRONMENT, PROJECT};
 use crate::going_on::quoted;
-use crate::journal::OWN_CLOUD;
+use crate::leases::{LEASES, holder};
 use crate::signals::Signals;
 use crate::{BAD_USAGE, DONE, Exit, HALF_WAY, HELD, NOT_AS_ASKED, print, say};
 
-const LEASE: Duration = Duration::from_secs(15);
 /// How long a halted operation waits for the cloud to say how things stand.
 const LAST_LOOK: Duration = Duration::from_secs(5);
 
@@ -42,14 +41,11 @@ impl<'a> Running<'a> {
     ) -> Self {
         let parts = &target.parts;
         let abort = AbortHandle::new();
-        let cloud = if target.is_own() { OWN_CLOUD } else { "running cloud" };
-        let lease =
-            LeaseTerms { store: Arc::clone(&parts.leases), key: plan.lease_key(), ttl: LEASE };
         let performer = Arc::new(parts.performer.clone());
         let mut driver = Driver::new(Arc::clone(&journal), performer)
             .abort(abort.clone())
-            .holder(format!("process {} on its {cloud}", std::process::id()))
-            .lease(lease);
+            .holder(holder(target.is_own()))
+            .lease(parts.leases.terms(plan.lease_key()));
         if !manners.quiet {
             say(&format!("the journal is {}", manners.journal.display()));
             driver = driver.observer(Arc::new(notice));
@@ -118,6 +114,10 @@ impl<'a> Running<'a> {
             add("--region", &manners.region);
             if let Some(cluster) = &manners.cluster {
                 add("--cluster", cluster);
+            }
+            let leases = manners.leases.to_string();
+            if leases != LEASES {
+                add("--leases", &leases);
             }
         }
         add("--journal", &manners.journal.display().to_string());

@@ -10,8 +10,10 @@ use petswipe_local::CloudUrl;
 
 use crate::Exit;
 use crate::cli::{
-    Backend, CloudText, ENVIRONMENT, EXIT_CODES, PROJECT, seconds, some_seconds, tasks, truth,
+    Backend, CloudText, ENVIRONMENT, EXIT_CODES, LeasePlace, PROJECT, seconds, some_seconds, tasks,
+    truth,
 };
+use crate::leases::LEASES;
 
 mod drive;
 mod report;
@@ -121,6 +123,10 @@ pub struct Manners {
     /// The ECS cluster [default: PROJECT-ENVIRONMENT-cluster] (aws only)
     #[arg(long, env = "ECS_CLUSTER", global = true)]
     pub cluster: Option<String>,
+    /// Where the lease is by which only one operation at a time is let at something: s3://BUCKET/PREFIX, or a directory,
+    /// which keeps apart the operations of one machine only (aws only)
+    #[arg(long, env = "LEASES", value_name = "PLACE", default_value = LEASES, global = true)]
+    pub leases: LeasePlace,
     /// Print the full plan and change nothing
     #[arg(long, alias = "plan", env = "DRY_RUN", num_args = 0..=1, require_equals = true,
         default_value = "false", default_missing_value = "true", value_parser = truth, global = true)]

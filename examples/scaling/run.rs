@@ -1,8 +1,6 @@
 //! From the flags of `scale` to its exit code.
 
 use petswipe_deploy::scaling::{ScalePlan, ScalePreview};
-use petswipe_runbook::Error;
-use petswipe_runbook::lease::Lease;
 
 use super::drive::Running;
 use super::target::Target;
@@ -77,7 +75,7 @@ async fn begin(manners: &Manners, target: &Target, plan: ScalePlan) -> Result<u8
     }
     let (path, id) = (&manners.journal, &target.parts.id);
     journal::check_free::<ScalePlan>(path, manners.backend, id).await?;
-    is_free(target, &plan).await?;
+    target.parts.leases.check_free(&plan.lease_key()).await?;
     let new = !path.exists();
     let journal = journal::fresh::<ScalePlan>(path, manners.backend, id).await?;
     let operation = journal::new_operation("scale")?;
@@ -122,17 +120,6 @@ async fn go_on(flags: &Flags, target: &Target) -> Result<u8, Exit> {
     let undo = plan.undo(outcome)?;
     drop(opened.journal);
     begin(manners, target, undo).await
-}
-
-/// Looks before anything is written whether somebody else is at work. The driver makes sure of it once more.
-async fn is_free(target: &Target, plan: &ScalePlan) -> Result<(), Exit> {
-    let holder = target.parts.leases.current(&plan.lease_key(), jiff::Timestamp::now()).await;
-    match holder.map_err(|error| journal::exit(&error))? {
-        None => Ok(()),
-        Some(Lease { key, operation, holder, expires_at, .. }) => {
-            Err(journal::exit(&Error::Held { key, operation, holder, expires_at }))
-        }
-    }
 }
 
 fn text(preview: &ScalePreview) -> String {

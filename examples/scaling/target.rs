@@ -5,11 +5,11 @@ use std::sync::Arc;
 use petswipe_deploy::Image;
 use petswipe_deploy::scaling::ScalePerformer;
 use petswipe_local::{Cloud, CloudConfig, LocalClient};
-use petswipe_runbook::lease::LeaseStore;
 
 use super::Manners;
 use crate::Exit;
 use crate::cli::Backend;
+use crate::leases::Leases;
 
 /// What speaks to a cloud.
 pub(crate) struct Parts {
@@ -18,7 +18,7 @@ pub(crate) struct Parts {
     /// Does what is decided.
     pub(crate) performer: ScalePerformer,
     /// Where operations are kept apart.
-    pub(crate) leases: Arc<dyn LeaseStore>,
+    pub(crate) leases: Leases,
 }
 
 /// A cloud to act upon.
@@ -62,7 +62,7 @@ impl Target {
         let client = Arc::new(client);
         let performer = ScalePerformer::new("the local cloud");
         let performer = performer.service(client.clone(), client.clone());
-        Ok(Self { parts: Parts { id, performer, leases: client }, own })
+        Ok(Self { parts: Parts { id, performer, leases: Leases::near(client) }, own })
     }
 
     /// Whether the cloud ends with this process.

@@ -13,6 +13,12 @@ pub(crate) fn prefix(field: &str, text: &str) -> Result<Path, Error> {
     }
 }
 
+/// Whether there is no such object, in a bucket that is there.
+pub(crate) fn is_absent(error: &object_store::Error) -> bool {
+    let object_store::Error::NotFound { source, .. } = error else { return false };
+    !source.to_string().contains("<Code>NoSuchBucket</Code>")
+}
+
 /// An error of `store` while `doing` something with `object`.
 pub(crate) fn failed(doing: &str, object: &str, source: object_store::Error) -> Error {
     use object_store::Error as Store;
@@ -26,5 +32,24 @@ pub(crate) fn failed(doing: &str, object: &str, source: object_store::Error) -> 
             ),
         },
         source => Error::backend(what, source),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_no_bucket_is_not_merely_absent() {
+        let refused = |code: &str| {
+            let source = format!("404 Not Found: <Error><Code>{code}</Code></Error>").into();
+            object_store::Error::NotFound { path: "leases/a".to_owned(), source }
+        };
+        assert!(is_absent(&refused("NoSuchKey")));
+        assert!(!is_absent(&refused("NoSuchBucket")));
+        assert!(!is_absent(&object_store::Error::NotImplemented {
+            operation: "get".to_owned(),
+            implementer: "nobody".to_owned(),
+        }));
     }
 }

@@ -90,7 +90,7 @@ async fn progress_goes_to_stderr_in_plain_text_and_the_report_where_it_was_asked
 }
 
 /// Flags and their variables, as they are documented.
-const COMMON: [(&str, &str); 15] = [
+const COMMON: [(&str, &str); 16] = [
     ("--backend", "BACKEND"),
     ("--region", "AWS_REGION"),
     ("--project", "PROJECT"),
@@ -106,6 +106,7 @@ const COMMON: [(&str, &str); 15] = [
     ("--rate", "RATE"),
     ("--tasks", "TASKS"),
     ("--fault", "FAULT"),
+    ("--leases", "LEASES"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

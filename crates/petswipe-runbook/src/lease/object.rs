@@ -100,7 +100,7 @@ impl ObjectLeases {
     async fn load(&self, object: &Path) -> Result<Option<(LeaseSlot, UpdateVersion)>, Error> {
         let failed = |source| object::failed("reading", &self.describe(object), source);
         let found = match self.store.get(object).await {
-            Err(StoreError::NotFound { .. }) => return Ok(None),
+            Err(source) if object::is_absent(&source) => return Ok(None),
             other => other.map_err(failed)?,
         };
         let version =

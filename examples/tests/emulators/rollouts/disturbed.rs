@@ -26,13 +26,22 @@ pub async fn a_killed_canary_is_gone_on_with_and_promoted() {
 }
 
 pub async fn ctrl_c_brings_everything_back() {
+    goes_back_by_itself(Signal::INT, "Ctrl-C").await;
+}
+
+pub async fn sigterm_brings_everything_back() {
+    goes_back_by_itself(Signal::TERM, "SIGTERM").await;
+}
+
+/// A canary with half of the traffic is told by that signal to end.
+async fn goes_back_by_itself(signal: Signal, word: &str) {
     let world = World::new().await;
     let before = world.standing().await;
     let child = world.half_way(world.canary(&[])).await;
-    let done = signalled(child, Signal::INT).await.with(1);
+    let done = signalled(child, signal).await.with(1);
     let report = done.json();
     assert_eq!(report["outcome"], "aborted", "{done}");
-    assert!(report["reason"].as_str().unwrap().contains("Ctrl-C"), "{}", report["reason"]);
+    assert!(report["reason"].as_str().unwrap().contains(word), "{}", report["reason"]);
     assert_eq!(world.standing().await, before, "{done}");
 }
 

@@ -102,6 +102,42 @@ async fn an_image_that_is_no_version_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn leases_that_cannot_be_taken_are_refused() {
+    let world = World::new().await;
+    for place in ["s3://shop", "s3://Shop/leases", "s3://shop//leases", "https://shop/leases"] {
+        let done = run(world.canary(&["--leases", place])).await.with(2);
+        done.says(&[
+            &format!("'{place}'"),
+            "--leases",
+            "allowed: a directory, or s3://BUCKET/PREFIX",
+        ]);
+    }
+    let nowhere = format!("s3://{}/leases", world.fixture.name("nowhere"));
+    let is = format!("--leases is {nowhere}, and S3 in us-east-1 says ");
+    is_refused(&world, &["--leases", &nowhere], &[&is, "NoSuchBucket", "allowed: a bucket"]).await;
+    let leases = format!("s3://{}/leases", world.fixture.bucket());
+    let denied = |call: &'static str| {
+        move |asked: &Asked| (asked.action == call).then_some(Fault::Refused("AccessDenied"))
+    };
+    let command = world.canary(&["--leases", &leases]);
+    refused(&world, command, &["AccessDenied: scripted", "s3:GetObject"], denied("GetObject"))
+        .await;
+    let lines = world.fixture.lines(denied("PutObject"));
+    let before = world.standing().await;
+    let whole = ["--image", "registry/shop:v2", "--leases", &leases];
+    let mut command = world.rollout("canary");
+    command.args(whole);
+    let done = run(on(command, &lines)).await.with(2).says(&["writing ", "AccessDenied"]);
+    assert_eq!(world.standing().await, before, "{done}");
+    // Nothing is left of it that would have to be gone on with.
+    is_refused(&world, &["--resume"], &["canary.jsonl was not found"]).await;
+    let policy = run(world.canary(&["--iam-policy", "--leases", &leases])).await.with(0).stdout;
+    for words in ["s3:GetObject", "s3:PutObject", "s3:ListBucket", &format!("{}/*", &leases[5..])] {
+        assert!(policy.contains(words), "{policy}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_deploys_several_containers_says_which_one_is_meant() {
     let world = World::new().await;
     let (ecs, family) = (&world.fixture.clients.ecs, world.fixture.base());

@@ -8,21 +8,26 @@ mod together;
 mod blue_green;
 mod disturbed;
 mod input;
+mod leased;
 mod others;
 mod promoted;
 mod rolled_back;
 mod rolling;
+mod undone;
 
 together::tests! {
     blue_green::what_passes_the_smoke_test_gets_everything_at_once,
     blue_green::what_fails_the_smoke_test_gets_no_user,
     disturbed::a_killed_canary_is_gone_on_with_and_promoted,
     disturbed::ctrl_c_brings_everything_back,
+    disturbed::sigterm_brings_everything_back,
     disturbed::credentials_that_expire_half_way_leave_it_to_be_gone_on_with,
+    leased::a_lease_on_s3_keeps_operators_of_other_machines_out,
     others::weights_of_somebody_else_stay,
     others::a_deployment_of_somebody_else_stays,
     promoted::a_good_version_gets_everything_in_stages,
     rolled_back::a_bad_version_goes_back_and_leaves_everything_as_it_was,
     rolling::a_good_version_replaces_the_old_one_where_it_is,
     rolling::a_bad_version_is_replaced_by_the_old_one,
+    undone::what_was_promoted_is_taken_back,
 }
