@@ -15,6 +15,10 @@ pub mod cli;
 mod drive;
 mod going_on;
 mod journal;
+// Beside it is the example of that name.
+#[cfg(feature = "aws")]
+#[path = "native/mod.rs"]
+pub mod native;
 mod progress;
 mod prompt;
 pub mod report;

@@ -9,3 +9,4 @@ pub(crate) mod scaling;
 pub mod stack;
 
 pub use account::Account;
+pub(crate) use account::within_budget;

@@ -102,13 +102,18 @@ fn statements(common: &Common, account: &str) -> Result<Vec<Statement>, Exit> {
 }
 
 fn place(common: &Common, account: &str) -> Place {
-    let partition = match common.region.split('-').next() {
+    place_of(&common.region, account)
+}
+
+/// Where a policy of that region and account is for.
+pub(crate) fn place_of(region: &str, account: &str) -> Place {
+    let partition = match region.split('-').next() {
         Some("cn") => "aws-cn",
-        _ if common.region.starts_with("us-gov-") => "aws-us-gov",
+        _ if region.starts_with("us-gov-") => "aws-us-gov",
         _ => "aws",
     };
     let (partition, account) = (partition.to_owned(), account.to_owned());
-    Place { partition, region: common.region.clone(), account }
+    Place { partition, region: region.to_owned(), account }
 }
 
 fn environments(common: &Common) -> Result<[Environment; 2], Exit> {

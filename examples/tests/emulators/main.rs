@@ -17,6 +17,7 @@ mod fixture;
 mod created;
 mod destroyed;
 mod flags;
+mod native;
 mod played;
 mod refused;
 mod rollouts;
