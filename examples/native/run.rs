@@ -132,6 +132,14 @@ async fn undo(flags: &Flags, parts: &Parts) -> Result<NativePlan, Exit> {
     };
     same_cloud(Backend::Aws, path, history, &parts.location)?;
     same_service(flags, &history.opening.plan)?;
+    if history.opening.plan.undoes.is_some() {
+        // Asked for twice by mistake, it would bring back what was taken out of service.
+        return Err(Exit::usage(format!(
+            "{} holds operation {}, which is an undo itself; deploy a version by --image",
+            path.display(),
+            history.opening.operation
+        )));
+    }
     Ok(history.opening.plan.undo(outcome)?)
 }
 

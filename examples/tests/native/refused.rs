@@ -50,9 +50,14 @@ fn what_is_not_there_or_somebody_elses_is_named() {
 #[test]
 fn a_deployment_of_somebody_else_in_progress_is_waited_for() {
     let world = World::new();
-    let hotfix = RevisionId::new("revision:hotfix").unwrap();
+    let hotfix = RevisionId::new("revision:2").unwrap();
     world.cloud.add_revision(hotfix.clone(), image("shop:v1"));
-    world.wire.with(|account| account.deployer.redeploy(hotfix));
+    world.wire.with(|account| {
+        let definitions = &mut account.deployer.cluster.definitions;
+        let first = definitions[&1].clone();
+        definitions.insert(2, first);
+        account.deployer.redeploy(hotfix);
+    });
     is_refused(&world, &[], &["another deployment is in progress on shop-production"]);
 }
 

@@ -35,7 +35,7 @@ fn a_good_version_is_promoted_by_every_strategy_and_undone() {
         let report = world.report();
         assert_eq!((report.outcome.as_str(), report.undoes.is_some()), ("promoted", true));
         let twice = world.refuses(2, &["--undo", "--dry-run"]);
-        assert!(twice.contains("and this undoes revision:1"), "{twice}");
+        assert!(twice.contains("which is an undo itself"), "{twice}");
     }
 }
 
@@ -87,7 +87,7 @@ fn limits_of_the_gate_are_those_of_the_flags() {
 
 #[test]
 fn what_was_killed_is_gone_on_with() {
-    for after in [1, 6, 14, 25] {
+    for after in [1, 6, 14, 21] {
         let world = World::new();
         world.killed(&CANARY, after * MINUTE);
         let held = world.refuses(2, &CANARY);

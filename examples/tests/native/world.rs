@@ -126,9 +126,11 @@ impl World {
     pub fn flags(&self, arguments: &[&str]) -> Flags {
         let (journal, report) = (self.path("native.jsonl"), self.path("report.json"));
         let (journal, report) = (journal.to_str().unwrap(), report.to_str().unwrap());
-        let own = ["native", "--project", "shop", "--load-balancer", "shop-alb", "--tag"];
+        let own = ["native", "--project", "shop", "--tag"];
         let own = own.into_iter().chain(["Project=shop", "--container", "app", "--quiet"]);
         let own = own.chain(["--region", "eu-central-1", "--journal", journal, "--report", report]);
+        let balancer = ["--load-balancer", "shop-alb"];
+        let own = own.chain(balancer.into_iter().filter(|_| !arguments.contains(&balancer[0])));
         Flags::try_parse_from(own.chain(arguments.iter().copied())).unwrap()
     }
 
