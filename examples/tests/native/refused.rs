@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use petswipe_deploy::RevisionId;
 use petswipe_runbook::OperationId;
 use petswipe_runbook::lease::{LeaseRequest, LeaseStore};
 use serde_json::json;
 
-use crate::world::{World, image};
+use crate::world::World;
 
 const CANARY: [&str; 2] = ["--image", "v2"];
 
@@ -50,15 +49,16 @@ fn what_is_not_there_or_somebody_elses_is_named() {
 #[test]
 fn a_deployment_of_somebody_else_in_progress_is_waited_for() {
     let world = World::new();
-    let hotfix = RevisionId::new("revision:2").unwrap();
-    world.cloud.add_revision(hotfix.clone(), image("shop:v1"));
-    world.wire.with(|account| {
-        let definitions = &mut account.deployer.cluster.definitions;
-        let first = definitions[&1].clone();
-        definitions.insert(2, first);
-        account.deployer.redeploy(hotfix);
-    });
-    is_refused(&world, &[], &["another deployment is in progress on shop-production"]);
+    world.killed(&CANARY, Duration::from_secs(300));
+    // Seen from another machine, a minute later: neither the journal nor a lease tells of it.
+    std::fs::remove_file(world.path("native.jsonl")).unwrap();
+    world.clock.advance(Duration::from_secs(60));
+    let changes = world.changes();
+    let said = world.refuses(2, &CANARY);
+    let words = "another deployment is in progress on shop-production; wait until it is done";
+    assert!(said.contains(words), "{said}");
+    assert_eq!(world.changes(), changes);
+    assert!(!world.path("native.jsonl").exists());
 }
 
 #[test]
