@@ -37,8 +37,10 @@ fn check(flags: &Flags) -> Result<(), Exit> {
     if let Some(path) = &flags.report {
         report::check(path).map_err(Exit::usage)?;
     }
-    let image = flags.image.as_ref().filter(|text| !is_bare(text));
-    let image = image.map_or_else(|| Image::new("any:v1"), |text| Image::new(text.clone()))?;
+    let image = Image::new(match flags.image.as_deref() {
+        Some(text) if !is_bare(text) => text.to_owned(),
+        tag => format!("any:{}", tag.unwrap_or("v1")),
+    })?;
     flags.plan(Target::Image(image))?;
     if flags.resume && flags.dry_run {
         return Err(Exit::usage(

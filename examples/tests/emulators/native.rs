@@ -37,7 +37,8 @@ const FLAGS: [(&str, &str); 29] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_flag_has_its_variable() {
-    let mut program = Fixture::new().program("native");
+    let fixture = Fixture::new();
+    let mut program = fixture.program("native");
     program.arg("--help");
     let help = run(program).await.with(0).stdout;
     for (flag, variable) in FLAGS {
@@ -86,7 +87,8 @@ async fn a_wrong_flag_is_refused_without_asking_aws() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_policy_is_printed_without_asking_aws() {
-    let mut program = Fixture::new().program("native");
+    let fixture = Fixture::new();
+    let mut program = fixture.program("native");
     program.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9").env("PROJECT", "shop");
     program.args(["--iam-policy", "--region", "cn-north-1"]);
     let document = run(program).await.with(0).json();
