@@ -172,18 +172,13 @@ impl Common {
         self.fault.on(image)
     }
 
-    /// Whether the name of an image is only a tag.
-    pub(crate) fn is_bare(&self, text: &str) -> bool {
-        !text.is_empty() && !text.contains([':', '/', '@'])
-    }
-
     /// The image that was asked for. A bare tag belongs to the project's own image.
     ///
     /// # Errors
     /// [`Error::InvalidPlan`] when it is no name of an image.
     pub fn image(&self) -> Result<Option<Image>, Error> {
         let named = self.image.as_ref().map(|text| {
-            Image::new(if self.is_bare(text) {
+            Image::new(if is_bare(text) {
                 format!("{}:{text}", self.project)
             } else {
                 text.clone()
@@ -191,6 +186,11 @@ impl Common {
         });
         named.transpose()
     }
+}
+
+/// Whether the name of an image is only a tag.
+pub(crate) fn is_bare(text: &str) -> bool {
+    !text.is_empty() && !text.contains([':', '/', '@'])
 }
 
 /// A year, in seconds.

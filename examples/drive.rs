@@ -11,7 +11,7 @@ use petswipe_monitor::explain;
 use petswipe_runbook::journal::Journal;
 use petswipe_runbook::{
     AbortHandle, Approver, Completed, Driver, Error, EventLog, Halted, History, Journaled,
-    OperationId,
+    OperationId, Runbook,
 };
 
 use crate::cli::Common;
@@ -26,7 +26,7 @@ use crate::{print, report, say};
 /// How long traffic goes on before and after, so that the report shows how it was and how it is now.
 const LEAD: Duration = Duration::from_millis(1500);
 /// How long a halted rollout waits for the cloud to say how things stand.
-const LAST_LOOK: Duration = Duration::from_secs(3);
+pub(crate) const LAST_LOOK: Duration = Duration::from_secs(3);
 
 /// Where a rollout is written down.
 pub(crate) struct Written<'a> {
@@ -34,6 +34,16 @@ pub(crate) struct Written<'a> {
     pub(crate) example: &'static str,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) path: &'a Path,
+}
+
+/// Where a report is wanted.
+pub(crate) struct Wanted<'a> {
+    /// In that file.
+    pub(crate) report: Option<&'a Path>,
+    /// As JSON on stdout.
+    pub(crate) json: bool,
+    /// Without a word about the file.
+    pub(crate) quiet: bool,
 }
 
 /// A rollout that is being carried out.
@@ -151,7 +161,12 @@ impl Running {
             Some(report) => {
                 report.calls = (self.calls)();
                 report.traffic = users.map(|users| traffic(&users, report));
-                let code = publish(common, report, code)?;
+                let wanted = Wanted {
+                    report: common.report.as_deref(),
+                    json: common.json,
+                    quiet: common.quiet,
+                };
+                let code = publish(&wanted, report, code)?;
                 if let (
                     Ok(Completed { outcome: Outcome::Promoted { .. }, .. }),
                     Ok(Some(history)),
@@ -199,7 +214,10 @@ fn what_is_left(report: Option<&Report>) -> String {
     )
 }
 
-fn code_of(result: &Result<Completed<Plan>, Halted<Plan>>) -> u8 {
+/// The exit code of how an operation ended, or halted.
+pub(crate) fn code_of<R: Runbook<Outcome = Outcome>>(
+    result: &Result<Completed<R>, Halted<R>>,
+) -> u8 {
     match result {
         Ok(completed) => match completed.outcome {
             Outcome::Promoted { .. } => DONE,
@@ -219,15 +237,18 @@ fn code_of(result: &Result<Completed<Plan>, Halted<Plan>>) -> u8 {
 
 /// Hands the report out. The exit code stays that of the operation, unless only the report is missing of all that was
 /// asked for.
-fn publish(common: &Common, report: &Report, code: u8) -> Result<u8, Exit> {
-    let written = common.report.as_ref().map_or(Ok(()), |path| report::write(path, report));
-    if common.json {
+///
+/// # Errors
+/// A report that is no JSON.
+pub(crate) fn publish(wanted: &Wanted<'_>, report: &Report, code: u8) -> Result<u8, Exit> {
+    let written = wanted.report.map_or(Ok(()), |path| report::write(path, report));
+    if wanted.json {
         print(&serde_json::to_string_pretty(report).map_err(Exit::usage)?);
     } else {
         print(&report::summary(report));
     }
     let Err(error) = written else {
-        if let Some(path) = common.report.as_ref().filter(|_| !common.quiet) {
+        if let Some(path) = wanted.report.filter(|_| !wanted.quiet) {
             say(&format!("the report is {}", path.display()));
         }
         return Ok(code);

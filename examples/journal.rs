@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use petswipe_deploy::Plan;
+use petswipe_deploy::native::NativePlan;
 use petswipe_deploy::scaling::ScalePlan;
 use petswipe_runbook::journal::{FileJournal, Journal};
 use petswipe_runbook::{Error, EventLog, History, Journaled, OperationId, Runbook};
@@ -23,6 +24,12 @@ pub(crate) trait Located: Runbook {
 }
 
 impl Located for Plan {
+    fn location(&self) -> &str {
+        &self.location
+    }
+}
+
+impl Located for NativePlan {
     fn location(&self) -> &str {
         &self.location
     }

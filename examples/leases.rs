@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use petswipe_runbook::lease::{Lease, LeaseStore};
 use petswipe_runbook::{Error, LeaseTerms};
 
@@ -89,14 +90,14 @@ impl fmt::Display for LeasePlace {
 
 /// A store of leases, and how long one holds there without renewal.
 #[derive(Clone)]
-pub(crate) struct Leases {
+pub struct Leases {
     store: Arc<dyn LeaseStore>,
     ttl: Duration,
 }
 
 impl Leases {
     /// On this machine, or of a cloud on it.
-    pub(crate) fn near(store: Arc<dyn LeaseStore>) -> Self {
+    pub fn near(store: Arc<dyn LeaseStore>) -> Self {
         Self { store, ttl: NEAR }
     }
 
@@ -115,8 +116,8 @@ impl Leases {
     ///
     /// # Errors
     /// Exit code 4 while somebody is, 2 when it can't be found out.
-    pub(crate) async fn check_free(&self, key: &str) -> Result<(), Exit> {
-        let holder = self.store.current(key, jiff::Timestamp::now()).await;
+    pub(crate) async fn check_free(&self, key: &str, now: Timestamp) -> Result<(), Exit> {
+        let holder = self.store.current(key, now).await;
         match holder.map_err(|error| journal::exit(&error))? {
             None => Ok(()),
             Some(Lease { key, operation, holder, expires_at, .. }) => {

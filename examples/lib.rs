@@ -16,6 +16,10 @@ mod drive;
 mod going_on;
 mod journal;
 mod leases;
+// Beside it is the example of that name.
+#[cfg(feature = "aws")]
+#[path = "native/mod.rs"]
+pub mod native;
 mod progress;
 mod prompt;
 pub mod report;

@@ -87,7 +87,18 @@ impl Progress {
         }
     }
 
-    fn paint(&self, verdict: &Verdict) -> String {
+    /// What the live line says from now on; without a new verdict the last one stays.
+    #[cfg(feature = "aws")]
+    pub(crate) fn headline(&self, headline: String, verdict: Option<&str>) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.headline = headline;
+        if let Some(verdict) = verdict {
+            verdict.clone_into(&mut last.verdict);
+        }
+    }
+
+    /// A verdict in words, in its colour where there is one.
+    pub(crate) fn paint(&self, verdict: &Verdict) -> String {
         let text = check_in_words(verdict.word(), verdict.evidence(), &verdict.to_string());
         if !self.colour {
             return text;

@@ -15,21 +15,26 @@ struct Terminal;
 #[async_trait]
 impl Approver for Terminal {
     async fn ask(&self, question: &Question) -> Answer {
-        let text = question.text.clone();
-        // A read can't be cancelled: if the deadline comes first, its thread waits on until the program ends.
-        let asked = tokio::task::spawn_blocking(move || {
-            let mut stderr = std::io::stderr();
-            let mut line = String::new();
-            let _ = write!(stderr, "\n{text} [y/N] ").and_then(|()| stderr.flush());
-            let read = std::io::stdin().read_line(&mut line);
-            read.map(|_| line.trim().to_lowercase())
-        });
-        match asked.await {
-            Ok(Ok(line)) if line == "y" || line == "yes" => Answer::yes("terminal"),
-            Ok(Ok(_)) => Answer::no("terminal", "not approved"),
-            _ => Answer::no("terminal", "the terminal could not be read"),
+        match ask(question.text.clone()).await {
+            Some(true) => Answer::yes("terminal"),
+            Some(false) => Answer::no("terminal", "not approved"),
+            None => Answer::no("terminal", "the terminal could not be read"),
         }
     }
+}
+
+/// Asks on stderr, and reads the answer from stdin; `None` when it can't be read.
+pub(crate) async fn ask(text: String) -> Option<bool> {
+    // A read can't be cancelled: if a deadline comes first, its thread waits on until the program ends.
+    let asked = tokio::task::spawn_blocking(move || {
+        let mut stderr = std::io::stderr();
+        let mut line = String::new();
+        let _ = write!(stderr, "\n{text} [y/N] ").and_then(|()| stderr.flush());
+        let read = std::io::stdin().read_line(&mut line);
+        read.map(|_| line.trim().to_lowercase())
+    });
+    let line = asked.await.ok()?.ok()?;
+    Some(line == "y" || line == "yes")
 }
 
 /// For a plan that asks nobody.

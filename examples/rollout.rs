@@ -233,7 +233,7 @@ fn approver(common: &Common, plan: &Plan) -> Result<Arc<dyn Approver>, Exit> {
 /// Looks before anything is written: is the service free, and would the rollout be begun in the present state? The
 /// driver makes sure of both once more.
 async fn may_begin(target: &Target, plan: &Plan) -> Result<(), Exit> {
-    target.parts.leases.check_free(&plan.lease_key()).await?;
+    target.parts.leases.check_free(&plan.lease_key(), target.clock.now()).await?;
     let performer = target.performer(plan);
     let survey = performer.first_look(plan).await?;
     match dry_run(plan, &survey) {

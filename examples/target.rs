@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use petswipe_deploy::{
-    AutoScaling, Compute, Environment, Image, Plan, Preflight, Report, RolloutPerformer, SmokeTest,
-    StageReport, TrafficPoint, TrafficReport, TrafficRouter,
+    AutoScaling, Compute, Environment, Error, Image, Plan, Preflight, Report, RolloutPerformer,
+    SmokeTest, StageReport, TrafficPoint, TrafficReport, TrafficRouter,
 };
 #[cfg(feature = "aws")]
 use petswipe_local::Fault;
@@ -17,7 +17,7 @@ use petswipe_monitor::MetricSource;
 use petswipe_runbook::{Clock, SystemClock};
 
 use crate::Exit;
-use crate::cli::{Backend, Common};
+use crate::cli::{Backend, Common, is_bare};
 use crate::leases::Leases;
 
 /// A cloud to act upon.
@@ -164,7 +164,7 @@ impl Target {
                 "--image is missing; allowed: an image, or a tag of the live one",
             ));
         };
-        if !common.is_bare(asked) {
+        if !is_bare(asked) {
             return Ok(Image::new(asked.clone())?);
         }
         let live = self.live_image().await?.ok_or_else(|| {
@@ -173,12 +173,7 @@ impl Target {
                  whole name of the image"
             ))
         })?;
-        let name = live.as_str().split('@').next().unwrap_or_default();
-        let place = match name.rsplit_once(':') {
-            Some((place, tag)) if !tag.contains('/') => place,
-            _ => name,
-        };
-        Ok(Image::new(format!("{place}:{asked}"))?)
+        Ok(tag_of(&live, asked)?)
     }
 
     async fn live_image(&self) -> Result<Option<Image>, Exit> {
@@ -214,6 +209,19 @@ impl Target {
             cloud.shutdown().await;
         }
     }
+}
+
+/// The image of the same name with another tag.
+///
+/// # Errors
+/// When that is no tag.
+pub(crate) fn tag_of(image: &Image, tag: &str) -> Result<Image, Error> {
+    let name = image.as_str().split('@').next().unwrap_or_default();
+    let place = match name.rsplit_once(':') {
+        Some((place, tag)) if !tag.contains('/') => place,
+        _ => name,
+    };
+    Image::new(format!("{place}:{tag}"))
 }
 
 /// What users saw, as the report has it.

@@ -49,7 +49,7 @@ pub(super) async fn ambient(region: &str) -> SdkConfig {
 }
 
 /// The same for operations that go on for long: with adaptive retries, and within a budget of calls.
-pub(super) async fn within_budget(region: &str) -> (SdkConfig, CallBudget) {
+pub(crate) async fn within_budget(region: &str) -> (SdkConfig, CallBudget) {
     let retry = RetryConfig::adaptive().with_max_attempts(ATTEMPTS);
     let config = ambient(region).await.into_builder().retry_config(retry).build();
     let budget = CallBudget::default();

@@ -102,8 +102,13 @@ fn statements(common: &Common, account: &str) -> Result<Vec<Statement>, Exit> {
 }
 
 fn place(common: &Common, account: &str) -> Place {
-    let (partition, account) = (partition(&common.region).to_owned(), account.to_owned());
-    Place { partition, region: common.region.clone(), account }
+    place_of(&common.region, account)
+}
+
+/// Where a policy of that region and account is for.
+pub(crate) fn place_of(region: &str, account: &str) -> Place {
+    let (partition, account) = (partition(region).to_owned(), account.to_owned());
+    Place { partition, region: region.to_owned(), account }
 }
 
 fn environments(common: &Common) -> Result<[Environment; 2], Exit> {

@@ -75,7 +75,7 @@ async fn begin(manners: &Manners, target: &Target, plan: ScalePlan) -> Result<u8
     }
     let (path, id) = (&manners.journal, &target.parts.id);
     journal::check_free::<ScalePlan>(path, manners.backend, id).await?;
-    target.parts.leases.check_free(&plan.lease_key()).await?;
+    target.parts.leases.check_free(&plan.lease_key(), jiff::Timestamp::now()).await?;
     let new = !path.exists();
     let journal = journal::fresh::<ScalePlan>(path, manners.backend, id).await?;
     let operation = journal::new_operation("scale")?;

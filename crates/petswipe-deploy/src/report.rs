@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use petswipe_monitor::Finding;
-use petswipe_runbook::{EffectId, Event, History};
+use petswipe_monitor::{Finding, Judgement};
+use petswipe_runbook::{EffectId, Event, History, Runbook};
 use serde::{Deserialize, Serialize};
 
 use crate::rollout::{Effect, Outcome, Output, Plan, State, Survey};
@@ -17,7 +17,7 @@ pub struct Report {
     pub operation: String,
     /// The service.
     pub service: String,
-    /// `canary`, `blue-green` or `rolling`.
+    /// `canary`, `blue-green` or `rolling`; of a native deployment `native-canary` and the like.
     pub strategy: String,
     /// The revision that was to be taken out of service, if it was an undo.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -257,17 +257,34 @@ fn surveyed(event: &RolloutEvent) -> Option<&Survey> {
 }
 
 fn checks(history: &History<Plan>) -> Vec<CheckReport> {
+    let asked = |effect: &Effect| match effect {
+        Effect::Look(look) => look.judge.as_ref().map(|judge| judge.weight),
+        _ => None,
+    };
+    judgements(history, asked, |output| match output {
+        Output::Seen(seen) => seen.judgement.as_ref(),
+        _ => None,
+    })
+}
+
+/// Every judgement in the journal of a runbook: `asked` says at which share of traffic an effect has the new version judged,
+/// if it does, and `said` finds the judgement in what it answered.
+pub(crate) fn judgements<R: Runbook>(
+    history: &History<R>,
+    asked: impl Fn(&R::Effect) -> Option<Percent>,
+    said: impl Fn(&R::Output) -> Option<&Judgement>,
+) -> Vec<CheckReport> {
     let mut weights = BTreeMap::<EffectId, Percent>::new();
     let mut checks = Vec::new();
     for recorded in &history.records {
         match &recorded.event {
-            Event::Intended { id, effect: Effect::Look(look), .. } => {
-                if let Some(judge) = &look.judge {
-                    weights.insert(*id, judge.weight);
+            Event::Intended { id, effect, .. } => {
+                if let Some(weight) = asked(effect) {
+                    weights.insert(*id, weight);
                 }
             }
-            Event::Succeeded { id, output: Output::Seen(seen) } => {
-                if let (Some(judgement), Some(weight)) = (&seen.judgement, weights.get(id)) {
+            Event::Succeeded { id, output } => {
+                if let (Some(judgement), Some(weight)) = (said(output), weights.get(id)) {
                     checks.push(CheckReport {
                         at: recorded.at,
                         weight: *weight,
@@ -284,24 +301,35 @@ fn checks(history: &History<Plan>) -> Vec<CheckReport> {
 }
 
 fn actions(history: &History<Plan>) -> Vec<ActionReport> {
+    let is_change = |effect: &Effect| effect.is_change() || matches!(effect, Effect::Hook { .. });
+    changes(history, is_change, |effect| match effect {
+        Effect::Shift { to, .. } => Some(to.clone()),
+        _ => None,
+    })
+}
+
+/// Every change in the journal of a runbook, with what became of it: `split` says how an effect divides traffic, if it does.
+pub(crate) fn changes<R: Runbook>(
+    history: &History<R>,
+    is_change: impl Fn(&R::Effect) -> bool,
+    split: impl Fn(&R::Effect) -> Option<Split>,
+) -> Vec<ActionReport>
+where
+    R::Effect: std::fmt::Display,
+{
     let mut places = BTreeMap::<EffectId, usize>::new();
     let mut actions: Vec<ActionReport> = Vec::new();
     for recorded in &history.records {
         let (id, result) = match &recorded.event {
-            Event::Intended { id, effect, .. } => {
-                if effect.is_change() || matches!(effect, Effect::Hook { .. }) {
-                    places.insert(*id, actions.len());
-                    actions.push(ActionReport {
-                        at: recorded.at,
-                        duration_ms: None,
-                        action: effect.to_string(),
-                        weights: match effect {
-                            Effect::Shift { to, .. } => Some(to.clone()),
-                            _ => None,
-                        },
-                        result: "unknown: the driver died meanwhile".to_owned(),
-                    });
-                }
+            Event::Intended { id, effect, .. } if is_change(effect) => {
+                places.insert(*id, actions.len());
+                actions.push(ActionReport {
+                    at: recorded.at,
+                    duration_ms: None,
+                    action: effect.to_string(),
+                    weights: split(effect),
+                    result: "unknown: the driver died meanwhile".to_owned(),
+                });
                 continue;
             }
             Event::Succeeded { id, .. } => (id, "done".to_owned()),

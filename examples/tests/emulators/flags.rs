@@ -21,16 +21,21 @@ const FLAGS: [(&str, &str); 16] = [
     ("--dry-run", "DRY_RUN"),
 ];
 
+/// Whether the help names that variable for that flag.
+#[track_caller]
+pub fn has_its_variable(help: &str, flag: &str, variable: &str) {
+    let (_, rest) = help.split_once(&format!("{flag} ")).or_else(|| help.split_once(flag)).unwrap();
+    let own = rest.split("\n      --").next().unwrap();
+    // However it is wrapped.
+    let own = own.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(own.contains(&format!("[env: {variable}")), "{flag}: {own}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_flag_has_its_variable() {
     let help = Fixture::new().stack(&["--help"]).await.with(0).stdout;
     for (flag, variable) in FLAGS {
-        let (_, rest) =
-            help.split_once(&format!("{flag} ")).or_else(|| help.split_once(flag)).unwrap();
-        let own = rest.split("\n      --").next().unwrap();
-        // However it is wrapped.
-        let own = own.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(own.contains(&format!("[env: {variable}")), "{flag}: {own}");
+        has_its_variable(&help, flag, variable);
     }
     for flag in ["--destroy", "--json", "--quiet", "Exit codes: "] {
         assert!(help.contains(flag), "{help}");

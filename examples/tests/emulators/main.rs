@@ -18,6 +18,7 @@ mod created;
 mod destroyed;
 mod flags;
 mod leases;
+mod native;
 mod played;
 mod refused;
 mod rollouts;

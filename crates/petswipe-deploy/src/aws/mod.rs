@@ -22,7 +22,7 @@ pub use ecs::{EcsCompute, EcsServices, ImagePolicy};
 pub use native::EcsNative;
 #[cfg(feature = "aws-iam")]
 pub use permissions::AwsPermissions;
-pub use policy::{Place, rollout_dependencies, rollout_policy};
+pub use policy::{Place, native_dependencies, native_policy, rollout_dependencies, rollout_policy};
 pub use preflight::AwsPreflight;
 #[cfg(feature = "aws-rds")]
 pub use rds::RdsInstances;

@@ -19,7 +19,6 @@ use aws_sdk_ecs::types::{
     StopServiceDeploymentStopType,
 };
 use aws_smithy_types::DateTime;
-use petswipe_aws::Statement;
 
 mod config;
 
@@ -67,50 +66,6 @@ impl EcsNative {
             return Err(Error::invalid("number of target groups", found, "2 different ones"));
         }
         Ok(Self { compute, target_groups, revisions: Mutex::default() })
-    }
-
-    /// What a native deployment needs: the calls of this and of the [`EcsCompute`] that it shares. `ecr:DescribeImages` is
-    /// for images in Amazon ECR; the roles that are passed are those of tasks and of hooks.
-    ///
-    /// Source: "Actions, resources, and condition keys for Amazon Elastic Container Service", Service Authorization
-    /// Reference; task definitions can be scoped only where they are registered.
-    pub fn statements(&self) -> Vec<Statement> {
-        let services = &self.compute.services;
-        let all = |kind: &str, end: &str| -> Vec<String> {
-            let arn =
-                |name: &String| format!("arn:*:ecs:*:*:{kind}/{}/{name}{end}", services.cluster);
-            services.services.values().map(arn).collect()
-        };
-        let on_services =
-            ["ecs:DescribeServices", "ecs:UpdateService", "ecs:ListServiceDeployments"];
-        let on_deployments = [
-            "ecs:DescribeServiceDeployments",
-            "ecs:StopServiceDeployment",
-            "ecs:ContinueServiceDeployment",
-        ];
-        let anywhere = [
-            "ecs:DescribeTaskDefinition",
-            "ecs:ListTaskDefinitions",
-            "ecs:RegisterTaskDefinition",
-            "ecs:ListTasks",
-            "ecs:DescribeTasks",
-            "ecr:DescribeImages",
-        ];
-        vec![
-            Statement::allow("Services", on_services, all("service", "")),
-            Statement::allow("ServiceDeployments", on_deployments, all("service-deployment", "/*")),
-            Statement::allow(
-                "ServiceRevisions",
-                ["ecs:DescribeServiceRevisions"],
-                all("service-revision", "/*"),
-            ),
-            Statement::allow("TasksAndImages", anywhere, ["*"]),
-            Statement::allow("PassRoles", ["iam:PassRole"], ["*"]).when(
-                "StringEquals",
-                "iam:PassedToService",
-                ["ecs-tasks.amazonaws.com", "ecs.amazonaws.com"],
-            ),
-        ]
     }
 
     /// The deployments of a service that were created since then, the newest first. ECS remembers 90 days.
@@ -188,13 +143,9 @@ impl EcsNative {
         groups.iter().find_map(side_of)
     }
 
-    /// By which side a service serves: what served when its newest deployment came to its end, or before it.
-    async fn live(
-        &self,
-        service: &Service,
-        newest: Option<&ServiceDeployment>,
-    ) -> Result<Environment, Error> {
-        let what = || self.compute.described(service.service_name().unwrap_or_default());
+    /// The side of the service's own target group; an error unless it and the alternate one are ours.
+    fn own_side(&self, service: &Service) -> Result<&Environment, Error> {
+        let what = self.compute.described(service.service_name().unwrap_or_default());
         let mut own = Vec::new();
         let mut alternate = Vec::new();
         for balancer in service.load_balancers() {
@@ -203,13 +154,30 @@ impl EcsNative {
             alternate
                 .extend(advanced.and_then(|it| it.alternate_target_group_arn()).map(group_name));
         }
+        let ours = || self.target_groups.values().cloned().collect::<Vec<_>>().join(" and ");
+        if alternate.is_empty() {
+            let allowed = format!(
+                "one of {}; without it ECS can only replace the tasks of the service where they are",
+                ours()
+            );
+            let field = format!("alternate target group of {what}");
+            return Err(Error::invalid(field, "missing", allowed));
+        }
         let (Some(own), Some(other)) = (self.side(&own), self.side(&alternate)) else {
             let found = own.iter().chain(&alternate).cloned().collect::<Vec<_>>().join(", ");
-            let ours = self.target_groups.values().cloned().collect::<Vec<_>>().join(" and ");
-            let field = format!("target group and alternate target group of {}", what());
-            return Err(Error::invalid(field, found, ours));
+            let field = format!("target group and alternate target group of {what}");
+            return Err(Error::invalid(field, found, ours()));
         };
         debug_assert_ne!(own, other, "the two groups have different names");
+        Ok(own)
+    }
+
+    /// By which side a service serves: what served when its newest deployment came to its end, or before it.
+    async fn live(
+        &self,
+        own: &Environment,
+        newest: Option<&ServiceDeployment>,
+    ) -> Result<Environment, Error> {
         let serving = newest.and_then(|newest| {
             let target = newest.target_service_revision().and_then(|it| it.arn());
             let source = newest.source_service_revisions().first().and_then(|it| it.arn());
@@ -260,6 +228,7 @@ impl NativeDeployments for EcsNative {
     async fn service(&self, environment: &Environment) -> Result<NativeService, Error> {
         let observed_at = self.compute.clock.now();
         let service = self.compute.describe(environment).await?;
+        let own = self.own_side(&service)?;
         let name = self.compute.name(environment)?;
         let all = self.deployments(name, None).await?;
         let newest = all.first().and_then(|brief| brief.service_deployment_arn());
@@ -287,7 +256,7 @@ impl NativeDeployments for EcsNative {
             image,
             desired: count(service.desired_count()),
             running: count(service.running_count()),
-            live: self.live(&service, newest.as_ref()).await?,
+            live: self.live(own, newest.as_ref()).await?,
             newest: id.map(|id| DeploymentId(id.to_owned())),
             newest_revision,
             in_progress: !over,

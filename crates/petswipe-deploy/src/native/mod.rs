@@ -36,7 +36,8 @@ mod report;
 mod types;
 
 pub use self::core::{
-    Holding, NativeEffect, NativeOutput, NativePlan, NativeSeen, NativeState, NativeSurvey, Phase,
+    Holding, NativeEffect, NativeOutput, NativePlan, NativePreview, NativeSeen, NativeState,
+    NativeStep, NativeSurvey, Phase,
 };
 #[cfg(feature = "mock")]
 pub use backend::MockNativeDeployments;

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use petswipe_runbook::{EffectId, Event, History};
+use petswipe_runbook::{Event, History};
 
 use super::core::NativePlan;
 use super::core::NativeState;
 use super::core::{NativeEffect, NativeOutput, NativeSurvey};
-use crate::report::{ActionReport, CheckReport, Report, SideReport, StageReport, StateReport};
+use crate::report::{
+    ActionReport, CheckReport, Report, SideReport, StageReport, StateReport, changes, judgements,
+};
 use crate::rollout::Outcome;
 use crate::{Percent, Split};
 
@@ -28,7 +30,7 @@ impl NativePlan {
             operation: history.opening.operation.to_string(),
             service: plan.service.clone(),
             strategy: plan.strategy.name().to_owned(),
-            undoes: None,
+            undoes: plan.undoes.clone(),
             outcome: outcome.to_owned(),
             reason,
             started_at: history.opening.at,
@@ -47,7 +49,7 @@ impl NativePlan {
     }
 
     /// What a survey found: everything goes to the side by which the service serves.
-    fn state_report(&self, survey: &NativeSurvey) -> StateReport {
+    pub fn state_report(&self, survey: &NativeSurvey) -> StateReport {
         let service = &survey.service;
         let live = &service.live;
         let sides = self.sides.iter().map(|side| {
@@ -105,60 +107,22 @@ fn final_survey(history: &History<NativePlan>) -> Option<&NativeSurvey> {
 }
 
 fn checks(history: &History<NativePlan>) -> Vec<CheckReport> {
-    let mut weights = BTreeMap::<EffectId, Percent>::new();
-    let mut checks = Vec::new();
-    for recorded in &history.records {
-        match &recorded.event {
-            Event::Intended {
-                id, effect: NativeEffect::Look { judge: Some(judge), .. }, ..
-            } => {
-                weights.insert(*id, judge.weight);
-            }
-            Event::Succeeded { id, output: NativeOutput::Seen(seen) } => {
-                if let (Some(judgement), Some(weight)) = (&seen.judgement, weights.get(id)) {
-                    checks.push(CheckReport {
-                        at: recorded.at,
-                        weight: *weight,
-                        verdict: judgement.verdict.word().to_owned(),
-                        text: judgement.verdict.to_string(),
-                        evidence: judgement.verdict.evidence().to_vec(),
-                    });
-                }
-            }
-            _ => {}
-        }
-    }
-    checks
+    let asked = |effect: &NativeEffect| match effect {
+        NativeEffect::Look { judge, .. } => judge.as_ref().map(|judge| judge.weight),
+        _ => None,
+    };
+    judgements(history, asked, |output| match output {
+        NativeOutput::Seen(seen) => seen.judgement.as_ref(),
+        _ => None,
+    })
 }
 
 fn actions(history: &History<NativePlan>) -> Vec<ActionReport> {
-    let mut places = BTreeMap::<EffectId, usize>::new();
-    let mut actions: Vec<ActionReport> = Vec::new();
     let plan = &history.opening.plan;
     let live = first_survey(history).map(|survey| &survey.service.live);
-    for recorded in &history.records {
-        let (id, result) = match &recorded.event {
-            Event::Intended { id, effect, .. } if effect.is_change() => {
-                places.insert(*id, actions.len());
-                let home = live.filter(|_| matches!(effect, NativeEffect::Stop { .. }));
-                actions.push(ActionReport {
-                    at: recorded.at,
-                    duration_ms: None,
-                    action: effect.to_string(),
-                    weights: home.filter(|it| plan.sides.contains(it)).cloned().map(Split::all_to),
-                    result: "unknown: the driver died meanwhile".to_owned(),
-                });
-                continue;
-            }
-            Event::Succeeded { id, .. } => (id, "done".to_owned()),
-            Event::Failed { id, failure } => (id, failure.message.clone()),
-            _ => continue,
-        };
-        if let Some(action) = places.get(id).and_then(|place| actions.get_mut(*place)) {
-            let took = recorded.at.duration_since(action.at).as_millis();
-            action.duration_ms = u64::try_from(took).ok();
-            action.result = result;
-        }
-    }
-    actions
+    let live = live.filter(|live| plan.sides.contains(live));
+    changes(history, NativeEffect::is_change, |effect| match effect {
+        NativeEffect::Stop { .. } => live.cloned().map(Split::all_to),
+        _ => None,
+    })
 }

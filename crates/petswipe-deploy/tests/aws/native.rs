@@ -2,5 +2,6 @@
 
 mod behaviour;
 mod deployer;
+mod policy;
 mod whole;
 mod world;

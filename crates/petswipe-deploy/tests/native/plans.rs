@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use petswipe_deploy::native::{
-    Holding, LambdaHook, LifecycleStage, NativePlan, NativeStrategy, PerMille,
+    Holding, LambdaHook, LifecycleStage, NativePlan, NativeService, NativeStrategy, NativeSurvey,
+    PerMille, ServiceConfiguration,
 };
-use petswipe_deploy::{Environment, Image, Target};
+use petswipe_deploy::{Environment, Image, Outcome, RevisionId, Target};
 
 fn plan(strategy: NativeStrategy) -> NativePlan {
     let name = |name| Environment::new(name).unwrap();
@@ -109,4 +110,94 @@ fn a_plan_is_the_same_after_a_journey_through_json() {
     let plan = plan(NativeStrategy::Linear { step: share(125), step_bake_minutes: 6 });
     let json = serde_json::to_string(&plan).unwrap();
     assert_eq!(serde_json::from_str::<NativePlan>(&json).unwrap(), plan);
+}
+
+fn survey() -> NativeSurvey {
+    let service = NativeService {
+        environment: Environment::new("shop").unwrap(),
+        revision: Some(RevisionId::new("shop:1").unwrap()),
+        image: Some(Image::new("shop:v1").unwrap()),
+        desired: 4,
+        running: 4,
+        live: Environment::new("green").unwrap(),
+        newest: None,
+        newest_revision: None,
+        in_progress: false,
+        configuration: ServiceConfiguration(serde_json::json!({"strategy": "ROLLING"})),
+        pauses: Vec::new(),
+        observed_at: jiff::Timestamp::UNIX_EPOCH,
+    };
+    let digest = "a".repeat(64);
+    let image = Image::new(format!("shop@sha256:{digest}")).unwrap();
+    NativeSurvey { service, image: Some(image) }
+}
+
+#[test]
+fn a_preview_names_sides_shares_and_what_is_set_back() {
+    let plan = plan(NativeStrategy::Linear { step: share(300), step_bake_minutes: 5 });
+    let survey = survey();
+    let preview = plan.preview(&survey).unwrap();
+    assert_eq!((preview.live.as_str(), preview.candidate.as_str()), ("green", "blue"));
+    let steps = preview.steps.iter();
+    let steps: Vec<_> =
+        steps.map(|step| (step.percent, step.after_minutes, step.held_minutes)).collect();
+    let expected = [(30.0, 0, 5), (60.0, 5, 5), (90.0, 10, 5), (100.0, 15, 10)];
+    assert_eq!(steps, expected);
+    assert_eq!(preview.target, Target::Image(survey.image.clone().unwrap()), "as it is pinned");
+    assert_eq!(preview.tasks, 4);
+    assert_eq!(preview.set_back, survey.service.configuration);
+    let kept = serde_json::to_value(&preview).unwrap();
+    assert_eq!(
+        serde_json::from_value::<petswipe_deploy::native::NativePreview>(kept).unwrap(),
+        preview
+    );
+}
+
+#[test]
+fn a_preview_refuses_what_would_be_refused() {
+    let plan = plan(NativeStrategy::BlueGreen);
+    let refused = |change: fn(&mut NativeService)| {
+        let mut survey = survey();
+        change(&mut survey.service);
+        plan.preview(&survey).unwrap_err().to_string()
+    };
+    for (change, words) in [
+        (
+            (|service| service.in_progress = true) as fn(&mut NativeService),
+            "another deployment is in progress on shop; wait until it is done",
+        ),
+        (|service| service.running = 0, "shop runs no task"),
+        (|service| service.live = Environment::new("red").unwrap(), "shop serves by red"),
+        (
+            |service| service.pauses = vec![LifecycleStage::PostScaleUp],
+            "waits for somebody else at POST_SCALE_UP",
+        ),
+    ] {
+        let said = refused(change);
+        assert!(said.starts_with("state of the service is ") && said.contains(words), "{said}");
+    }
+}
+
+#[test]
+fn only_a_promotion_is_undone_and_only_while_it_runs() {
+    let plan = plan(NativeStrategy::BlueGreen);
+    let revision = |name: &str| RevisionId::new(name).unwrap();
+    let promoted = Outcome::Promoted {
+        environment: Environment::new("green").unwrap(),
+        revision: revision("shop:1"),
+        before: revision("shop:0"),
+    };
+    let undo = plan.undo(&promoted).unwrap();
+    assert_eq!(
+        (&undo.target, &undo.undoes),
+        (&Target::Revision(revision("shop:0")), &Some(revision("shop:1")),)
+    );
+    undo.preview(&survey()).unwrap();
+    let mut replaced = survey();
+    replaced.service.revision = Some(revision("shop:2"));
+    let said = undo.preview(&replaced).unwrap_err().to_string();
+    assert!(said.contains("shop:2 serves, and this undoes shop:1"), "{said}");
+    let aborted = Outcome::Aborted { by: "ann".to_owned(), reason: "no".to_owned() };
+    let said = plan.undo(&aborted).unwrap_err().to_string();
+    assert!(said.starts_with("outcome to undo is aborted by ann: no; allowed:"), "{said}");
 }

@@ -5,8 +5,10 @@ mod decide;
 mod effect;
 mod evolve;
 mod plan;
+mod preview;
 mod state;
 
 pub use effect::{NativeEffect, NativeOutput, NativeSeen, NativeSurvey};
 pub use plan::{Holding, NativePlan};
+pub use preview::{NativePreview, NativeStep};
 pub use state::{NativeState, Phase};

@@ -8,8 +8,8 @@ use petswipe_runbook::Retry;
 use serde::{Deserialize, Serialize};
 
 use crate::native::types::{LambdaHook, NativeStrategy, PerMille};
-use crate::rollout::{Target, validate_policies};
-use crate::{Environment, Error};
+use crate::rollout::{Outcome, Target, validate_policies};
+use crate::{Environment, Error, RevisionId};
 
 /// A day: the most that AWS waits in one step.
 const MOST_MINUTES: u32 = 1440;
@@ -48,6 +48,9 @@ pub struct NativePlan {
     pub sides: [Environment; 2],
     /// What is deployed.
     pub target: Target,
+    /// The revision that is taken out of service again, if this undoes a deployment. Nothing is begun while another one runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<RevisionId>,
     /// How the platform moves traffic.
     pub strategy: NativeStrategy,
     /// How long both versions run after the last shift, in minutes, 1 to 1440.
@@ -116,6 +119,7 @@ impl NativePlan {
             environment,
             sides,
             target,
+            undoes: None,
             strategy,
             bake_minutes: 10,
             hooks: Vec::new(),
@@ -245,6 +249,27 @@ impl NativePlan {
             return Err(Error::invalid("alarm", alarm, "a name of 1 to 255 characters"));
         }
         Ok(())
+    }
+
+    /// The way back after a promotion: another deployment, of the revision that served before, with all traffic moved at
+    /// once. It is held, judged and set back as this one was.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPlan`] for any other outcome than a promotion.
+    pub fn undo(&self, outcome: &Outcome) -> Result<Self, Error> {
+        let Outcome::Promoted { revision, before, .. } = outcome else {
+            return Err(Error::invalid(
+                "outcome to undo",
+                outcome,
+                "a deployment that was promoted",
+            ));
+        };
+        Ok(Self {
+            target: Target::Revision(before.clone()),
+            undoes: Some(revision.clone()),
+            strategy: NativeStrategy::BlueGreen,
+            ..self.clone()
+        })
     }
 
     /// The gate that the policies make together. Without any policy it never passes.

@@ -183,6 +183,11 @@ impl NativePlan {
             }
             _ => {}
         }
+        if let (Some(serves), Some(undoes)) = (&service.revision, &self.undoes)
+            && serves != undoes
+        {
+            reasons.push(format!("{serves} serves, and this undoes {undoes}"));
+        }
         if let Some(stage) = service.pauses.first() {
             reasons.push(format!(
                 "a deployment of {environment} waits for somebody else at {stage}; remove that pause hook first"

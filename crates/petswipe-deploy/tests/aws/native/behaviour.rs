@@ -92,7 +92,11 @@ async fn a_service_without_an_alternate_group_is_refused() {
     let world = World::new();
     world.wire.with(|deployer| deployer.alternate = false);
     let error = world.native.service(&service()).await.unwrap_err();
-    assert!(error.to_string().contains("alternate target group"), "{error}");
+    let text = error.to_string();
+    assert!(text.starts_with("alternate target group of service shop-production"), "{text}");
+    assert!(text.contains("is missing; allowed: one of shop-production-blue-tg and"), "{text}");
+    // Nothing but the service was asked for.
+    assert_eq!(world.wire.operations(), ["DescribeServices"]);
     assert!(matches!(error, Error::InvalidPlan { .. }), "{error:?}");
 }
 

@@ -1,19 +1,17 @@
 //! Whole native deployments over the wire.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use petswipe_aws::Policy;
 use petswipe_aws::script::Fault;
 use petswipe_deploy::memory::{Behaviour, HookBehaviour, Metrics};
 use petswipe_deploy::native::{
     Holding, LambdaHook, LifecycleStage, NativePlan, NativeStrategy, PerMille,
 };
-use petswipe_deploy::{CauseKind, Outcome, Percent, RevisionId, Split};
+use petswipe_deploy::{CauseKind, Outcome, Percent, RevisionId, Split, Target};
 use serde_json::Value;
 
 use super::world::{World, canary, plan};
-use crate::world::{green, image};
+use crate::world::{blue, green, image};
 
 const STRATEGIES: [fn() -> NativeStrategy; 3] = [
     || NativeStrategy::BlueGreen,
@@ -217,23 +215,40 @@ fn a_rollback_that_fails_is_told_of() {
 }
 
 #[test]
-fn the_statements_allow_exactly_what_is_called() {
-    let mut called = BTreeSet::new();
-    let mut allowed = BTreeSet::new();
-    for behaviour in [
-        Behaviour::default(),
-        Behaviour { error_rate: 0.2, ..Behaviour::default() },
-        Behaviour { crash_after: Some(Duration::from_secs(2)), ..Behaviour::default() },
-    ] {
-        let world = World::new();
-        world.behaves(behaviour);
-        world.run(plan(canary()));
-        called.extend(world.wire.calls().into_iter().map(|call| call.action));
-        allowed = Policy::new(world.native.statements()).actions();
-    }
-    // A permission that is no call: roles are passed with task definitions and hooks.
-    allowed.remove("iam:PassRole");
-    assert_eq!(allowed, called);
+fn an_undo_deploys_the_revision_before_and_then_the_other_side_serves_again() {
+    let world = World::new();
+    let plan = plan(canary());
+    let (outcome, _) = world.run(plan.clone());
+    let undo = plan.undo(&outcome).unwrap();
+    let registered = world.count("RegisterTaskDefinition");
+    let (outcome, report) = world.run(undo.clone());
+    let Outcome::Promoted { environment, revision, .. } = &outcome else { panic!("{outcome}") };
+    assert_eq!((environment, revision.as_str()), (&blue(), "revision:1"));
+    let now = world.platform.snapshot();
+    assert_eq!((now.revision.as_str(), &now.live), ("revision:1", &blue()));
+    assert_eq!(report.strategy, "native-blue-green");
+    assert_eq!(report.undoes, undo.undoes);
+    assert_eq!(world.count("RegisterTaskDefinition"), registered, "it is there");
+    // What it undoes does not run any more, so that there is nothing to do a second time.
+    let Outcome::Refused { reasons } = world.run(undo).0 else { panic!("begun again") };
+    assert!(reasons.iter().any(|why| why.contains("already serves")), "{reasons:?}");
+}
+
+#[test]
+fn an_undo_of_what_somebody_else_replaced_is_refused() {
+    let world = World::new();
+    let plan = plan(NativeStrategy::BlueGreen);
+    let (outcome, _) = world.run(plan.clone());
+    let undo = plan.undo(&outcome).unwrap();
+    world.behaves(Behaviour::default());
+    let mut other = plan.clone();
+    other.target = Target::Image(image("shop:v3"));
+    world.cloud.add_image(image("shop:v3"), Behaviour::default());
+    assert!(matches!(world.run(other).0, Outcome::Promoted { .. }));
+    let updates = world.count("UpdateService");
+    let Outcome::Refused { reasons } = world.run(undo).0 else { panic!("begun") };
+    assert!(reasons[0].contains("and this undoes"), "{reasons:?}");
+    assert_eq!(world.count("UpdateService"), updates);
 }
 
 /// 10 % of the calls are throttled, 5 % lose their answer after they took effect, 2 % break.

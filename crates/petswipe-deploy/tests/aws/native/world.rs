@@ -1,8 +1,10 @@
 //! A shop whose service is deployed by ECS itself, in virtual time.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::{Either, join, select};
 use jiff::Timestamp;
 use petswipe_aws::script::Wire;
 use petswipe_deploy::aws::{EcsCompute, EcsNative, EcsServices};
@@ -12,7 +14,7 @@ use petswipe_deploy::{Environment, Outcome, Report, Target};
 use petswipe_monitor::AbsolutePolicy;
 use petswipe_runbook::journal::MemoryJournal;
 use petswipe_runbook::sim::SimClock;
-use petswipe_runbook::{Driver, EventLog, Journaled, OperationId};
+use petswipe_runbook::{AbortHandle, Clock, Driver, EventLog, Journaled, OperationId};
 
 use super::deployer::{Deployer, SERVICE};
 use crate::cluster::Cluster;
@@ -44,6 +46,14 @@ pub fn plan(strategy: NativeStrategy) -> NativePlan {
     NativePlan::new("shop", service(), [blue(), green()], target, strategy)
 }
 
+fn operation() -> OperationId {
+    OperationId::new("native-1").unwrap()
+}
+
+fn journal() -> Arc<Journaled> {
+    Arc::new(Journaled(Arc::new(MemoryJournal::new())))
+}
+
 impl World {
     pub fn new() -> Self {
         let clock = Arc::new(SimClock::new(Timestamp::UNIX_EPOCH));
@@ -72,25 +82,57 @@ impl World {
         self.cloud.add_image(image("shop:v2"), behaviour);
     }
 
-    /// Carries a plan out, and gives the outcome and the report.
-    pub fn run(&self, plan: NativePlan) -> (Outcome, Report) {
+    fn driver(&self, log: Arc<Journaled>) -> Driver<NativePlan> {
         let performer = NativePerformer {
             compute: self.compute.clone(),
             native: self.native.clone(),
             metrics: self.cloud.clone(),
             gate: Arc::new(AbsolutePolicy::default()),
         };
-        let log = Arc::new(Journaled(Arc::new(MemoryJournal::new())));
-        let driver = Driver::with_clock(log.clone(), Arc::new(performer), self.clock.clone());
-        let operation = OperationId::new("native-1").unwrap();
-        let started = driver.start(operation, plan);
+        Driver::with_clock(log, Arc::new(performer), self.clock.clone())
+    }
+
+    /// Runs something to its end in virtual time.
+    fn carry<T>(&self, future: impl Future<Output = T>) -> T {
         // The SDK asks for tokio's clock, though nothing ever waits for it here.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let _entered = runtime.enter();
-        let outcome = self.clock.run(started).expect("it waits for ever").unwrap().outcome;
-        let history =
-            self.clock.run(EventLog::<NativePlan>::load(&*log)).unwrap().unwrap().unwrap();
-        (outcome, NativePlan::report(&history))
+        self.clock.run(future).expect("it waits for ever")
+    }
+
+    async fn pause(&self, span: Duration) {
+        self.clock.sleep_until(self.clock.now().saturating_add(span).unwrap()).await;
+    }
+
+    /// Carries a plan out, and gives the outcome and the report.
+    pub fn run(&self, plan: NativePlan) -> (Outcome, Report) {
+        let log = journal();
+        let outcome = self.carry(self.driver(log.clone()).start(operation(), plan));
+        let history = self.carry(EventLog::<NativePlan>::load(&*log)).unwrap().unwrap();
+        (outcome.unwrap().outcome, NativePlan::report(&history))
+    }
+
+    /// The same for a driver that dies after some time, before it is done, and another one that goes on.
+    pub fn killed(&self, plan: NativePlan, after: Duration) -> Outcome {
+        let log = journal();
+        let first = self.driver(log.clone());
+        self.carry(async {
+            let started = pin!(first.start(operation(), plan));
+            let pause = pin!(self.pause(after));
+            assert!(matches!(select(pause, started).await, Either::Left(_)), "it was done before");
+        });
+        self.carry(self.driver(log).resume()).unwrap().outcome
+    }
+
+    /// The same for a driver that is told to end after some time.
+    pub fn aborted(&self, plan: NativePlan, after: Duration) -> Outcome {
+        let abort = AbortHandle::new();
+        let driver = self.driver(journal()).abort(abort.clone());
+        let told = async {
+            self.pause(after).await;
+            abort.abort("a test", "enough of it");
+        };
+        self.carry(async { join(driver.start(operation(), plan), told).await.0 }).unwrap().outcome
     }
 
     pub fn count(&self, operation: &str) -> usize {
