@@ -15,6 +15,7 @@ pub mod cli;
 mod drive;
 mod going_on;
 mod journal;
+mod last_look;
 mod progress;
 mod prompt;
 pub mod report;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use petswipe_aws::{CallBudget, Policy, Statement};
 use petswipe_deploy::aws::{
     AlbFound, AlbRouter, AlbRouting, AppAutoScaling, AwsPermissions, AwsPreflight, EcsCompute,
-    EcsServices, ImagePolicy, Place, ProductionRule, rollout_dependencies, rollout_policy,
+    EcsServices, ImagePolicy, ProductionRule, rollout_dependencies, rollout_policy,
 };
 use petswipe_deploy::http::{HttpSmoke, SmokeRequests};
 use petswipe_deploy::{Environment, Error, Preflight};
@@ -16,7 +16,7 @@ use petswipe_monitor::aws::{CloudWatchMetrics, CloudWatchSource, EcsService, Rev
 use petswipe_runbook::SystemClock;
 use petswipe_runbook::lease::FileLeases;
 
-use super::account::within_budget;
+use super::account::{place, place_in_any_account, within_budget};
 use crate::Exit;
 use crate::cli::Common;
 use crate::target::Parts;
@@ -85,30 +85,20 @@ fn named(common: &Common, error: Error) -> Exit {
 /// # Errors
 /// For names that are none.
 pub(crate) fn policy(common: &Common) -> Result<Policy, Exit> {
-    // Before a call nobody knows which account it is.
-    let mut all = statements(common, "*")?;
+    let place = place_in_any_account(&common.region);
+    let mut all = statements(common, &place.account)?;
     all.extend(AwsPermissions::statements());
     let roles = [format!("{}-*", common.project)];
-    let place = place(common, "*");
     all.extend(rollout_dependencies(&place, &services(common)?, &routing(common)?, &roles));
     Ok(Policy::new(all))
 }
 
 /// What a rollout calls itself.
 fn statements(common: &Common, account: &str) -> Result<Vec<Statement>, Exit> {
-    let policy = rollout_policy(&place(common, account), &services(common)?, &routing(common)?);
+    let policy =
+        rollout_policy(&place(&common.region, account), &services(common)?, &routing(common)?);
     let metrics = CloudWatchSource::policy();
     Ok(policy.statements().iter().cloned().chain([metrics]).collect())
-}
-
-fn place(common: &Common, account: &str) -> Place {
-    let partition = match common.region.split('-').next() {
-        Some("cn") => "aws-cn",
-        _ if common.region.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
-    };
-    let (partition, account) = (partition.to_owned(), account.to_owned());
-    Place { partition, region: common.region.clone(), account }
 }
 
 fn environments(common: &Common) -> Result<[Environment; 2], Exit> {

@@ -32,7 +32,7 @@ async fn every_flag_has_its_variable() {
         let own = own.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(own.contains(&format!("[env: {variable}")), "{flag}: {own}");
     }
-    for flag in ["--destroy", "--json", "--quiet", "Exit codes: "] {
+    for flag in ["--destroy", "--iam-policy", "--json", "--quiet", "Exit codes: "] {
         assert!(help.contains(flag), "{help}");
     }
 }

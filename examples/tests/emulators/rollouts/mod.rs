@@ -13,6 +13,8 @@ mod promoted;
 mod rolled_back;
 mod rolling;
 
+pub use support::{on, signalled};
+
 together::tests! {
     blue_green::what_passes_the_smoke_test_gets_everything_at_once,
     blue_green::what_fails_the_smoke_test_gets_no_user,
