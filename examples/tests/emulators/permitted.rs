@@ -47,13 +47,7 @@ async fn a_stack_calls_exactly_what_its_policy_allows() {
     let policy = run(nobody).await.with(0).json();
     let own = operations(&policy, |sid| !BESIDES.contains(&sid));
     assert_eq!(*called.lock().unwrap(), own);
-    let held: BTreeSet<_> = policy["Statement"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .collect::<Vec<_>>()
-        .iter()
-        .map(|one| one["Sid"].as_str().unwrap())
-        .collect();
+    let held = policy["Statement"].as_array().unwrap().iter();
+    let held: BTreeSet<_> = held.map(|one| one["Sid"].as_str().unwrap()).collect();
     assert!(BESIDES.iter().all(|sid| held.contains(sid)), "{held:?}");
 }

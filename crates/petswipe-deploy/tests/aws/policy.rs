@@ -120,7 +120,7 @@ fn changes_are_allowed_on_the_resources_of_the_project_only() {
     assert_eq!(roles.resources(), ["arn:aws:iam::123456789012:role/shop-*"]);
 }
 
-/// Everything that is called while a change is done and undone, refused, made where tasks crash, gone on with after its driver
+/// Everything that is called while a change is done and undone, refused, made where a task stopped, gone on with after its driver
 /// died, and aborted.
 fn all_scalings(new: impl Fn() -> World, change: &Change, refused: &Change) -> BTreeSet<String> {
     let scale = |world: &World, name: &str, plan: &ScalePlan, course| {
@@ -144,8 +144,16 @@ fn all_scalings(new: impl Fn() -> World, change: &Change, refused: &Change) -> B
     all.extend(called(&world));
     // Of tasks that stopped the reasons are asked.
     let world = new();
-    world.cloud.add_image(image("shop:v1"), crashing());
-    world.clock.advance(Duration::from_secs(10));
+    world.cluster(|cluster| {
+        let service = cluster.services.get_mut(blue().as_str()).unwrap();
+        service.stopped = vec![serde_json::json!({
+            "taskArn": "arn:aws:ecs:eu-central-1:123456789012:task/c/3",
+            "startedBy": format!("ecs-svc/{}-1", blue()),
+            "stoppedAt": 3,
+            "stopCode": "EssentialContainerExited",
+            "stoppedReason": "Essential container in task exited",
+        })];
+    });
     scale(&world, "scale-1", &plan(change), Course::Undisturbed);
     all.extend(called(&world));
     for moment in 1..records - 1 {
