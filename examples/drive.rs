@@ -16,6 +16,7 @@ use petswipe_runbook::{
 
 use crate::cli::Common;
 use crate::going_on::command;
+use crate::last_look::last_look;
 use crate::leases::holder;
 use crate::progress::Progress;
 use crate::signals::Signals;
@@ -140,17 +141,19 @@ impl Running {
         }
         let read = EventLog::<Plan>::load(&self.log).await;
         let mut report = read.as_ref().ok().and_then(Option::as_ref).map(Report::of);
+        let mut unknown = None;
         if (code == HALF_WAY || code == HELD && touched)
             && let Some(report) = &mut report
             && let Ok(Some(history)) = &read
         {
             // The journal knows how it was at the last survey, which may be the one before the first change.
-            let looked = self.performer.first_look(&history.opening.plan);
-            let survey = tokio::time::timeout(LAST_LOOK, looked).await;
-            report.final_state = survey.ok().and_then(Result::ok).as_ref().map(StateReport::of);
+            let look = self.performer.first_look(&history.opening.plan);
+            let survey = last_look(LAST_LOOK, look).await;
+            report.final_state = survey.as_ref().ok().map(StateReport::of);
+            unknown = survey.err();
         }
         if let Err(halted) = &result {
-            let (cause, left) = (explain(&halted.error), what_is_left(report.as_ref()));
+            let (cause, left) = (explain(&halted.error), what_is_left(report.as_ref(), unknown));
             say(&format!("{halted}: {cause}\n{left}\n{}", self.going_on));
         }
         if let Err(error) = &read {
@@ -190,17 +193,21 @@ fn tell_the_way_back(common: &Common, history: &History<Plan>, undo: Option<&str
     }
 }
 
-/// What state the system is in after a halt: as it is, or else as it was left.
-fn what_is_left(report: Option<&Report>) -> String {
-    if let Some(state) = report.and_then(|report| report.final_state.as_ref()) {
+/// What state the system is in after a halt: as it is, or else as it was left, and why that is all that is known.
+fn what_is_left(report: Option<&Report>, unknown: Option<String>) -> String {
+    let Some(report) = report else {
+        return "the journal can't be read, so nobody knows what was changed".to_owned();
+    };
+    if let Some(state) = &report.final_state {
         let weights = state.weights.iter();
         let weights: Vec<_> = weights.map(|(side, weight)| format!("{side} {weight}")).collect();
         return format!("the weights are now {}", weights.join(", "));
     }
-    let actions = report.map_or(&[][..], |report| report.actions.as_slice());
+    let unknown = unknown.unwrap_or_else(|| "nobody has looked how it is now".to_owned());
+    let actions = report.actions.as_slice();
     let shift = actions.iter().rev().find(|action| action.weights.is_some());
     let Some(last) = actions.last() else {
-        return "the cloud does not answer; nothing was changed".to_owned();
+        return format!("{unknown}; nothing was changed");
     };
     let weights = match shift {
         Some(shift) => {
@@ -208,10 +215,7 @@ fn what_is_left(report: Option<&Report>) -> String {
         }
         None => "the weights were not changed".to_owned(),
     };
-    format!(
-        "the cloud does not answer; {weights}; the last change was to {} ({})",
-        last.action, last.result
-    )
+    format!("{unknown}; {weights}; the last change was to {} ({})", last.action, last.result)
 }
 
 /// The exit code of how an operation ended, or halted.

@@ -15,6 +15,7 @@ pub mod cli;
 mod drive;
 mod going_on;
 mod journal;
+mod last_look;
 mod leases;
 // Beside it is the example of that name.
 #[cfg(feature = "aws")]

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use clap::Parser;
 use petswipe_examples::aws::Account;
-use petswipe_examples::aws::stack::{Names, Run, Settings, create, destroy};
+use petswipe_examples::aws::stack::{Names, Run, Settings, create, destroy, policy};
 use petswipe_examples::cli::{some_seconds, stack_tasks, truth};
-use petswipe_examples::{Exit, finish, notice, print, until_stopped};
+use petswipe_examples::{DONE, Exit, finish, notice, print, until_stopped};
 
 /// What the exit codes mean.
 const EXIT_CODES: &str = "Exit codes: 0 done as asked (also when nothing had to be done), 2 bad usage or something in the \
@@ -34,7 +34,7 @@ struct Flags {
     #[arg(long, env = "ENVIRONMENT", default_value = "production")]
     environment: String,
     /// The image of the first version, with its registry and tag
-    #[arg(long, env = "IMAGE_TAG", required_unless_present = "destroy")]
+    #[arg(long, env = "IMAGE_TAG", required_unless_present_any = ["destroy", "iam_policy"])]
     image: Option<String>,
     /// The name of the container that runs it
     #[arg(long, env = "CONTAINER", default_value = "app")]
@@ -48,7 +48,7 @@ struct Flags {
         env = "SUBNETS",
         value_name = "SUBNET",
         value_delimiter = ',',
-        required_unless_present = "destroy"
+        required_unless_present_any = ["destroy", "iam_policy"]
     )]
     subnets: Vec<String>,
     /// A security group of both: it lets port 80 (or 443) in from users, and 8080 from itself
@@ -57,14 +57,14 @@ struct Flags {
         env = "SECURITY_GROUPS",
         value_name = "GROUP",
         value_delimiter = ',',
-        required_unless_present = "destroy"
+        required_unless_present_any = ["destroy", "iam_policy"]
     )]
     security_groups: Vec<String>,
     /// The network of all that
-    #[arg(long, env = "VPC", required_unless_present = "destroy")]
+    #[arg(long, env = "VPC", required_unless_present_any = ["destroy", "iam_policy"])]
     vpc: Option<String>,
     /// The role with which ECS pulls the image and writes logs; it may create the log group
-    #[arg(long, env = "EXECUTION_ROLE", value_name = "ARN", required_unless_present = "destroy")]
+    #[arg(long, env = "EXECUTION_ROLE", value_name = "ARN", required_unless_present_any = ["destroy", "iam_policy"])]
     execution_role: Option<String>,
     /// The role of the program in the container
     #[arg(long, env = "TASK_ROLE", value_name = "ARN")]
@@ -89,6 +89,9 @@ struct Flags {
     /// Delete everything that carries the stack's tags, and nothing else
     #[arg(long)]
     destroy: bool,
+    /// Print the IAM policy document of whoever creates and destroys it, and call nothing
+    #[arg(long)]
+    iam_policy: bool,
     /// Print the result as one JSON document on stdout, and nothing else there
     #[arg(long)]
     json: bool,
@@ -98,6 +101,12 @@ struct Flags {
 }
 
 impl Flags {
+    /// The roles of the tasks, as far as they are named.
+    fn roles(&self) -> Vec<String> {
+        let named = [&self.execution_role, &self.task_role].into_iter().flatten();
+        named.filter(|arn| !arn.is_empty()).cloned().collect()
+    }
+
     fn settings(&self) -> Result<Settings, Exit> {
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         let given = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
@@ -122,6 +131,10 @@ impl Flags {
 
 async fn run(flags: &Flags) -> Result<u8, Exit> {
     let names = Names::new(&flags.project, &flags.environment)?;
+    if flags.iam_policy {
+        print(&policy(&flags.region, &names, &flags.roles())?.to_string());
+        return Ok(DONE);
+    }
     let settings = if flags.destroy { None } else { Some(flags.settings()?) };
     let stop = until_stopped("the same command again goes on")?;
     let account = Account::open(&flags.region).await;

@@ -6,6 +6,9 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use petswipe_aws::{CallBudget, budgeted};
+use petswipe_deploy::aws::Place;
+
+use super::partition;
 
 /// How often a call is tried: the SDK waits longer each time, and slows down as a whole while it is throttled.
 const ATTEMPTS: u32 = 4;
@@ -54,4 +57,15 @@ pub(crate) async fn within_budget(region: &str) -> (SdkConfig, CallBudget) {
     let config = ambient(region).await.into_builder().retry_config(retry).build();
     let budget = CallBudget::default();
     (budgeted(&config, &budget), budget)
+}
+
+/// Where the resources of a policy document are.
+pub(crate) fn place(region: &str, account: &str) -> Place {
+    let (partition, account) = (partition(region).to_owned(), account.to_owned());
+    Place { partition, region: region.to_owned(), account }
+}
+
+/// The same before a call: nobody knows yet which account it is.
+pub(crate) fn place_in_any_account(region: &str) -> Place {
+    place(region, "*")
 }

@@ -89,7 +89,7 @@ pub fn on_s3(config: &SdkConfig, bucket: &str, prefix: &str) -> Result<ObjectLea
 ///
 /// Without `s3:ListBucket` S3 answers 403 and not 404 for a lease that was never taken ("GetObject", Amazon S3 API
 /// Reference). It can't be narrowed to the prefix: a GetObject has no `s3:prefix` that a condition would hold for.
-pub(super) fn statements(place: &LeasePlace, region: &str) -> Vec<Statement> {
+pub(crate) fn statements(place: &LeasePlace, region: &str) -> Vec<Statement> {
     let LeasePlace::Bucket { bucket, prefix } = place else { return Vec::new() };
     let bucket = format!("arn:{}:s3:::{bucket}", partition(region));
     let actions = ["s3:GetObject", "s3:PutObject"];

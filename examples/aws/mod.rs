@@ -10,7 +10,7 @@ pub(crate) mod scaling;
 pub mod stack;
 
 pub use account::Account;
-pub(crate) use account::within_budget;
+pub(crate) use account::{place, place_in_any_account, within_budget};
 
 /// The partition that a region belongs to.
 fn partition(region: &str) -> &'static str {

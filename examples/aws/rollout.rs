@@ -7,15 +7,15 @@ use std::time::Duration;
 use petswipe_aws::{CallBudget, Policy, Statement};
 use petswipe_deploy::aws::{
     AlbFound, AlbRouter, AlbRouting, AppAutoScaling, AwsPermissions, AwsPreflight, EcsCompute,
-    EcsServices, ImagePolicy, Place, ProductionRule, rollout_dependencies, rollout_policy,
+    EcsServices, ImagePolicy, ProductionRule, rollout_dependencies, rollout_policy,
 };
 use petswipe_deploy::http::{HttpSmoke, SmokeRequests};
 use petswipe_deploy::{Environment, Error, Preflight};
 use petswipe_monitor::aws::{CloudWatchMetrics, CloudWatchSource, EcsService, Revisions};
 use petswipe_runbook::SystemClock;
 
-use super::account::within_budget;
-use super::{leases, partition};
+use super::account::{place, place_in_any_account, within_budget};
+use super::leases;
 use crate::Exit;
 use crate::cli::Common;
 use crate::target::Parts;
@@ -83,32 +83,22 @@ fn named(common: &Common, error: Error) -> Exit {
 /// # Errors
 /// For names that are none.
 pub(crate) fn policy(common: &Common) -> Result<Policy, Exit> {
-    // Before a call nobody knows which account it is.
-    let mut all = statements(common, "*")?;
+    let place = place_in_any_account(&common.region);
+    let mut all = statements(common, &place.account)?;
     all.extend(AwsPermissions::statements());
     // Not examined: a bucket may have a policy of its own, of which IAM knows nothing.
     all.extend(leases::statements(&common.aws.leases, &common.region));
     let roles = [format!("{}-*", common.project)];
-    let place = place(common, "*");
     all.extend(rollout_dependencies(&place, &services(common)?, &routing(common)?, &roles));
     Ok(Policy::new(all))
 }
 
 /// What a rollout calls itself.
 fn statements(common: &Common, account: &str) -> Result<Vec<Statement>, Exit> {
-    let policy = rollout_policy(&place(common, account), &services(common)?, &routing(common)?);
+    let policy =
+        rollout_policy(&place(&common.region, account), &services(common)?, &routing(common)?);
     let metrics = CloudWatchSource::policy();
     Ok(policy.statements().iter().cloned().chain([metrics]).collect())
-}
-
-fn place(common: &Common, account: &str) -> Place {
-    place_of(&common.region, account)
-}
-
-/// Where a policy of that region and account is for.
-pub(crate) fn place_of(region: &str, account: &str) -> Place {
-    let (partition, account) = (partition(region).to_owned(), account.to_owned());
-    Place { partition, region: region.to_owned(), account }
 }
 
 fn environments(common: &Common) -> Result<[Environment; 2], Exit> {

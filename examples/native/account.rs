@@ -18,7 +18,7 @@ use petswipe_runbook::Clock;
 use super::Place;
 use crate::Exit;
 use crate::aws::leases;
-use crate::aws::rollout::place_of;
+use crate::aws::{self, place_in_any_account};
 use crate::leases::Leases;
 
 /// What speaks to an account.
@@ -106,13 +106,13 @@ pub(super) fn policy(place: &Place) -> Result<Policy, Exit> {
     all.extend(AwsPermissions::statements());
     all.extend(leases::statements(&place.leases, &place.region));
     let roles = [format!("{}-*", place.project)];
-    all.extend(native_dependencies(&place_of(&place.region, "*"), &roles));
+    all.extend(native_dependencies(&place_in_any_account(&place.region), &roles));
     Ok(Policy::new(all))
 }
 
 /// What the operation calls itself.
 fn statements(place: &Place, account: &str) -> Result<Vec<Statement>, Exit> {
-    let policy = native_policy(&place_of(&place.region, account), &services(place)?);
+    let policy = native_policy(&aws::place(&place.region, account), &services(place)?);
     Ok(policy.statements().iter().cloned().chain([CloudWatchSource::policy()]).collect())
 }
 

@@ -16,6 +16,7 @@ use super::report;
 use super::target::Target;
 use crate::cli::{Backend, ENVIRONMENT, PROJECT};
 use crate::going_on::quoted;
+use crate::last_look::last_look;
 use crate::leases::{LEASES, holder};
 use crate::signals::Signals;
 use crate::{BAD_USAGE, DONE, Exit, HALF_WAY, HELD, NOT_AS_ASKED, print, say};
@@ -42,7 +43,8 @@ impl<'a> Running<'a> {
         let parts = &target.parts;
         let abort = AbortHandle::new();
         let performer = Arc::new(parts.performer.clone());
-        let mut driver = Driver::new(Arc::clone(&journal), performer)
+        let log = Arc::new(Journaled(Arc::clone(&journal)));
+        let mut driver = Driver::with_clock(log, performer, Arc::clone(&parts.clock))
             .abort(abort.clone())
             .holder(holder(target.is_own()))
             .lease(parts.leases.terms(plan.lease_key()));
@@ -94,10 +96,10 @@ impl<'a> Running<'a> {
             return "how it is could not be found out".to_owned();
         };
         let look = self.target.parts.performer.first_look(plan);
-        match (tokio::time::timeout(LAST_LOOK, look).await, &state.last) {
-            (Ok(Ok(seen)), _) => format!("now {seen}"),
-            (_, Some(seen)) => format!("nobody answers; at the last look {seen}"),
-            (_, None) => "nobody answers, and nothing was changed".to_owned(),
+        match (last_look(LAST_LOOK, look).await, &state.last) {
+            (Ok(seen), _) => format!("now {seen}"),
+            (Err(unknown), Some(seen)) => format!("{unknown}; at the last look {seen}"),
+            (Err(unknown), None) => format!("{unknown}; nothing was changed"),
         }
     }
 

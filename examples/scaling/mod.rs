@@ -149,6 +149,9 @@ pub struct Manners {
     /// No progress
     #[arg(long, short, global = true)]
     pub quiet: bool,
+    /// Print the IAM policy document of whoever does this on AWS, and call nothing
+    #[arg(long, global = true)]
+    pub iam_policy: bool,
     /// A running local cloud, as `local_cloud` prints it; without it the example starts its own
     #[arg(long, env = "PETSWIPE_CLOUD", hide_env_values = true, global = true)]
     pub cloud: Option<CloudText>,
@@ -191,6 +194,14 @@ impl Manners {
     }
 }
 
+impl DatabaseFlags {
+    /// The instance that is named, or else that of the project.
+    pub(crate) fn instance(&self, manners: &Manners) -> String {
+        let named = self.instance.clone();
+        named.unwrap_or_else(|| format!("{}-postgres", manners.service()))
+    }
+}
+
 impl What {
     /// `service`, `database` or `tracking`.
     fn kind(&self) -> &'static str {
@@ -216,9 +227,8 @@ impl What {
             Self::Database(flags) => {
                 let class = flags.class.clone();
                 let class = class.ok_or_else(|| missing("--class", "such as db.t4g.medium"))?;
-                let instance = flags.instance.clone();
                 Change::Database {
-                    instance: instance.unwrap_or_else(|| format!("{}-postgres", manners.service())),
+                    instance: flags.instance(manners),
                     class,
                     apply_immediately: flags.apply_immediately,
                     allow_restart: flags.allow_restart,

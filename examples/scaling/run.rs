@@ -15,6 +15,9 @@ use crate::{DONE, Exit, journal, print};
 /// Whatever ends the program without a report.
 pub async fn run(flags: &Flags) -> Result<u8, Exit> {
     let Flags { what, manners } = flags;
+    if manners.iam_policy {
+        return iam_policy(what.as_ref(), manners);
+    }
     if let Some(path) = &manners.report {
         crate::report::check(path).map_err(Exit::usage)?;
     }
@@ -61,6 +64,19 @@ pub async fn run(flags: &Flags) -> Result<u8, Exit> {
     };
     target.close().await;
     result
+}
+
+#[cfg(feature = "aws")]
+fn iam_policy(what: Option<&What>, manners: &Manners) -> Result<u8, Exit> {
+    let missing = "what the policy is for is missing; allowed: service, database or tracking";
+    let what = what.ok_or_else(|| Exit::usage(missing))?;
+    print(&crate::aws::scaling::policy(what, manners)?.to_string());
+    Ok(DONE)
+}
+
+#[cfg(not(feature = "aws"))]
+fn iam_policy(_: Option<&What>, _: &Manners) -> Result<u8, Exit> {
+    Err(Exit::usage("--iam-policy needs a program that was built with --features aws"))
 }
 
 async fn begin(manners: &Manners, target: &Target, plan: ScalePlan) -> Result<u8, Exit> {

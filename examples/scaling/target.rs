@@ -5,6 +5,7 @@ use std::sync::Arc;
 use petswipe_deploy::Image;
 use petswipe_deploy::scaling::ScalePerformer;
 use petswipe_local::{Cloud, CloudConfig, LocalClient};
+use petswipe_runbook::{Clock, SystemClock};
 
 use super::Manners;
 use crate::Exit;
@@ -19,6 +20,8 @@ pub(crate) struct Parts {
     pub(crate) performer: ScalePerformer,
     /// Where operations are kept apart.
     pub(crate) leases: Leases,
+    /// By which answers are dated.
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// A cloud to act upon.
@@ -62,7 +65,8 @@ impl Target {
         let client = Arc::new(client);
         let performer = ScalePerformer::new("the local cloud");
         let performer = performer.service(client.clone(), client.clone());
-        Ok(Self { parts: Parts { id, performer, leases: Leases::near(client) }, own })
+        let clock = Arc::new(SystemClock::new());
+        Ok(Self { parts: Parts { id, performer, leases: Leases::near(client), clock }, own })
     }
 
     /// Whether the cloud ends with this process.

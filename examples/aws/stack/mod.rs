@@ -6,6 +6,7 @@
 
 mod create;
 mod destroy;
+mod policy;
 mod report;
 mod resource;
 mod settings;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 
 pub use create::create;
 pub use destroy::destroy;
+pub use policy::policy;
 pub use report::{Action, Line, Outcome, Report};
 pub use resource::{Measure, Names, Resource, Side, Trouble};
 pub use settings::{Settings, TASKS};

@@ -151,6 +151,11 @@ impl Names {
         Ok(names)
     }
 
+    /// The first part of every name.
+    pub(super) fn project(&self) -> &str {
+        &self.project
+    }
+
     /// `{project}-{environment}`, with which every name begins.
     pub fn base(&self) -> String {
         format!("{}-{}", self.project, self.environment)

@@ -37,7 +37,7 @@ async fn every_flag_has_its_variable() {
     for (flag, variable) in FLAGS {
         has_its_variable(&help, flag, variable);
     }
-    for flag in ["--destroy", "--json", "--quiet", "Exit codes: "] {
+    for flag in ["--destroy", "--iam-policy", "--json", "--quiet", "Exit codes: "] {
         assert!(help.contains(flag), "{help}");
     }
 }

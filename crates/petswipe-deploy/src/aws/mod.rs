@@ -22,7 +22,12 @@ pub use ecs::{EcsCompute, EcsServices, ImagePolicy};
 pub use native::EcsNative;
 #[cfg(feature = "aws-iam")]
 pub use permissions::AwsPermissions;
-pub use policy::{Place, native_dependencies, native_policy, rollout_dependencies, rollout_policy};
+#[cfg(feature = "aws-rds")]
+pub use policy::scale_database_policy;
+pub use policy::{
+    Place, native_dependencies, native_policy, rollout_dependencies, rollout_policy,
+    scale_service_policy, scale_tracking_dependencies, scale_tracking_policy, service_linked_role,
+};
 pub use preflight::AwsPreflight;
 #[cfg(feature = "aws-rds")]
 pub use rds::RdsInstances;

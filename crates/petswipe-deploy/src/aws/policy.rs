@@ -1,7 +1,9 @@
-//! What a rollout or a native deployment on AWS has to be allowed to do.
+//! What a rollout, a native deployment or a scaling operation on AWS has to be allowed to do.
 
 use petswipe_aws::{Policy, Statement};
 
+#[cfg(feature = "aws-rds")]
+use super::RdsInstances;
 use super::{AlbRouting, AppAutoScaling, EcsServices, ProductionRule};
 
 /// Where a policy is for.
@@ -16,7 +18,8 @@ pub struct Place {
 }
 
 impl Place {
-    fn arn(&self, service: &str, resource: &str) -> String {
+    /// The ARN of a resource here, such as `cluster/shop` of `ecs`.
+    pub fn arn(&self, service: &str, resource: &str) -> String {
         let Self { partition, region, account } = self;
         format!("arn:{partition}:{service}:{region}:{account}:{resource}")
     }
@@ -32,14 +35,11 @@ impl Place {
 /// Source: "Actions, resources, and condition keys" of Amazon ECS, Amazon ECR, Elastic Load Balancing V2, Amazon CloudWatch and
 /// AWS Application Auto Scaling, Service Authorization Reference.
 pub fn rollout_policy(place: &Place, services: &EcsServices, routing: &AlbRouting) -> Policy {
-    let EcsServices { cluster, services: names, .. } = services;
     let balancer = &routing.load_balancer;
-    let each: Vec<_> =
-        names.values().map(|name| place.arn("ecs", &format!("service/{cluster}/{name}"))).collect();
     let elb =
         |resource: &str| place.arn("elasticloadbalancing", &format!("{resource}/app/{balancer}/*"));
     let mut statements = vec![
-        Statement::allow("Services", ["ecs:DescribeServices", "ecs:UpdateService"], each),
+        change_services("Services", place, services),
         Statement::allow(
             "ReadLoadBalancers",
             [
@@ -54,7 +54,7 @@ pub fn rollout_policy(place: &Place, services: &EcsServices, routing: &AlbRoutin
         ),
         Statement::allow("Alarms", ["cloudwatch:DescribeAlarms"], ["*"]),
     ];
-    statements.extend(revisions(place, cluster));
+    statements.extend(revisions(place, services));
     statements.push(Statement::allow(
         "TestRules",
         [
@@ -74,24 +74,16 @@ pub fn rollout_policy(place: &Place, services: &EcsServices, routing: &AlbRoutin
 }
 
 /// Reading and registering revisions, and reading the tasks that run them.
-fn revisions(place: &Place, cluster: &str) -> Vec<Statement> {
-    let in_cluster = place.arn("ecs", &format!("cluster/{cluster}"));
+fn revisions(place: &Place, services: &EcsServices) -> Vec<Statement> {
+    let [list_tasks, tasks] = read_tasks(place, services);
     vec![
         Statement::allow(
             "TaskDefinitions",
             ["ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions", "ecs:RegisterTaskDefinition"],
             ["*"],
         ),
-        Statement::allow("ListTasks", ["ecs:ListTasks"], ["*"]).when(
-            "ArnEquals",
-            "ecs:cluster",
-            [in_cluster],
-        ),
-        Statement::allow(
-            "Tasks",
-            ["ecs:DescribeTasks"],
-            [place.arn("ecs", &format!("task/{cluster}/*"))],
-        ),
+        list_tasks,
+        tasks,
         Statement::allow(
             "Images",
             ["ecr:DescribeImages"],
@@ -143,7 +135,7 @@ pub fn native_policy(place: &Place, services: &EcsServices) -> Policy {
             ["*"],
         ),
     ];
-    statements.extend(revisions(place, cluster));
+    statements.extend(revisions(place, services));
     Policy::new(statements)
 }
 
@@ -202,11 +194,104 @@ pub fn rollout_dependencies(
             .when("StringEquals", "elasticloadbalancing:CreateAction", ["CreateRule"]),
         );
     }
-    let names = services.services.values();
-    let names: Vec<_> = names
-        .map(|name| place.arn("ecs", &format!("service/{}/{name}", services.cluster)))
-        .collect();
-    let scaling = ["ecs:DescribeServices", "ecs:UpdateService"];
-    statements.push(Statement::allow("ScalingOfServices", scaling, names));
+    statements.push(scaling_of(place, services));
     statements
+}
+
+/// The policy document of changing how many tasks of some services run, and of undoing that: exactly the actions that
+/// [`EcsCompute`](super::EcsCompute) and [`AppAutoScaling`] call for it.
+///
+/// Sources: as of [`rollout_policy`].
+pub fn scale_service_policy(place: &Place, services: &EcsServices) -> Policy {
+    let mut statements = vec![change_services("Services", place, services)];
+    statements.extend(read_revisions(place, services));
+    statements.push(AppAutoScaling::reading());
+    Policy::new(statements)
+}
+
+/// The policy document of setting limits and target tracking of some services, and of undoing that: exactly the actions that
+/// [`EcsCompute`](super::EcsCompute) and [`AppAutoScaling`] call for it. The
+/// [dependencies](scale_tracking_dependencies) are needed besides.
+///
+/// Sources: as of [`rollout_policy`].
+pub fn scale_tracking_policy(place: &Place, services: &EcsServices) -> Policy {
+    let read = ["ecs:DescribeServices"];
+    let mut statements = vec![Statement::allow("Services", read, arns(place, services))];
+    statements.extend(read_revisions(place, services));
+    statements.extend(AppAutoScaling::tracking_statements());
+    Policy::new(statements)
+}
+
+/// What the caller must be allowed besides to set limits and target tracking, though it calls none of it: Application Auto
+/// Scaling checks that the caller may do what it will do itself, makes the alarms of the policies with the caller's
+/// permissions, and in a new account its role.
+///
+/// Sources: "Permissions validation for Application Auto Scaling API calls on target resources" and "Service-linked roles for
+/// Application Auto Scaling" (Application Auto Scaling User Guide), "IAM permissions required for Amazon ECS service auto
+/// scaling" (Amazon ECS Developer Guide).
+pub fn scale_tracking_dependencies(place: &Place, services: &EcsServices) -> Vec<Statement> {
+    let EcsServices { cluster, services: names, .. } = services;
+    let alarm = |name: &String| {
+        place.arn("cloudwatch", &format!("alarm:TargetTracking-service/{cluster}/{name}-*"))
+    };
+    let alarms =
+        ["cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms", "cloudwatch:PutMetricAlarm"];
+    vec![
+        scaling_of(place, services),
+        Statement::allow("AlarmsOfPolicies", alarms, names.values().map(alarm)),
+        service_linked_role(place, "RoleOfScaling", SCALING_OF_ECS),
+    ]
+}
+
+/// The policy document of giving a database instance another class, and of undoing that: exactly the actions that
+/// [`RdsInstances`] calls for it.
+#[cfg(feature = "aws-rds")]
+pub fn scale_database_policy(place: &Place, instance: &str) -> Policy {
+    Policy::new(RdsInstances::statements(place, instance))
+}
+
+/// The service that Application Auto Scaling scales services of Amazon ECS as.
+const SCALING_OF_ECS: &str = "ecs.application-autoscaling.amazonaws.com";
+
+/// Lets a service of AWS make its own role in an account that does not have it yet.
+///
+/// Source: "Service-linked role permissions" (IAM User Guide).
+pub fn service_linked_role(place: &Place, sid: &str, service: &str) -> Statement {
+    let Place { partition, account, .. } = place;
+    let role = format!("arn:{partition}:iam::{account}:role/aws-service-role/{service}/*");
+    let allowed = Statement::allow(sid, ["iam:CreateServiceLinkedRole"], [role]);
+    allowed.when("StringEquals", "iam:AWSServiceName", [service])
+}
+
+/// What Application Auto Scaling may do to services only if the caller may.
+fn scaling_of(place: &Place, services: &EcsServices) -> Statement {
+    change_services("ScalingOfServices", place, services)
+}
+
+fn change_services(sid: &str, place: &Place, services: &EcsServices) -> Statement {
+    let actions = ["ecs:DescribeServices", "ecs:UpdateService"];
+    Statement::allow(sid, actions, arns(place, services))
+}
+
+fn arns(place: &Place, services: &EcsServices) -> Vec<String> {
+    let EcsServices { cluster, services: names, .. } = services;
+    names.values().map(|name| place.arn("ecs", &format!("service/{cluster}/{name}"))).collect()
+}
+
+/// What stands in the description of a service besides the service itself.
+fn read_revisions(place: &Place, services: &EcsServices) -> [Statement; 3] {
+    let revisions = Statement::allow("TaskDefinitions", ["ecs:DescribeTaskDefinition"], ["*"]);
+    let [list_tasks, tasks] = read_tasks(place, services);
+    [revisions, list_tasks, tasks]
+}
+
+fn read_tasks(place: &Place, services: &EcsServices) -> [Statement; 2] {
+    let cluster = &services.cluster;
+    let in_cluster = place.arn("ecs", &format!("cluster/{cluster}"));
+    let list = Statement::allow("ListTasks", ["ecs:ListTasks"], ["*"]);
+    let tasks = [place.arn("ecs", &format!("task/{cluster}/*"))];
+    [
+        list.when("ArnEquals", "ecs:cluster", [in_cluster]),
+        Statement::allow("Tasks", ["ecs:DescribeTasks"], tasks),
+    ]
 }

@@ -8,6 +8,7 @@ use aws_sdk_rds::types::{DbInstance, PendingModifiedValues};
 use aws_types::SdkConfig;
 use petswipe_aws::{CallError, Statement};
 
+use super::Place;
 use super::error::called;
 use crate::scaling::{DatabaseInstance, DatabaseInstances};
 use crate::{Authority, Error};
@@ -29,8 +30,9 @@ impl RdsInstances {
     /// What [`DatabaseInstances`] needs here for one instance.
     ///
     /// Source: "Actions, resources, and condition keys for Amazon RDS", Service Authorization Reference.
-    pub fn statements(instance: &str) -> Vec<Statement> {
-        let one = [format!("arn:*:rds:*:*:db:{instance}")];
+    pub fn statements(place: &Place, instance: &str) -> Vec<Statement> {
+        // Identifiers are kept in lower case: API reference of CreateDBInstance.
+        let one = [place.arn("rds", &format!("db:{}", instance.to_lowercase()))];
         let actions = ["rds:DescribeDBInstances", "rds:ModifyDBInstance"];
         vec![
             Statement::allow("ChangeInstance", actions, one),

@@ -59,28 +59,21 @@ impl AppAutoScaling {
     /// What [`AutoScaling`] needs here. The condition keeps it to ECS; a single service can't be named, since the ARN of a
     /// scalable target ends in an id that AWS makes up.
     ///
-    /// Application Auto Scaling also checks that the caller may call what it will call: [`dependencies`](Self::dependencies).
+    /// Application Auto Scaling also checks that the caller may call what it will call: `ecs:DescribeServices` and
+    /// `ecs:UpdateService` of the services, which [`rollout_dependencies`](super::rollout_dependencies) has.
     ///
     /// Source: "Actions, resources, and condition keys for AWS Application Auto Scaling", Service Authorization Reference.
     pub fn statements() -> Vec<Statement> {
         vec![
-            Statement::allow(
-                "ReadScaling",
-                ["application-autoscaling:DescribeScalableTargets"],
-                ["*"],
-            ),
+            Self::reading(),
             on_ecs("ChangeScaling", &["application-autoscaling:RegisterScalableTarget"]),
         ]
     }
 
-    /// What the caller of [`statements`](Self::statements) must be allowed besides, though it does not call it itself.
-    ///
-    /// Source: "Permissions validation for Application Auto Scaling API calls on target resources", Application Auto
-    /// Scaling User Guide; "IAM permissions required for Amazon ECS service auto scaling", ECS Developer Guide.
-    pub fn dependencies(&self) -> Vec<Statement> {
-        let service = |name| format!("arn:*:ecs:*:*:service/{}/{name}", self.cluster);
-        let actions = ["ecs:DescribeServices", "ecs:UpdateService"];
-        vec![Statement::allow("ScalingOfServices", actions, self.services.values().map(service))]
+    /// What only reading needs.
+    pub(super) fn reading() -> Statement {
+        let read = ["application-autoscaling:DescribeScalableTargets"];
+        Statement::allow("ReadScaling", read, ["*"])
     }
 
     fn resource(&self, environment: &Environment) -> Result<String, Error> {

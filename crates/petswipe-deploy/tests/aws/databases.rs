@@ -6,18 +6,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
-use petswipe_aws::Policy;
 use petswipe_aws::script::{Answer, Call, Fault, Refusal, Service, Wire};
-use petswipe_deploy::aws::RdsInstances;
+use petswipe_deploy::aws::{RdsInstances, scale_database_policy};
 use petswipe_deploy::conformance::databases::DatabaseWorld;
 use petswipe_deploy::scaling::memory::MemoryDatabases;
 use petswipe_deploy::scaling::{
     Change, DatabaseInstance, DatabaseInstances, Outcome, ScalePerformer, ScalePlan,
 };
 use petswipe_deploy::{Authority, Error};
-use petswipe_runbook::journal::MemoryJournal;
 use petswipe_runbook::sim::SimClock;
-use petswipe_runbook::{Clock, Driver, Fence, Journaled, OperationId, Sleep};
+use petswipe_runbook::{Clock, Fence, OperationId, Sleep};
+
+use crate::course::{Course, drive};
+use crate::policy::place;
 
 const NAME: &str = "shop-production-postgres";
 const SMALL: &str = "db.t3.medium";
@@ -184,32 +185,52 @@ impl DatabaseWorld for Stored {
 petswipe_deploy::database_conformance!(databases_on_the_wire, stored());
 
 fn run(world: &Stored, name: &str, plan: &ScalePlan) -> Outcome {
+    disturbed(world, name, plan, Course::Undisturbed).0
+}
+
+/// How it ends, and how many records that takes.
+fn disturbed(world: &Stored, name: &str, plan: &ScalePlan, course: Course) -> (Outcome, u64) {
     let performer = ScalePerformer::new("AWS").databases(world.rds.clone());
-    let clock = world.clock.0.clone();
-    let log = Arc::new(Journaled(Arc::new(MemoryJournal::new())));
-    let driver = Driver::with_clock(log, Arc::new(performer), clock.clone());
-    let started = driver.start(OperationId::new(name).unwrap(), plan.clone());
-    // The SDK asks for tokio's clock, though nothing ever waits for it here.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let _entered = runtime.enter();
-    clock.run(started).expect("it waits for ever").unwrap().outcome
+    drive(&world.clock.0, Arc::new(performer), name, plan.clone(), course)
 }
 
 fn larger() -> ScalePlan {
     ScalePlan::new("shop-production", Change::database(NAME, LARGE, true))
 }
 
+/// Done, undone, refused, gone on with after its driver died, and aborted.
 #[test]
-fn an_operation_and_its_undo_call_exactly_what_the_statements_allow() {
+fn an_operation_calls_exactly_what_its_policy_allows() {
+    let called = |world: &Stored| world.wire.calls().into_iter().map(|call| call.action);
     let world = stored();
-    let outcome = run(&world, "database-1", &larger());
+    let (outcome, records) = disturbed(&world, "database-1", &larger(), Course::Undisturbed);
     assert!(matches!(outcome, Outcome::Done { changed: true, .. }), "{outcome}");
     assert_eq!(world.databases.of(NAME).unwrap().class, LARGE);
     let undone = run(&world, "database-2", &larger().undo(&outcome).unwrap());
     assert!(matches!(undone, Outcome::Done { changed: true, .. }), "{undone}");
     assert_eq!(world.databases.of(NAME).unwrap().class, SMALL);
-    let called: BTreeSet<_> = world.wire.calls().into_iter().map(|call| call.action).collect();
-    assert_eq!(Policy::new(RdsInstances::statements(NAME)).actions(), called);
+    let mut all: BTreeSet<_> = called(&world).collect();
+    let world = stored();
+    let refused = ScalePlan::new("shop-production", Change::database(NAME, LARGE, false));
+    let refused = run(&world, "database-1", &refused);
+    assert!(matches!(refused, Outcome::Refused { .. }), "{refused}");
+    all.extend(called(&world));
+    for moment in [1, records / 2] {
+        let world = stored();
+        let (ended, _) = disturbed(&world, "database-1", &larger(), Course::Killed(moment));
+        assert!(matches!(ended, Outcome::Done { .. }), "{moment} of {records}: {ended}");
+        all.extend(called(&world));
+        let world = stored();
+        let (ended, _) = disturbed(&world, "database-1", &larger(), Course::Aborted(moment));
+        let stopped = matches!(ended, Outcome::Aborted { .. } | Outcome::Stopped { .. });
+        assert!(stopped, "{moment} of {records}: {ended}");
+        all.extend(called(&world));
+    }
+    let policy = scale_database_policy(&place(), NAME);
+    assert_eq!(policy.actions(), all);
+    let changes = policy.statements().iter().find(|one| one.sid == "ChangeInstance").unwrap();
+    let arn = format!("arn:aws:rds:eu-central-1:123456789012:db:{NAME}");
+    assert_eq!(changes.resources(), [arn]);
 }
 
 #[test]

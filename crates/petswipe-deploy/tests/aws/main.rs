@@ -12,6 +12,7 @@ mod alarms;
 mod alb;
 mod balancer;
 mod cluster;
+mod course;
 #[cfg(feature = "aws-rds")]
 mod databases;
 mod ecs;

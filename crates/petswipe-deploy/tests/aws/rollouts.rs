@@ -7,9 +7,8 @@ use std::time::Duration;
 use petswipe_deploy::memory::Behaviour;
 use petswipe_deploy::{Outcome, Plan, RolloutPerformer, Split, Stage, Target};
 use petswipe_monitor::AbsolutePolicy;
-use petswipe_runbook::journal::MemoryJournal;
-use petswipe_runbook::{Driver, Journaled, OperationId};
 
+use crate::course::{Course, drive};
 use crate::world::{Smoke, World, blue, green, image, routing};
 use petswipe_aws::script::Fault;
 
@@ -21,6 +20,11 @@ fn plan() -> Plan {
 }
 
 pub fn run(world: &World, plan: Plan) -> Outcome {
+    disturbed(world, plan, Course::Undisturbed).0
+}
+
+/// How it ends, and how many records that takes.
+pub fn disturbed(world: &World, plan: Plan, course: Course) -> (Outcome, u64) {
     let mut performer =
         RolloutPerformer::new(world.cloud.clone(), Arc::new(AbsolutePolicy::default()));
     performer.router = world.router.clone();
@@ -28,13 +32,7 @@ pub fn run(world: &World, plan: Plan) -> Outcome {
     performer.smoke = Arc::new(Smoke(world.router.clone()));
     performer.scaling = world.scaling.clone();
     performer.preflight = Some(world.preflight.clone());
-    let log = Arc::new(Journaled(Arc::new(MemoryJournal::new())));
-    let driver = Driver::with_clock(log, Arc::new(performer), world.clock.clone());
-    let started = driver.start(OperationId::new("canary-1").unwrap(), plan);
-    // The SDK asks for tokio's clock, though nothing ever waits for it here.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let _entered = runtime.enter();
-    world.clock.run(started).expect("it waits for ever").unwrap().outcome
+    drive(&world.clock, Arc::new(performer), "canary-1", plan, course)
 }
 
 fn calls(world: &World) -> BTreeMap<String, usize> {

@@ -12,11 +12,10 @@ use petswipe_deploy::scaling::{
     Change, Outcome, ScalePerformer, ScalePlan, TargetTracking, TrackingSettings,
 };
 use petswipe_deploy::{Authority, Environment, Error};
-use petswipe_runbook::journal::MemoryJournal;
 use petswipe_runbook::sim::SimClock;
-use petswipe_runbook::{Driver, Journaled, OperationId};
 use serde_json::json;
 
+use crate::course::{Course, drive};
 use crate::scaling::{Scaled, resource};
 use crate::world::{blue, environment};
 
@@ -54,13 +53,7 @@ fn run(world: &Scaled, name: &str, plan: &ScalePlan) -> Outcome {
         .service(world.cloud.clone(), world.scaling.clone())
         .tracking(world.scaling.clone());
     let clock: Arc<SimClock> = world.time();
-    let log = Arc::new(Journaled(Arc::new(MemoryJournal::new())));
-    let driver = Driver::with_clock(log, Arc::new(performer), clock.clone());
-    let started = driver.start(OperationId::new(name).unwrap(), plan.clone());
-    // The SDK asks for tokio's clock, though nothing ever waits for it here.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let _entered = runtime.enter();
-    clock.run(started).expect("it waits for ever").unwrap().outcome
+    drive(&clock, Arc::new(performer), name, plan.clone(), Course::Undisturbed).0
 }
 
 fn settings() -> ScalePlan {

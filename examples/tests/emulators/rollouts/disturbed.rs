@@ -69,7 +69,9 @@ async fn is_cut_off(example: &str, given: &[&str], fault: Fault, why: &str) {
          --port 80 --metric-lag 0"
     );
     let going_on = format!("to go on: cargo run --features aws --example {example} -- {flags}");
-    let done = done.says(&["the cloud does not answer", "it was told to", why, &going_on]);
+    let refused = "the cloud refuses to say how it is now";
+    let done = done.says(&[refused, "it was told to", why, &going_on]);
+    assert!(!done.stderr.contains("does not answer"), "{done}");
 
     // The command that was printed, and nothing else of what was given.
     let mut command = world.fixture.program(example);

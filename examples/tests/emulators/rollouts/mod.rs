@@ -15,6 +15,8 @@ mod rolled_back;
 mod rolling;
 mod undone;
 
+pub use support::{on, signalled};
+
 together::tests! {
     blue_green::what_passes_the_smoke_test_gets_everything_at_once,
     blue_green::what_fails_the_smoke_test_gets_no_user,

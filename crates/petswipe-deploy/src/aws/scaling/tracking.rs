@@ -18,7 +18,7 @@ use crate::{Authority, Environment, Error, ScalingState};
 
 impl AppAutoScaling {
     /// What [`TargetTracking`] needs here. The alarms of the policies are made with the caller's permissions too:
-    /// [`tracking_dependencies`](Self::tracking_dependencies).
+    /// [`scale_tracking_dependencies`](crate::aws::scale_tracking_dependencies).
     pub fn tracking_statements() -> Vec<Statement> {
         let read = ["DescribeScalableTargets", "DescribeScalingPolicies"];
         let change = [
@@ -29,19 +29,6 @@ impl AppAutoScaling {
         ];
         let read = read.map(|action| format!("application-autoscaling:{action}"));
         vec![Statement::allow("ReadTracking", read, ["*"]), on_ecs("ChangeTracking", &change)]
-    }
-
-    /// What the caller of [`tracking_statements`](Self::tracking_statements) must be allowed besides, though it does not
-    /// call it itself.
-    ///
-    /// Source: "IAM permissions required for Amazon ECS service auto scaling", ECS Developer Guide.
-    pub fn tracking_dependencies(&self) -> Vec<Statement> {
-        let alarms =
-            ["cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms", "cloudwatch:PutMetricAlarm"];
-        let ours = "arn:*:cloudwatch:*:*:alarm:TargetTracking-service/*";
-        let mut statements = self.dependencies();
-        statements.push(Statement::allow("AlarmsOfPolicies", alarms, [ours]));
-        statements
     }
 
     async fn policies(&self, resource: &str) -> Result<Vec<ScalingPolicy>, Error> {
