@@ -18,7 +18,7 @@ use crate::scaling::{Manners, Parts};
 /// # Errors
 /// Names that are none.
 pub(crate) async fn open(manners: &Manners) -> Result<Parts, Exit> {
-    let (config, _) = within_budget(&manners.region).await;
+    let (config, budget) = within_budget(&manners.region).await;
     let cluster = manners.cluster();
     let sides = [manners.side("blue")?, manners.side("green")?];
     let names: BTreeMap<_, _> = sides.map(|side| (side.clone(), side.to_string())).into();
@@ -41,5 +41,6 @@ pub(crate) async fn open(manners: &Manners) -> Result<Parts, Exit> {
     let leases = FileLeases::open(Path::new(".petswipe").join("leases"));
     let leases = leases.map_err(|error| crate::journal::exit(&error))?;
     let id = format!("{}/{cluster}", manners.region);
-    Ok(Parts { id, performer, leases: Arc::new(leases) })
+    let calls = Arc::new(move || budget.calls());
+    Ok(Parts { id, performer, leases: Arc::new(leases), calls })
 }

@@ -1,5 +1,6 @@
 //! What a scaling operation acts upon: a running local cloud, one of the example's own, or an AWS account.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use petswipe_deploy::Image;
@@ -10,6 +11,7 @@ use petswipe_runbook::lease::LeaseStore;
 use super::Manners;
 use crate::Exit;
 use crate::cli::Backend;
+use crate::target::CallCount;
 
 /// What speaks to a cloud.
 pub(crate) struct Parts {
@@ -19,6 +21,8 @@ pub(crate) struct Parts {
     pub(crate) performer: ScalePerformer,
     /// Where operations are kept apart.
     pub(crate) leases: Arc<dyn LeaseStore>,
+    /// Tells how often each action of the cloud's API was called, where calls are counted.
+    pub(crate) calls: CallCount,
 }
 
 /// A cloud to act upon.
@@ -62,7 +66,8 @@ impl Target {
         let client = Arc::new(client);
         let performer = ScalePerformer::new("the local cloud");
         let performer = performer.service(client.clone(), client.clone());
-        Ok(Self { parts: Parts { id, performer, leases: client }, own })
+        let calls = Arc::new(BTreeMap::new);
+        Ok(Self { parts: Parts { id, performer, leases: client, calls }, own })
     }
 
     /// Whether the cloud ends with this process.
