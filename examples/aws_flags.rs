@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use petswipe_local::TEST_HEADER;
 
 use crate::cli::seconds;
 use crate::leases::{LEASES, LeasePlace};
@@ -48,7 +49,11 @@ pub struct AwsFlags {
     /// Deploy the digest that the tag stands for now (Amazon ECR only)
     #[arg(long, env = "PIN_DIGEST")]
     pub pin_digest: bool,
-    /// Where the smoke test reaches the load balancer [default: its own name and the listener's port]
+    /// The header by which a rule tells test requests from others; its value is blue or green
+    #[arg(long, env = "TEST_HEADER", value_name = "NAME", default_value = TEST_HEADER)]
+    pub test_header: String,
+    /// Where the smoke test reaches the load balancer, by a name of its certificate if that is HTTPS [default for HTTP: its own
+    /// name and the listener's port]
     #[arg(long, env = "SMOKE_URL", value_name = "URL")]
     pub smoke_url: Option<String>,
     /// What the smoke test asks for
@@ -99,6 +104,9 @@ impl AwsFlags {
         }
         for alarm in &self.alarms {
             add("--alarm", alarm);
+        }
+        if self.test_header != TEST_HEADER {
+            add("--test-header", &self.test_header);
         }
         if self.smoke_paths.join(",") != SMOKE_PATHS {
             for path in &self.smoke_paths {

@@ -201,7 +201,8 @@ mod tests {
         );
         let given = "--backend aws --region eu-west-1 --project shop --environment test --cluster c --load-balancer l \
                      --port 80 --rule 7 --container app --tag Cost=1 --alarm down --moving-tags \
-                     --pin-digest --smoke-url http://x:1 --smoke-path /a --smoke-path /b --leases s3://shop/leases --metric-lag 1.5";
+                     --pin-digest --test-header X-Mine --smoke-url http://x:1 --smoke-path /a --smoke-path /b \
+                     --leases s3://shop/leases --metric-lag 1.5";
         let mut given: Vec<_> = given.split(' ').collect();
         given.extend(["--tag", "Team=a b"]);
         let given = flags(&given);
@@ -210,8 +211,8 @@ mod tests {
             told,
             "cargo run --features aws --example canary -- --backend aws --undo --journal 'my journal' --region eu-west-1 \
              --project shop --environment test --cluster c --load-balancer l --container app --smoke-url http://x:1 \
-             --port 80 --rule 7 --tag Cost=1 --tag 'Team=a b' --alarm down --smoke-path /a --smoke-path /b \
-             --leases s3://shop/leases --metric-lag 1.5 --moving-tags --pin-digest"
+             --port 80 --rule 7 --tag Cost=1 --tag 'Team=a b' --alarm down --test-header X-Mine \
+             --smoke-path /a --smoke-path /b --leases s3://shop/leases --metric-lag 1.5 --moving-tags --pin-digest"
         );
     }
 

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use petswipe_aws::{CallBudget, Policy, Statement};
 use petswipe_deploy::aws::{
     AlbFound, AlbRouter, AlbRouting, AppAutoScaling, AwsPermissions, AwsPreflight, EcsCompute,
     EcsServices, ImagePolicy, ProductionRule, rollout_dependencies, rollout_policy,
 };
 use petswipe_deploy::http::{HttpSmoke, SmokeRequests};
-use petswipe_deploy::{Environment, Error, Preflight};
+use petswipe_deploy::{Concern, Environment, Error, Objection, Preflight};
 use petswipe_monitor::aws::{CloudWatchMetrics, CloudWatchSource, EcsService, Revisions};
 use petswipe_runbook::SystemClock;
 
@@ -22,8 +23,6 @@ use crate::target::Parts;
 
 /// How long one smoke test request may take.
 const SMOKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// The header of test requests.
-const TEST_HEADER: &str = "X-Petswipe-Test";
 
 /// The parts, and which account and region they act upon.
 pub(crate) struct Opened {
@@ -55,7 +54,9 @@ pub(crate) async fn open(common: &Common, clock: Arc<SystemClock>) -> Result<Ope
     let prefix = (!common.aws.despite_alarms).then(|| format!("{}-", common.service()));
     let preflight = AwsPreflight::new(&config, compute.clone(), router.clone(), prefix);
     let permissions = AwsPermissions::new(&config, Policy::new(statements(common, &account)?));
-    let preflight: Vec<Arc<dyn Preflight>> = vec![Arc::new(preflight), Arc::new(permissions)];
+    let mut preflight: Vec<Arc<dyn Preflight>> = vec![Arc::new(preflight), Arc::new(permissions)];
+    preflight
+        .extend(Uncertified::of(common, &found).map(|one| Arc::new(one) as Arc<dyn Preflight>));
     let parts = Parts {
         compute,
         router,
@@ -66,6 +67,32 @@ pub(crate) async fn open(common: &Common, clock: Arc<SystemClock>) -> Result<Ope
         preflight: Some(Arc::new(preflight)),
     };
     Ok(Opened { id, environments, parts, budget })
+}
+
+/// A listener with HTTPS that the smoke test would call by the load balancer's own name. Its certificate is for another one:
+/// AWS issues none for its own names.
+struct Uncertified {
+    port: u16,
+    dns_name: String,
+}
+
+impl Uncertified {
+    fn of(common: &Common, found: &AlbFound) -> Option<Self> {
+        let by_own_name = found.secure && common.aws.smoke_url.is_none();
+        by_own_name.then(|| Self { port: common.aws.port, dns_name: found.dns_name.clone() })
+    }
+}
+
+#[async_trait]
+impl Preflight for Uncertified {
+    async fn objections(&self) -> Result<Vec<Objection>, Error> {
+        let Self { port, dns_name } = self;
+        let text = format!(
+            "--smoke-url is missing, and the listener on port {port} speaks HTTPS, for which no certificate has the name \
+             {dns_name}; allowed: where its certificate is valid, such as https://shop.example.com"
+        );
+        Ok(vec![Objection::against(Concern::TestTraffic, text)])
+    }
 }
 
 /// What is not there was looked for by its name: which flags say another one.
@@ -129,7 +156,7 @@ fn routing(common: &Common) -> Result<AlbRouting, Exit> {
         port: flags.port,
         rule: flags.rule.map_or(ProductionRule::Default, ProductionRule::Priority),
         target_groups: groups.into(),
-        test_header: TEST_HEADER.to_owned(),
+        test_header: flags.test_header.clone(),
         tags: tags(common),
     })
 }
@@ -165,7 +192,7 @@ fn smoke(common: &Common, found: &AlbFound) -> SmokeRequests {
     SmokeRequests {
         base: common.aws.smoke_url.clone().unwrap_or_else(own),
         paths: common.aws.smoke_paths.clone(),
-        header: TEST_HEADER.to_owned(),
+        header: common.aws.test_header.clone(),
         timeout: SMOKE_TIMEOUT,
     }
 }

@@ -20,7 +20,7 @@ use crate::scaling::{Manners, Parts, What};
 /// # Errors
 /// Names that are none, and leases that can't be read.
 pub(crate) async fn open(manners: &Manners) -> Result<Parts, Exit> {
-    let (config, _) = within_budget(&manners.region).await;
+    let (config, budget) = within_budget(&manners.region).await;
     let clock = Arc::new(SystemClock::new());
     let services = services(manners)?;
     let (cluster, names) = (services.cluster.clone(), services.services.clone());
@@ -32,7 +32,8 @@ pub(crate) async fn open(manners: &Manners) -> Result<Parts, Exit> {
         .databases(Arc::new(RdsInstances::new(&config)));
     let leases = leases::open(&config, &manners.leases).await?;
     let id = format!("{}/{cluster}", manners.region);
-    Ok(Parts { id, performer, leases, clock })
+    let calls = Arc::new(move || budget.calls());
+    Ok(Parts { id, performer, leases, clock, calls })
 }
 
 /// The policy document of whoever scales that.

@@ -80,7 +80,9 @@ impl<'a> Running<'a> {
         let loaded = EventLog::<ScalePlan>::load(&self.log).await;
         let history = loaded.map_err(|error| Exit { code, message: explain(&error) })?;
         let Some(history) = history else { return Ok(code) };
-        let code = self.publish(&ScaleReport::of(&history), code)?;
+        let mut report = ScaleReport::of(&history);
+        report.calls = (self.target.parts.calls)();
+        let code = self.publish(&report, code)?;
         if let Ok(completed) = &result
             && completed.outcome.has_changed()
             && !(self.target.is_own() || self.manners.quiet)

@@ -41,7 +41,7 @@ fn facts(report: &ScaleReport) -> Vec<(&'static str, String)> {
     let seen = |seen: &Option<Seen>| {
         seen.as_ref().map_or_else(|| "not known".to_owned(), ToString::to_string)
     };
-    vec![
+    let mut facts = vec![
         ("Operation", report.operation.clone()),
         ("Service", report.service.clone()),
         ("Outcome", report.reason.clone()),
@@ -50,7 +50,15 @@ fn facts(report: &ScaleReport) -> Vec<(&'static str, String)> {
         ("Resumed", report.resumed.to_string()),
         ("Before", seen(&report.initial_state)),
         ("After", seen(&report.final_state)),
-    ]
+    ];
+    if !report.calls.is_empty() {
+        let mut calls: Vec<_> = report.calls.iter().collect();
+        calls.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+        let each = calls.iter().map(|(action, count)| format!("{count} {action}"));
+        let each = each.collect::<Vec<_>>().join(", ");
+        facts.push(("API calls", format!("{}: {each}", report.calls.values().sum::<u64>())));
+    }
+    facts
 }
 
 fn took(milliseconds: Option<u64>) -> String {
@@ -94,4 +102,31 @@ fn html(report: &ScaleReport) -> String {
         let _ = writeln!(text, "<tr>{}</tr>", cells.concat());
     }
     text + "</table>\n</body>\n</html>\n"
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_calls_are_told_where_they_are_counted() {
+        let mut report: ScaleReport = serde_json::from_value(serde_json::json!({
+            "operation": "scale-1", "service": "shop", "kind": "service", "change": "run 3", "undo": false,
+            "outcome": "done", "reason": "it is so", "started_at": "2026-01-01T00:00:00Z",
+            "finished_at": "2026-01-01T00:01:00Z", "resumed": 0, "actions": [], "initial_state": null,
+            "final_state": null,
+        }))
+        .unwrap();
+        assert!(!markdown(&report).contains("API calls"));
+        assert_eq!(serde_json::to_value(&report).unwrap().get("calls"), None);
+        let calls = [("ecs:DescribeServices", 12), ("ecs:UpdateService", 1), ("rds:X", 2)];
+        report.calls = calls.map(|(action, count)| (action.to_owned(), count)).into();
+        let line = "| API calls | 15: 12 ecs:DescribeServices, 2 rds:X, 1 ecs:UpdateService |";
+        assert!(markdown(&report).contains(line), "{}", markdown(&report));
+        let cell =
+            "API calls</th><td>15: 12 ecs:DescribeServices, 2 rds:X, 1 ecs:UpdateService</td>";
+        assert!(html(&report).contains(cell), "{}", html(&report));
+        assert_eq!(serde_json::to_value(&report).unwrap()["calls"]["ecs:UpdateService"], 1);
+    }
 }

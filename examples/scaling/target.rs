@@ -1,5 +1,6 @@
 //! What a scaling operation acts upon: a running local cloud, one of the example's own, or an AWS account.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use petswipe_deploy::Image;
@@ -11,6 +12,7 @@ use super::Manners;
 use crate::Exit;
 use crate::cli::Backend;
 use crate::leases::Leases;
+use crate::target::CallCount;
 
 /// What speaks to a cloud.
 pub(crate) struct Parts {
@@ -22,6 +24,8 @@ pub(crate) struct Parts {
     pub(crate) leases: Leases,
     /// By which answers are dated.
     pub(crate) clock: Arc<dyn Clock>,
+    /// Tells how often each action of the cloud's API was called, where calls are counted.
+    pub(crate) calls: CallCount,
 }
 
 /// A cloud to act upon.
@@ -66,7 +70,9 @@ impl Target {
         let performer = ScalePerformer::new("the local cloud");
         let performer = performer.service(client.clone(), client.clone());
         let clock = Arc::new(SystemClock::new());
-        Ok(Self { parts: Parts { id, performer, leases: Leases::near(client), clock }, own })
+        let calls = Arc::new(BTreeMap::new);
+        let leases = Leases::near(client);
+        Ok(Self { parts: Parts { id, performer, leases, clock, calls }, own })
     }
 
     /// Whether the cloud ends with this process.

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::memory::{Behaviour, MemoryCloud};
 use crate::rollout::{Direction, Effect, Hold, Move, Outcome, Output, Plan, State, Survey, Target};
-use crate::{AlwaysContinue, Error, Image, RolloutPerformer};
+use crate::{AlwaysContinue, Error, Image, Objection, Preflight, RolloutPerformer};
 
 /// What a rollout would do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +83,16 @@ impl Performer<Plan> for Rehearsal {
     }
 }
 
+/// What spoke against it when the system was looked at.
+struct Found(Vec<Objection>);
+
+#[async_trait]
+impl Preflight for Found {
+    async fn objections(&self) -> Result<Vec<Objection>, Error> {
+        Ok(self.0.clone())
+    }
+}
+
 fn rehearse(
     plan: &Plan,
     survey: &Survey,
@@ -99,11 +109,12 @@ fn rehearse(
         *target = image.clone();
     }
     let cloud = Arc::new(MemoryCloud::copy_of(clock.clone(), survey, &plan.target, &image)?);
-    let performer = RolloutPerformer::new(
+    let mut performer = RolloutPerformer::new(
         cloud.clone(),
         Arc::new(Policy::gate(&[Policy::Absolute(AbsolutePolicy::default())])),
     )
     .hooks(Arc::new(AlwaysContinue));
+    performer.preflight = Some(Arc::new(Found(survey.objections.clone())));
     let turns_bad = turns_bad_after.and_then(|after| began.saturating_add(after).ok());
     let rehearsal = Arc::new(Rehearsal {
         performer,

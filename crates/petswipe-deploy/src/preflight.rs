@@ -43,6 +43,8 @@ pub enum Concern {
     MovedTraffic,
     /// Those that for a time divide traffic between both sides.
     DividedTraffic,
+    /// Those that lead test traffic to the new version, for a smoke test or a hook.
+    TestTraffic,
     /// Those that wait less than this for tasks to become healthy.
     Readiness(#[serde(with = "span")] Duration),
     /// Those that wait less than this for evidence after a step, its own time included.
@@ -67,6 +69,7 @@ impl Objection {
             Concern::Any => true,
             Concern::MovedTraffic => moves,
             Concern::DividedTraffic => plan.stages.iter().any(|stage| stage.weight.get() < 100),
+            Concern::TestTraffic => moves && plan.has_test_traffic(),
             Concern::Readiness(needed) => plan.capacity.deadline < needed,
             Concern::Evidence(needed) => {
                 let shortest = plan.stages.iter().map(|stage| stage.duration).min();

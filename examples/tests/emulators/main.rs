@@ -14,6 +14,7 @@
 mod agent;
 mod fixture;
 
+mod counted;
 mod created;
 mod destroyed;
 mod flags;

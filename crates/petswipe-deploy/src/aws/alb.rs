@@ -12,6 +12,7 @@ use aws_types::SdkConfig;
 use petswipe_runbook::Clock;
 use tokio::sync::OnceCell;
 
+mod conditions;
 mod examine;
 mod find;
 mod rules;
@@ -27,6 +28,11 @@ use crate::{Authority, Environment, Error, Route, Split, TargetHealth, TrafficRo
 ///
 /// Source: "Quotas for your Application Load Balancers", Target groups per action.
 const MOST_TARGET_GROUPS: usize = 5;
+
+/// Priorities of rules go from 1 to this one.
+///
+/// Source: Elastic Load Balancing API Reference, CreateRule.
+const LAST_PRIORITY: u32 = 50_000;
 
 /// Which load balancer, which of its rules, and which target groups: everything by name, nothing by being the first.
 #[derive(Clone, Debug)]
@@ -58,7 +64,8 @@ pub enum ProductionRule {
 /// Divides traffic by the weights of a listener rule.
 ///
 /// AWS keeps no fencing numbers and compares nothing when a rule is changed, so [`Error::Conflict`] is as good as the read
-/// just before the change. A test route has to be the first rule of its listener: after any other it might be shadowed.
+/// just before the change. A test route comes before the rule that divides traffic, and before every rule that might take a
+/// test request instead of it.
 pub struct AlbRouter {
     client: Client,
     routing: AlbRouting,
@@ -90,7 +97,7 @@ impl AlbRouter {
             ));
         }
         if let ProductionRule::Priority(priority) = routing.rule
-            && !(1..=50_000).contains(&priority)
+            && !(1..=LAST_PRIORITY).contains(&priority)
         {
             return Err(Error::invalid("priority of the rule", priority, "1 to 50000"));
         }
@@ -144,6 +151,11 @@ impl TrafficRouter for AlbRouter {
         }
         // Whatever else the rule does, such as asking users to log in, it goes on doing.
         let mut actions = rule.actions().to_vec();
+        // AWS never tells the secret of a login, and wants it again or the word that it stays.
+        for login in actions.iter_mut().filter_map(|one| one.authenticate_oidc_config.as_mut()) {
+            login.client_secret = None;
+            login.use_existing_client_secret = Some(true);
+        }
         for action in actions.iter_mut().filter(|action| is_forward(action)) {
             *action = self.forward(found, to, Some(action));
         }

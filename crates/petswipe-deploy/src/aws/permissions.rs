@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use aws_sdk_iam::types::PolicyEvaluationDecisionType;
+use aws_sdk_iam::types::{EvaluationResult, PolicyEvaluationDecisionType};
 use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
 use petswipe_aws::{CallError, Policy, Statement};
@@ -11,8 +11,8 @@ use petswipe_aws::{CallError, Policy, Statement};
 use crate::{Error, Objection, Preflight};
 
 /// Asks IAM whether the caller may do everything that a policy allows. Who may not ask, or has an identity that can't be asked
-/// about (the root user, a federated user, a role that was deleted), or does not reach IAM, is not held up: then it shows at
-/// the first call.
+/// about (the root user, a federated user, a role that was deleted), does not reach IAM, or may under conditions whose
+/// circumstances only a call has, is not held up: then it shows at the first call.
 ///
 /// IAM answers for identity-based policies and permissions boundaries; a policy of the organisation may still say no.
 ///
@@ -68,9 +68,7 @@ impl AwsPermissions {
         let mut denied = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|e| CallError::new("SimulatePrincipalPolicy", principal, e))?;
-            let results = page.evaluation_results().iter();
-            let results = results
-                .filter(|result| *result.eval_decision() != PolicyEvaluationDecisionType::Allowed);
+            let results = page.evaluation_results().iter().filter(|result| is_denied(result));
             denied.extend(results.map(|result| result.eval_action_name().to_owned()));
         }
         Ok(denied)
@@ -107,6 +105,18 @@ fn is_answerable(statement: &Statement) -> bool {
     let everything = resources.iter().all(|resource| resource == "*");
     (everything || !resources.iter().any(|resource| resource.contains('*')))
         && !statement.is_conditional()
+}
+
+/// Whether the answer is a no that a call would get too. One that lacks a value for a condition of the caller's policies, such as
+/// the address or a second factor, says nothing: a call brings it along.
+///
+/// Source: IAM API Reference, EvaluationResult and ResourceSpecificResult.
+fn is_denied(result: &EvaluationResult) -> bool {
+    let each = result.resource_specific_results().iter();
+    let mut lacks = each.map(|one| one.missing_context_values());
+    *result.eval_decision() != PolicyEvaluationDecisionType::Allowed
+        && result.missing_context_values().is_empty()
+        && lacks.all(<[String]>::is_empty)
 }
 
 /// A user as it is, and of a session its role. The path of a role is not part of the session's ARN, so that a role with a

@@ -8,7 +8,7 @@ use petswipe_runbook::Retry;
 use serde::{Deserialize, Serialize};
 
 use crate::hooks::HookPlan;
-use crate::{Environment, Error, Image, Percent, RevisionId};
+use crate::{Environment, Error, HookPoint, Image, Percent, RevisionId};
 
 /// What a rollout does, from the first look to the last scale-down.
 ///
@@ -300,6 +300,12 @@ impl Plan {
         plan.approval = None;
         plan.hooks = Vec::new();
         Ok(plan)
+    }
+
+    /// Whether test traffic is led to the new version, for a smoke test or for a hook.
+    pub(crate) fn has_test_traffic(&self) -> bool {
+        let points = [HookPoint::TestTrafficShift, HookPoint::PostTestTrafficShift];
+        self.smoke.is_some() || self.hooks.iter().any(|hook| points.contains(&hook.point))
     }
 
     /// Checks every field.

@@ -1,5 +1,7 @@
 //! The report of a scaling operation, worked out from its journal.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use petswipe_runbook::{Event, History};
 use serde::{Deserialize, Serialize};
@@ -29,6 +31,9 @@ pub struct ScaleReport {
     pub finished_at: Timestamp,
     /// How many times another driver went on with it.
     pub resumed: u32,
+    /// How often each action of the cloud's API was called by the driver that wrote this, where calls are counted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub calls: BTreeMap<String, u64>,
     /// Every change that was made, in order.
     pub actions: Vec<ScaleAction>,
     /// How it was before; `None` if that could not be found out.
@@ -96,6 +101,7 @@ impl ScaleReport {
             started_at: opening.at,
             finished_at: history.last_at(),
             resumed,
+            calls: BTreeMap::new(),
             actions,
             initial_state: state.before,
             final_state: left.or(state.last),

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use petswipe_deploy::aws::{AlbRouter, AlbRouting, ProductionRule};
 use petswipe_deploy::conformance::CloudWorld;
-use petswipe_deploy::{Error, Percent, Split, TrafficRouter};
+use petswipe_deploy::{Concern, Error, Percent, Preflight, Split, TrafficRouter};
 
-use crate::balancer::{Action, forward, group_arn};
+use crate::balancer::{Action, Login, forward, group_arn};
 use crate::world::{World, blue, green, routing};
 use petswipe_aws::script::Fault;
 
@@ -43,27 +43,32 @@ async fn shift(world: &World, from: u8, to: u8) -> Result<(), Error> {
     world.router.set_split(&world.authority(), &[split(from)], &split(to)).await
 }
 
+/// No answer says the secret of a login, and AWS takes no list of actions without it or the word that it stays.
 #[tokio::test]
 async fn a_shift_changes_the_weights_and_nothing_else_of_its_rule() {
-    let world = World::new();
-    let login = Action {
-        kind: "authenticate-oidc".to_owned(),
-        groups: Vec::new(),
-        sticky: None,
-        order: Some(1),
-    };
-    let sticky = Action { sticky: Some(3600), order: Some(2), ..forward(&[(&blue(), 100)]) };
-    world.balancer(|balancer| {
-        balancer.rules[0].actions = vec![login.clone(), sticky];
-        balancer.add(9, None, vec![forward(&[(&green(), 1)])]);
-    });
-    let before = world.balancer(|balancer| balancer.rules.clone());
-    shift(&world, 0, 5).await.unwrap();
-    let shifted =
-        Action { sticky: Some(3600), order: Some(2), ..forward(&[(&blue(), 95), (&green(), 5)]) };
-    let after = world.balancer(|balancer| balancer.rules.clone());
-    assert_eq!(after[0].actions, [login, shifted]);
-    assert_eq!(after[1..], before[1..]);
+    for (rule, production) in [(ProductionRule::Default, 0), (ProductionRule::Priority(40), 1)] {
+        let world = World::routed(AlbRouting { rule, ..routing() });
+        let login = Action {
+            kind: "authenticate-oidc".to_owned(),
+            groups: Vec::new(),
+            sticky: None,
+            order: Some(1),
+            login: Some(Login { client: "shop".to_owned(), secret: "as it was".to_owned() }),
+        };
+        let sticky = Action { sticky: Some(3600), order: Some(2), ..forward(&[(&blue(), 100)]) };
+        world.balancer(|balancer| {
+            balancer.add(40, None, vec![forward(&[(&green(), 1)])]);
+            balancer.rules[production].actions = vec![login.clone(), sticky];
+            balancer.production = production;
+        });
+        let before = world.balancer(|balancer| balancer.rules.clone());
+        shift(&world, 0, 5).await.unwrap();
+        let shifted = forward(&[(&blue(), 95), (&green(), 5)]);
+        let shifted = Action { sticky: Some(3600), order: Some(2), ..shifted };
+        let after = world.balancer(|balancer| balancer.rules.clone());
+        assert_eq!(after[production].actions, [login, shifted]);
+        assert_eq!(after[1 - production], before[1 - production]);
+    }
 }
 
 #[tokio::test]
@@ -100,7 +105,7 @@ async fn the_rule_of_test_traffic_comes_before_all_others_and_goes_again() {
     let authority = world.authority();
     world.router.set_test_route(&authority, Some(&green())).await.unwrap();
     let rule = world.balancer(|balancer| balancer.rules.last().unwrap().clone());
-    assert_eq!(rule.priority, Some(29));
+    assert_eq!(rule.priority, Some(1));
     assert_eq!(rule.header, Some(("X-Test-Environment".to_owned(), "green".to_owned())));
     assert_eq!(rule.actions, [forward(&[(&blue(), 0), (&green(), 100)])]);
     assert_eq!(rule.tags, [("Project".to_owned(), "shop".to_owned())]);
@@ -111,17 +116,57 @@ async fn the_rule_of_test_traffic_comes_before_all_others_and_goes_again() {
     assert_eq!(world.balancer(|balancer| balancer.rules.clone()), before);
 }
 
+/// Production traffic on priority 40 is for one host, and priority 1 is taken by a rule for that.
+fn taken(host: Option<&'static str>, path: Option<&'static str>) -> World {
+    let world = World::routed(AlbRouting { rule: ProductionRule::Priority(40), ..routing() });
+    world.balancer(|balancer| {
+        balancer.add(40, None, vec![forward(&[(&blue(), 100), (&green(), 0)])]);
+        balancer.rules[1].host = Some("*.Shop.example");
+        balancer.rules[0].actions.clear();
+        balancer.production = 1;
+        balancer.add(1, None, Vec::new());
+        balancer.rules[2].host = host;
+        balancer.rules[2].path = path;
+    });
+    world
+}
+
+#[tokio::test]
+async fn a_test_route_comes_after_rules_that_take_no_request_of_it() {
+    for (host, path, free) in [
+        (Some("admin.example"), None, true),
+        (Some("admin.example"), Some("/health"), true),
+        (Some("www.shop.example"), None, false),
+        (Some("www.shop.*"), None, false),
+        (None, Some("/health"), false),
+        (None, None, false),
+    ] {
+        let world = taken(host, path);
+        let routed = world.router.set_test_route(&world.authority(), Some(&green())).await;
+        let rule = world.balancer(|balancer| balancer.rules.get(3).cloned());
+        assert_eq!(routed.is_ok(), free, "{host:?} {path:?}: {routed:?}");
+        assert_eq!(rule.map(|rule| rule.priority), free.then_some(Some(2)), "{host:?} {path:?}");
+        let objections = world.preflight.objections().await.unwrap();
+        let against = objections.iter().filter(|one| one.concern == Concern::TestTraffic);
+        assert_eq!(against.count(), usize::from(!free), "{host:?} {path:?}: {objections:#?}");
+    }
+}
+
 #[tokio::test]
 async fn a_test_route_that_might_be_shadowed_is_refused() {
-    let world = World::new();
-    world.balancer(|balancer| balancer.add(1, None, vec![forward(&[(&blue(), 1)])]));
-    let refused = world.router.set_test_route(&world.authority(), Some(&green())).await;
-    assert_eq!(
-        refused.unwrap_err().to_string(),
-        "a test route, as priority 1 is taken and a later rule may be shadowed is not supported by the rules on port \
-         443 of load balancer shop-alb"
-    );
-    assert_eq!(world.balancer(|balancer| balancer.rules.len()), 2);
+    let shadowed = World::new();
+    shadowed.balancer(|balancer| balancer.add(1, None, vec![forward(&[(&blue(), 1)])]));
+    let first = World::routed(AlbRouting { rule: ProductionRule::Priority(1), ..routing() });
+    first.balancer(|balancer| balancer.add(1, None, vec![forward(&[(&blue(), 1)])]));
+    for world in [shadowed, first] {
+        let refused = world.router.set_test_route(&world.authority(), Some(&green())).await;
+        assert_eq!(
+            refused.unwrap_err().to_string(),
+            "a test route, as no priority is free before every rule that may take a test request, is not supported by \
+             the rules on port 443 of load balancer shop-alb"
+        );
+        assert_eq!(world.balancer(|balancer| balancer.rules.len()), 2);
+    }
 }
 
 #[tokio::test]

@@ -19,6 +19,15 @@ pub struct Action {
     pub groups: Vec<(String, u32)>,
     pub sticky: Option<u32>,
     pub order: Option<u32>,
+    /// Of an action of the kind `authenticate-oidc`.
+    pub login: Option<Login>,
+}
+
+/// How users are asked to log in. No answer says the secret.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Login {
+    pub client: String,
+    pub secret: String,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +38,7 @@ pub struct Rule {
     /// Header and value.
     pub header: Option<(String, String)>,
     pub path: Option<&'static str>,
+    pub host: Option<&'static str>,
     pub tags: Vec<(String, String)>,
     pub actions: Vec<Action>,
 }
@@ -54,6 +64,8 @@ pub struct Balancer {
     pub groups: BTreeMap<Environment, Group>,
     /// Where the listener on port 8080 forwards to, if anywhere.
     pub beside: Option<Environment>,
+    /// The other rules of that listener.
+    pub beside_rules: Vec<Rule>,
     /// Which of the rules divides production traffic.
     pub production: usize,
     made: u32,
@@ -69,19 +81,14 @@ pub fn forward(groups: &[(&Environment, u32)]) -> Action {
         groups: groups.iter().map(|(side, weight)| (group_arn(side), *weight)).collect(),
         sticky: None,
         order: None,
+        login: None,
     }
 }
 
 impl Balancer {
     pub fn new(cloud: Arc<MemoryCloud>, sides: &[Environment]) -> Self {
-        let rule = Rule {
-            arn: format!("{ACCOUNT}:listener-rule/app/shop-alb/1/2/default"),
-            priority: None,
-            header: None,
-            path: None,
-            tags: Vec::new(),
-            actions: vec![forward(&[(&sides[0], 100), (&sides[1], 0)])],
-        };
+        let actions = vec![forward(&[(&sides[0], 100), (&sides[1], 0)])];
+        let rule = Self::rule_of(2, "default", None, actions);
         let group = Group {
             port: 8080,
             kind: "ip",
@@ -97,22 +104,36 @@ impl Balancer {
             rules: vec![rule],
             groups: sides.iter().cloned().map(|side| (side, group.clone())).collect(),
             beside: None,
+            beside_rules: Vec::new(),
             production: 0,
             made: 0,
+        }
+    }
+
+    fn rule_of(listener: u32, id: &str, priority: Option<u32>, actions: Vec<Action>) -> Rule {
+        Rule {
+            arn: format!("{ACCOUNT}:listener-rule/app/shop-alb/1/{listener}/{id}"),
+            priority,
+            header: None,
+            path: None,
+            host: None,
+            tags: Vec::new(),
+            actions,
         }
     }
 
     /// A rule with a priority.
     pub fn add(&mut self, priority: u32, header: Option<(&str, &str)>, actions: Vec<Action>) {
         self.made += 1;
-        self.rules.push(Rule {
-            arn: format!("{ACCOUNT}:listener-rule/app/shop-alb/1/2/{}", self.made),
-            priority: Some(priority),
-            header: header.map(|(name, value)| (name.to_owned(), value.to_owned())),
-            path: None,
-            tags: Vec::new(),
-            actions,
-        });
+        let header = header.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let rule = Self::rule_of(2, &self.made.to_string(), Some(priority), actions);
+        self.rules.push(Rule { header, ..rule });
+    }
+
+    /// A rule of the listener on port 8080 for a host.
+    pub fn add_beside(&mut self, priority: u32, host: &'static str, actions: Vec<Action>) {
+        let rule = Self::rule_of(1, &priority.to_string(), Some(priority), actions);
+        self.beside_rules.push(Rule { host: Some(host), ..rule });
     }
 
     fn side(&self, arn: &str) -> Option<&Environment> {
@@ -134,7 +155,8 @@ impl Balancer {
         }
     }
 
-    fn actions(&self, list: &[Form]) -> Result<Vec<Action>, String> {
+    /// The actions of a request that stand instead of these.
+    fn actions(&self, list: &[Form], before: &[Action]) -> Result<Vec<Action>, String> {
         let actions = list.iter().map(|form| {
             let groups = form.list("ForwardConfig.TargetGroups").into_iter().map(|group| {
                 let arn = group.get("TargetGroupArn").unwrap_or_default().to_owned();
@@ -154,6 +176,7 @@ impl Balancer {
                     .get("ForwardConfig.TargetGroupStickinessConfig.DurationSeconds")
                     .map(|seconds| seconds.parse().unwrap()),
                 order: form.get("Order").map(|order| order.parse().unwrap()),
+                login: login(form, before)?,
             };
             let forwards = action.kind == "forward";
             if forwards && (action.groups.is_empty() || action.groups.len() > 5) {
@@ -177,7 +200,7 @@ impl Balancer {
         if self.rules.iter().any(|rule| rule.priority == Some(priority)) {
             return Err("PriorityInUse".to_owned());
         }
-        let actions = self.actions(&request.list("Actions"))?;
+        let actions = self.actions(&request.list("Actions"), &[])?;
         let header = header(request);
         let header = header.as_ref().map(|(name, value)| (name.as_str(), value.as_str()));
         self.add(priority, header, actions);
@@ -192,11 +215,18 @@ impl Balancer {
     }
 
     /// One rule a page, so that whoever reads only the first page finds out.
-    fn describe_rules(&self, marker: Option<&str>) -> String {
-        let index: usize = marker.map_or(0, |marker| marker.parse().unwrap());
-        let mut xml =
-            format!("<Rules>{}</Rules>", self.rules.get(index).map_or(String::new(), written));
-        if index + 1 < self.rules.len() {
+    fn describe_rules(&self, request: &Form) -> String {
+        let index: usize = request.get("Marker").map_or(0, |marker| marker.parse().unwrap());
+        let beside = || {
+            let to = self.beside.iter().map(|side| forward(&[(side, 1)])).collect();
+            let mut rules = self.beside_rules.clone();
+            rules.push(Self::rule_of(1, "default", None, to));
+            rules
+        };
+        let other = request.get("ListenerArn").is_some_and(|arn| arn.ends_with("/1/1"));
+        let rules = if other { beside() } else { self.rules.clone() };
+        let mut xml = format!("<Rules>{}</Rules>", rules.get(index).map_or(String::new(), written));
+        if index + 1 < rules.len() {
             xml.push_str(&format!("<NextMarker>{}</NextMarker>", index + 1));
         }
         xml
@@ -284,17 +314,20 @@ impl Balancer {
                 Ok(format!("<TargetGroups>{members}</TargetGroups>"))
             }
             "DescribeTags" => Ok(self.describe_tags(request)),
-            "DescribeRules" => Ok(self.describe_rules(request.get("Marker"))),
+            "DescribeRules" => Ok(self.describe_rules(request)),
             "DescribeTargetHealth" => {
                 self.health(request.get("TargetGroupArn").unwrap_or_default())
             }
             "ModifyListener" => {
-                self.rules[0].actions = self.actions(&request.list("DefaultActions"))?;
+                let actions = request.list("DefaultActions");
+                self.rules[0].actions = self.actions(&actions, &self.rules[0].actions)?;
                 self.divide();
                 Ok(String::new())
             }
             "ModifyRule" => {
-                let (actions, header) = (self.actions(&request.list("Actions"))?, header(request));
+                let before = self.rule(request.get("RuleArn"))?.actions.clone();
+                let actions = self.actions(&request.list("Actions"), &before)?;
+                let header = header(request);
                 let rule = self.rule(request.get("RuleArn"))?;
                 rule.actions = actions;
                 rule.header = header.or(rule.header.take());
@@ -323,6 +356,26 @@ fn described(side: &Environment, group: &Group) -> String {
     )
 }
 
+/// A secret has to be given, or else the one that is there to be kept.
+fn login(form: &Form, before: &[Action]) -> Result<Option<Login>, String> {
+    if form.get("Type") != Some("authenticate-oidc") {
+        return Ok(None);
+    }
+    let field = |name: &str| form.get(&format!("AuthenticateOidcConfig.{name}"));
+    for needed in ["Issuer", "AuthorizationEndpoint", "TokenEndpoint", "UserInfoEndpoint"] {
+        field(needed).ok_or("ValidationError")?;
+    }
+    let client = field("ClientId").ok_or("ValidationError")?.to_owned();
+    let existing = field("UseExistingClientSecret") == Some("true");
+    let kept = before.iter().find_map(|action| action.login.as_ref()).filter(|_| existing);
+    let secret = match (field("ClientSecret"), kept) {
+        (Some(secret), _) if !existing => secret.to_owned(),
+        (None, Some(login)) => login.secret.clone(),
+        _ => return Err("InvalidLoadBalancerAction".to_owned()),
+    };
+    Ok(Some(Login { client, secret }))
+}
+
 fn header(request: &Form) -> Option<(String, String)> {
     let condition = request.list("Conditions").into_iter().next()?;
     let value = condition.list("HttpHeaderConfig.Values").first()?.value().to_owned();
@@ -343,8 +396,14 @@ fn written(rule: &Rule) -> String {
              <member>{path}</member></Values></PathPatternConfig></member>"
         )
     });
+    conditions += &rule.host.map_or_else(String::new, |host| {
+        format!(
+            "<member><Field>host-header</Field><Values><member>{host}</member></Values><HostHeaderConfig><Values>\
+             <member>{host}</member></Values></HostHeaderConfig></member>"
+        )
+    });
     let action = |action: &Action| {
-        let Action { kind, groups, sticky, order } = action;
+        let Action { kind, groups, sticky, order, login } = action;
         let groups = groups.iter().map(|(arn, weight)| {
             format!(
                 "<member><TargetGroupArn>{arn}</TargetGroupArn><Weight>{weight}</Weight></member>"
@@ -358,10 +417,19 @@ fn written(rule: &Rule) -> String {
         });
         let order = order.map_or_else(String::new, |order| format!("<Order>{order}</Order>"));
         let groups: String = groups.collect();
-        format!(
-            "<member><Type>{kind}</Type>{order}<ForwardConfig><TargetGroups>{groups}</TargetGroups>{sticky}\
-             </ForwardConfig></member>"
-        )
+        let config = match login {
+            Some(Login { client, .. }) => format!(
+                "<AuthenticateOidcConfig><Issuer>https://id.example</Issuer>\
+                 <AuthorizationEndpoint>https://id.example/authorize</AuthorizationEndpoint>\
+                 <TokenEndpoint>https://id.example/token</TokenEndpoint>\
+                 <UserInfoEndpoint>https://id.example/user</UserInfoEndpoint><ClientId>{client}</ClientId>\
+                 </AuthenticateOidcConfig>"
+            ),
+            None => format!(
+                "<ForwardConfig><TargetGroups>{groups}</TargetGroups>{sticky}</ForwardConfig>"
+            ),
+        };
+        format!("<member><Type>{kind}</Type>{order}{config}</member>")
     };
     format!(
         "<member><RuleArn>{}</RuleArn><Priority>{priority}</Priority><Conditions>{conditions}</Conditions>\

@@ -9,10 +9,24 @@ use petswipe_deploy::Preflight;
 use petswipe_deploy::aws::AwsPermissions;
 
 /// IAM and STS: whoever calls is a role that may do everything but this.
+#[derive(Clone)]
 struct Iam {
     caller: &'static str,
-    denied: Vec<&'static str>,
+    denied: Vec<(&'static str, &'static str)>,
     may_ask: bool,
+    /// A key of the circumstances that its policies ask for, and that nobody told.
+    unknown: Unknown,
+}
+
+/// Where an answer names the key.
+#[derive(Clone, Copy, Default, PartialEq)]
+enum Unknown {
+    #[default]
+    Nowhere,
+    /// In the result as a whole, as for all resources.
+    Whole,
+    /// In that of each resource.
+    Each,
 }
 
 impl Service for Iam {
@@ -28,10 +42,15 @@ impl Service for Iam {
                 );
                 let results = form.list("ActionNames").into_iter().map(|action| {
                     let action = action.value().to_owned();
-                    let decision =
-                        if self.denied.contains(&action.as_str()) { "implicitDeny" } else { "allowed" };
+                    let denied = self.denied.iter().find(|(name, _)| *name == action);
+                    let decision = denied.map_or("allowed", |(_, decision)| decision);
+                    let key = "<MissingContextValues><member>aws:SourceIp</member></MissingContextValues>";
+                    let at = |place| if self.unknown == place { key } else { "" };
+                    let (whole, each) = (at(Unknown::Whole), at(Unknown::Each));
                     format!(
-                        "<member><EvalActionName>{action}</EvalActionName><EvalDecision>{decision}</EvalDecision></member>"
+                        "<member><EvalActionName>{action}</EvalActionName><EvalDecision>{decision}</EvalDecision>{whole}\
+                         <ResourceSpecificResults><member><EvalResourceName>*</EvalResourceName><EvalResourceDecision>\
+                         {decision}</EvalResourceDecision>{each}</member></ResourceSpecificResults></member>"
                     )
                 });
                 let results: String = results.collect();
@@ -59,10 +78,17 @@ async fn asked(iam: Iam) -> (Vec<String>, Wire<Iam>) {
     (objections.into_iter().map(|one| one.text).collect(), wire)
 }
 
+fn iam(denied: &[(&'static str, &'static str)]) -> Iam {
+    let unknown = Unknown::Nowhere;
+    Iam { caller: SESSION, denied: denied.to_vec(), may_ask: true, unknown }
+}
+
+const DENIED: [(&str, &str); 2] =
+    [("ecs:UpdateService", "implicitDeny"), ("ecs:DescribeTaskDefinition", "explicitDeny")];
+
 #[tokio::test]
 async fn what_is_missing_is_named() {
-    let denied = vec!["ecs:UpdateService", "ecs:DescribeTaskDefinition"];
-    let (found, _) = asked(Iam { caller: SESSION, denied, may_ask: true }).await;
+    let (found, _) = asked(iam(&DENIED)).await;
     let [text] = found.as_slice() else { panic!("{found:?}") };
     let wanted =
         "role/deployer is not allowed to call ecs:DescribeTaskDefinition, ecs:UpdateService;";
@@ -71,7 +97,7 @@ async fn what_is_missing_is_named() {
 
 #[tokio::test]
 async fn who_may_do_everything_hears_nothing() {
-    let (found, wire) = asked(Iam { caller: SESSION, denied: Vec::new(), may_ask: true }).await;
+    let (found, wire) = asked(iam(&[])).await;
     assert_eq!(found, [""; 0]);
     let mut called: Vec<_> = wire.calls().into_iter().map(|call| call.action).collect();
     called.sort();
@@ -80,13 +106,21 @@ async fn who_may_do_everything_hears_nothing() {
     assert_eq!(called, allowed.into_iter().collect::<Vec<_>>());
 }
 
+/// A region, an address, a second factor: a call has what a simulation lacks.
+#[tokio::test]
+async fn who_may_under_a_condition_is_not_held_up() {
+    for unknown in [Unknown::Whole, Unknown::Each] {
+        let (found, _) = asked(Iam { unknown, ..iam(&DENIED) }).await;
+        assert_eq!(found, [""; 0]);
+    }
+}
+
 #[tokio::test]
 async fn who_may_not_ask_is_not_held_up() {
-    let denied = vec!["ecs:UpdateService"];
-    let (found, _) = asked(Iam { caller: SESSION, denied: denied.clone(), may_ask: false }).await;
+    let (found, _) = asked(Iam { may_ask: false, ..iam(&DENIED) }).await;
     assert_eq!(found, [""; 0]);
-    let root = "arn:aws:iam::123456789012:root";
-    let (found, wire) = asked(Iam { caller: root, denied, may_ask: true }).await;
+    let caller = "arn:aws:iam::123456789012:root";
+    let (found, wire) = asked(Iam { caller, ..iam(&DENIED) }).await;
     assert_eq!(found, [""; 0]);
     assert_eq!(wire.operations(), ["GetCallerIdentity"]);
 }

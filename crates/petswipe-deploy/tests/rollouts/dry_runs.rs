@@ -1,6 +1,8 @@
 //! What a dry run says: the same core, carried out on a copy.
 
-use petswipe_deploy::{ApprovalPlan, ApprovalPoint, DryRun, Plan, Survey, dry_run};
+use petswipe_deploy::{
+    ApprovalPlan, ApprovalPoint, Concern, DryRun, Error, Objection, Plan, Survey, dry_run,
+};
 
 use crate::support::*;
 
@@ -138,4 +140,19 @@ fn a_rollout_that_would_be_refused_is_refused_with_its_reasons() {
     let invalid = Plan { environments: [blue(), blue()], ..canary() };
     let refused = dry_run(&invalid, &survey(&Shop::new(), &canary())).unwrap_err();
     assert_eq!(refused.to_string(), "environments is shop-blue twice; allowed: two different ones");
+}
+
+#[test]
+fn what_speaks_against_the_rollout_speaks_against_its_dry_run() {
+    let (shop, plan) = (Shop::new(), canary());
+    let mut survey = survey(&shop, &plan);
+    let against = |concern, text: &str| Objection::against(concern, text);
+    survey.objections = vec![against(Concern::TestTraffic, "no place for test traffic")];
+    // A canary has none.
+    assert!(dry_run(&plan, &survey).is_ok());
+    survey.objections.push(against(Concern::MovedTraffic, "traffic past the weights"));
+    let refused = dry_run(&plan, &survey).unwrap_err();
+    assert!(matches!(refused, Error::InvalidPlan { .. }), "{refused:?}");
+    let text = refused.to_string();
+    assert!(text.contains("traffic past the weights") && !text.contains("no place"), "{text}");
 }

@@ -7,8 +7,8 @@ use std::thread;
 
 use tokio::process::Command;
 
-use super::support::{World, calls};
-use crate::fixture::run;
+use super::support::{World, calls, on};
+use crate::fixture::{Fault, run};
 
 /// What answers test traffic: the requests that came, in lower case, and where it is.
 struct Tested {
@@ -43,7 +43,8 @@ impl Tested {
     fn saw_only_tests_of(&self, paths: [&str; 2]) {
         let requests = self.requests.lock().unwrap();
         for request in requests.iter() {
-            assert!(request.contains("x-petswipe-test:"), "{request}");
+            // The guide's header.
+            assert!(request.contains("x-test-environment: green"), "{request}");
             let asked = |path: &&str| request.starts_with(&format!("get {path} "));
             assert!(paths.iter().any(asked), "{request}");
         }
@@ -75,6 +76,36 @@ pub async fn what_passes_the_smoke_test_gets_everything_at_once() {
     }
     let seen = world.agent.stop().await;
     assert_eq!(seen.balancer, 0, "{seen:?}");
+}
+
+/// A rule for test traffic that stands in an account is one: by the guide's header, or by the one that was said.
+pub async fn a_standing_rule_for_test_traffic_does_not_hold_a_rollout_up() {
+    let world = World::new().await;
+    world.leads_tests_to_green("X-Test-Environment").await;
+    run(world.canary(&["--dry-run"])).await.with(0);
+    let done = run(world.canary(&["--dry-run", "--test-header", "X-Other"])).await.with(2);
+    done.says(&["rule 5", "past the weights"]);
+}
+
+/// A line says that the listener speaks HTTPS.
+pub async fn a_smoke_test_over_https_is_told_a_name_of_the_certificate() {
+    let world = World::new().await;
+    let before = world.standing().await;
+    let secure = world.fixture.lines(|asked| {
+        let https = Fault::Instead("<Protocol>HTTP</Protocol>", "<Protocol>HTTPS</Protocol>");
+        (asked.action == "DescribeListeners").then_some(https)
+    });
+    let command = |arguments: &[&str]| {
+        let mut command = world.rollout("blue_green");
+        command.args(["--image", "registry/shop:v2", "--auto-promote"]).args(arguments);
+        on(command, &secure)
+    };
+    let words = ["--smoke-url is missing", "port 80 speaks HTTPS", "allowed"];
+    run(command(&[])).await.with(2).says(&words);
+    run(command(&["--dry-run"])).await.with(2).says(&words);
+    assert_eq!(world.standing().await, before);
+    run(command(&["--dry-run", "--smoke-test-duration", "0"])).await.with(0);
+    run(command(&["--dry-run", "--smoke-url", "https://shop.example"])).await.with(0);
 }
 
 pub async fn what_fails_the_smoke_test_gets_no_user() {

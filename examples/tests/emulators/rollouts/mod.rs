@@ -20,6 +20,8 @@ pub use support::{on, signalled};
 together::tests! {
     blue_green::what_passes_the_smoke_test_gets_everything_at_once,
     blue_green::what_fails_the_smoke_test_gets_no_user,
+    blue_green::a_standing_rule_for_test_traffic_does_not_hold_a_rollout_up,
+    blue_green::a_smoke_test_over_https_is_told_a_name_of_the_certificate,
     disturbed::a_killed_canary_is_gone_on_with_and_promoted,
     disturbed::ctrl_c_brings_everything_back,
     disturbed::sigterm_brings_everything_back,

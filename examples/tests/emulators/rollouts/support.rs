@@ -6,7 +6,8 @@ use std::time::Duration;
 use aws_sdk_applicationautoscaling::types::ServiceNamespace;
 use aws_sdk_ecs::types::{TaskDefinition, TaskDefinitionField};
 use aws_sdk_elasticloadbalancingv2::types::{
-    Action, ActionTypeEnum, ForwardActionConfig, Rule, TargetGroupTuple,
+    Action, ActionTypeEnum, ForwardActionConfig, HttpHeaderConditionConfig, Rule, RuleCondition,
+    TargetGroupTuple,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -174,6 +175,21 @@ impl World {
         let action = Action::builder().r#type(ActionTypeEnum::Forward).forward_config(forward);
         let modify = balancing.modify_listener().listener_arn(self.listener().await);
         modify.default_actions(action.build()).send().await.unwrap();
+    }
+
+    /// Somebody has requests with that header led to green, by the rule with priority 5.
+    pub async fn leads_tests_to_green(&self, header: &str) {
+        let balancing = &self.fixture.clients.balancing;
+        let asked = balancing.describe_target_groups().names(self.fixture.name("green-tg"));
+        let answer = asked.send().await.unwrap();
+        let action = Action::builder().r#type(ActionTypeEnum::Forward);
+        let action =
+            action.set_target_group_arn(answer.target_groups()[0].target_group_arn.clone());
+        let config = HttpHeaderConditionConfig::builder().http_header_name(header).values("green");
+        let condition = RuleCondition::builder().field("http-header");
+        let condition = condition.http_header_config(config.build()).build();
+        let create = balancing.create_rule().listener_arn(self.listener().await).priority(5);
+        create.conditions(condition).actions(action.build()).send().await.unwrap();
     }
 
     async fn balancer(&self) -> String {

@@ -1,12 +1,14 @@
 //! What of a listener's rules and of the target groups speaks against a rollout.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_elasticloadbalancingv2::types::{
-    Action, ForwardActionConfig, Listener, ProtocolEnum, Rule, RuleCondition, TargetGroup,
-    TargetTypeEnum,
+    Action, ForwardActionConfig, ProtocolEnum, Rule, TargetGroup, TargetTypeEnum,
 };
 
-use super::rules::{is_forward, targets};
-use super::{AlbFound, AlbRouter};
+use super::conditions::shadows;
+use super::rules::{is_forward, targets, test_priority};
+use super::{AlbFound, AlbRouter, ProductionRule};
 use crate::aws::ecs::Wiring;
 use crate::aws::error::error;
 use crate::{Concern, Environment, Error, Objection};
@@ -31,19 +33,33 @@ impl AlbRouter {
                 )));
             }
         }
+        let others = self.other_listeners(found).await?;
         let is_test = |rule: &Rule| self.test_header_of(rule).is_some();
-        let others = rules.iter().filter(|rule| rule.rule_arn() != production.rule_arn());
-        let past = others.filter(|rule| !is_test(rule)).flat_map(|rule| {
-            let side = forwarded(rule.actions(), found)?;
-            Some((format!("rule {} of {}", named(rule), self.described()), side))
+        let own = rules.iter().filter(|rule| rule.rule_arn() != production.rule_arn());
+        let own = own.map(|rule| (self.described(), rule));
+        let beside = others.iter().flat_map(|(what, rules)| {
+            let what = |rule| (what.clone(), rule);
+            rules.iter().map(what)
         });
-        let past: Vec<_> = past.chain(self.other_listeners(found).await?).collect();
-        objections.extend(past.into_iter().map(|(what, side)| {
+        for (what, rule) in own.chain(beside).filter(|(_, rule)| !is_test(rule)) {
+            let Some(side) = forwarded(rule.actions(), found) else { continue };
             let text = format!(
-                "{what} sends requests to {side} past the weights; allowed: only the rule that divides traffic does"
+                "rule {} of {what} sends requests to {side} past the weights; allowed: only the rule that divides traffic \
+                 does",
+                named(rule)
             );
-            Objection::against(Concern::MovedTraffic, text)
-        }));
+            objections.push(Objection::against(Concern::MovedTraffic, text));
+        }
+        let all = rules.iter().chain(others.iter().flat_map(|(_, rules)| rules));
+        objections.extend(self.unnamed(found, all, production));
+        if !rules.iter().any(is_test) && test_priority(&rules, production).is_none() {
+            let text = format!(
+                "{} leave no place for one for test traffic, which has to come before the rule that divides traffic and \
+                 every rule that may take a test request; allowed: priority 1 is free (aws elbv2 set-rule-priorities)",
+                self.described()
+            );
+            objections.push(Objection::against(Concern::TestTraffic, text));
+        }
         let forward = production.actions().iter().find(|action| is_forward(action));
         if let Some(seconds) = forward.and_then(sticky) {
             let text = format!(
@@ -57,24 +73,75 @@ impl AlbRouter {
         Ok(objections)
     }
 
-    /// Default actions of the load balancer's other listeners that lead to a side.
-    async fn other_listeners(&self, found: &AlbFound) -> Result<Vec<(String, Environment)>, Error> {
+    /// The rules of the load balancer's other listeners, the default ones among them, and what they are called.
+    async fn other_listeners(&self, found: &AlbFound) -> Result<Vec<(String, Vec<Rule>)>, Error> {
         let balancer = &self.routing.load_balancer;
         let what = format!("the listeners of load balancer {balancer}");
         let describe = self.client.describe_listeners().load_balancer_arn(&found.load_balancer);
         let mut pages = describe.into_paginator().send();
-        let mut past = Vec::new();
+        let mut others = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|e| error("DescribeListeners", &what, e))?;
-            let others = page.listeners().iter();
-            let others = others.filter(|listener| listener.listener_arn() != Some(&found.listener));
-            past.extend(others.filter_map(|listener: &Listener| {
-                let side = forwarded(listener.default_actions(), found)?;
+            for listener in page.listeners() {
+                let Some(arn) = listener.listener_arn().filter(|arn| *arn != found.listener) else {
+                    continue;
+                };
                 let port = listener.port().unwrap_or_default();
-                Some((format!("the listener on port {port} of load balancer {balancer}"), side))
-            }));
+                let what = format!("the rules on port {port} of load balancer {balancer}");
+                let rules = self.rules_of(arn, &what).await?;
+                others.push((what, rules));
+            }
         }
-        Ok(past)
+        Ok(others)
+    }
+
+    /// Sides whose targets are never checked, as no rule names their target group.
+    fn unnamed<'a>(
+        &self,
+        found: &AlbFound,
+        rules: impl Iterator<Item = &'a Rule>,
+        production: &Rule,
+    ) -> Vec<Objection> {
+        let groups = |actions: &[Action]| {
+            let forwards = actions.iter().filter(|action| is_forward(action));
+            forwards.flat_map(targets).collect::<Vec<_>>()
+        };
+        let named: BTreeSet<_> =
+            rules.flat_map(|rule| groups(rule.actions())).map(|(arn, _)| arn).collect();
+        let missing: Vec<_> =
+            found.target_groups.iter().filter(|(_, arn)| !named.contains(*arn)).collect();
+        // A command for a rule that does more would have to say all of it.
+        let command = (production.actions().len() == 1).then(|| {
+            let (change, arn, actions) = match self.routing.rule {
+                ProductionRule::Default => {
+                    ("modify-listener --listener-arn", Some(&*found.listener), "--default-actions")
+                }
+                ProductionRule::Priority(_) => {
+                    ("modify-rule --rule-arn", production.rule_arn(), "--actions")
+                }
+            };
+            let more = missing.iter().map(|(_, arn)| ((*arn).clone(), 0));
+            let tuples = groups(production.actions()).into_iter().chain(more);
+            let tuples: Vec<_> = tuples
+                .map(|(arn, weight)| format!("{{TargetGroupArn={arn},Weight={weight}}}"))
+                .collect();
+            format!(
+                ": aws elbv2 {change} {} {actions} 'Type=forward,ForwardConfig={{TargetGroups=[{}]}}'",
+                arn.unwrap_or_default(),
+                tuples.join(",")
+            )
+        });
+        let objection = |(side, _): &(&Environment, &String)| {
+            let group = self.routing.target_groups.get(*side).map_or("", String::as_str);
+            let text = format!(
+                "no rule of load balancer {} names target group {group} of {side}, so that its tasks are never checked \
+                 and never healthy; allowed: the rule that divides traffic names it, with a weight of 0{}",
+                self.routing.load_balancer,
+                command.as_deref().unwrap_or_default()
+            );
+            Objection::against(Concern::MovedTraffic, text)
+        };
+        missing.iter().map(objection).collect()
     }
 
     async fn examine_groups(
@@ -111,84 +178,8 @@ impl AlbRouter {
     }
 }
 
-/// Whether every request that `other` would take is taken by `rule` before.
-///
-/// Source: User Guide for Application Load Balancers, "Listener rules": in order of priority, the default rule last.
-fn shadows(rule: &Rule, other: &Rule) -> bool {
-    let before = match (priority(rule), priority(other)) {
-        (Some(rule), Some(other)) => rule < other,
-        (Some(_), None) => true,
-        (None, _) => false,
-    };
-    let mut conditions = rule.conditions().iter();
-    before
-        && conditions.all(|condition| {
-            takes_everything(condition)
-                || other.conditions().iter().any(|one| covers(condition, one))
-        })
-}
-
-fn priority(rule: &Rule) -> Option<u32> {
-    rule.priority()?.parse().ok()
-}
-
 fn named(rule: &Rule) -> &str {
     rule.priority().unwrap_or("default")
-}
-
-/// The patterns of a condition on the host or the path.
-fn patterns(condition: &RuleCondition) -> Vec<&str> {
-    let host = condition.host_header_config().map(|config| config.values());
-    let path = condition.path_pattern_config().map(|config| config.values());
-    let given = host.or(path).unwrap_or_else(|| condition.values());
-    given.iter().map(String::as_str).collect()
-}
-
-fn takes_everything(condition: &RuleCondition) -> bool {
-    let all: &[&str] = match condition.field() {
-        Some("path-pattern") => &["*", "/*"],
-        Some("host-header") => &["*"],
-        _ => return false,
-    };
-    patterns(condition).iter().any(|pattern| all.contains(pattern))
-}
-
-/// Whether every request that meets `narrow` meets `wide` too, as far as can be told: the same condition, or patterns of which
-/// each of the narrow ones is matched by a wide one.
-fn covers(wide: &RuleCondition, narrow: &RuleCondition) -> bool {
-    if wide == narrow {
-        return true;
-    }
-    let (wide_patterns, narrow_patterns) = (patterns(wide), patterns(narrow));
-    wide.field() == narrow.field()
-        && !narrow_patterns.is_empty()
-        && narrow_patterns.iter().all(|one| wide_patterns.iter().any(|wide| matches(wide, one)))
-}
-
-/// `*` stands for any characters and `?` for one.
-fn matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) =
-        (pattern.chars().collect(), text.chars().collect());
-    // Which lengths of the text's beginning the pattern so far can stand for.
-    let mut reach = vec![false; text.len() + 1];
-    reach[0] = true;
-    for symbol in pattern {
-        let mut next = vec![false; text.len() + 1];
-        if symbol == '*' {
-            let mut seen = false;
-            for (length, reached) in reach.iter().enumerate() {
-                seen |= reached;
-                next[length] = seen;
-            }
-        } else {
-            for length in 1..=text.len() {
-                let same = symbol == text[length - 1] || symbol == '?' && text[length - 1] != '*';
-                next[length] = reach[length - 1] && same;
-            }
-        }
-        reach = next;
-    }
-    reach.last().copied().unwrap_or(false)
 }
 
 /// The first side that actions forward to.
@@ -233,12 +224,6 @@ fn unfit(wiring: &Wiring, group: &TargetGroup) -> Vec<Objection> {
             "target group {name} has targets of type {kind}; allowed: ip, as every task has an address of its own"
         )));
     }
-    if wiring.awsvpc && group.port() != Some(*port) {
-        let other = group.port().unwrap_or_default();
-        objections.push(Objection::new(format!(
-            "target group {name} is for port {other}, and the service of {environment} registers {port}; allowed: the same"
-        )));
-    }
     let checked = group.health_check_port().and_then(|port| port.parse::<i32>().ok());
     if let Some(checked) = checked.filter(|checked| !wiring.ports.contains(checked)) {
         objections.push(Objection::new(format!(
@@ -276,7 +261,6 @@ fn difference(one: &TargetGroup, other: &TargetGroup) -> Option<String> {
     let facts = |group: &TargetGroup| {
         [
             ("protocol", protocol(group)),
-            ("port", number(group.port())),
             ("health check path", text(group.health_check_path())),
             ("health check port", text(group.health_check_port())),
             ("health check interval", number(group.health_check_interval_seconds())),
@@ -292,26 +276,4 @@ fn difference(one: &TargetGroup, other: &TargetGroup) -> Option<String> {
         let said = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
         format!("{what}: {} and {}", said(one), said(other))
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pattern_matches_what_it_stands_for() {
-        for (pattern, text) in [
-            ("*", "shop.example"),
-            ("/*", "/api/*"),
-            ("/a?c", "/abc"),
-            ("*.example", "a.b.example"),
-        ] {
-            assert!(matches(pattern, text), "{pattern} {text}");
-        }
-        for (pattern, text) in
-            [("/api/*", "/*"), ("/a?c", "/a*c"), ("/a", "/ab"), ("", "a"), ("*.example", "example")]
-        {
-            assert!(!matches(pattern, text), "{pattern} {text}");
-        }
-    }
 }

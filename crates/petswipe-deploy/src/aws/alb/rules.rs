@@ -1,22 +1,29 @@
 //! Rules of a listener: how they divide traffic, and how one that divides it otherwise is written.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, ForwardActionConfig, HttpHeaderConditionConfig, Rule, RuleCondition,
     Tag, TargetGroupTuple,
 };
 
+use super::conditions::{is_apart, priority};
 use super::find::AlbFound;
-use super::{AlbRouter, AlbRouting, ProductionRule};
+use super::{AlbRouter, AlbRouting, LAST_PRIORITY, ProductionRule};
 use crate::aws::error::error;
 use crate::{Environment, Error, Percent, Split};
 
 impl AlbRouter {
     pub(super) async fn rules(&self, found: &AlbFound) -> Result<Vec<Rule>, Error> {
+        self.rules_of(&found.listener, &self.described()).await
+    }
+
+    /// The rules of any listener, which are called that.
+    pub(super) async fn rules_of(&self, listener: &str, what: &str) -> Result<Vec<Rule>, Error> {
         let mut rules = Vec::new();
-        let mut pages =
-            self.client.describe_rules().listener_arn(&found.listener).into_paginator().send();
+        let mut pages = self.client.describe_rules().listener_arn(listener).into_paginator().send();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|e| error("DescribeRules", &self.described(), e))?;
+            let page = page.map_err(|e| error("DescribeRules", what, e))?;
             rules.extend(page.rules().iter().cloned());
         }
         Ok(rules)
@@ -167,16 +174,12 @@ impl AlbRouter {
         environment: &Environment,
         forward: Action,
     ) -> Result<(), Error> {
-        let priorities = rules.iter().filter_map(|rule| rule.priority()?.parse::<i32>().ok());
-        let first = priorities.min().unwrap_or(2);
-        let priority = first - 1;
-        if priority < 1 {
-            return Err(Error::Unsupported {
-                what: "a test route, as priority 1 is taken and a later rule may be shadowed"
-                    .to_owned(),
-                backend: self.described(),
-            });
-        }
+        let priority = test_priority(rules, self.production(rules)?);
+        let priority = priority.ok_or_else(|| Error::Unsupported {
+            what: "a test route, as no priority is free before every rule that may take a test request,"
+                .to_owned(),
+            backend: self.described(),
+        })?;
         let tags = self
             .routing
             .tags
@@ -194,6 +197,19 @@ impl AlbRouter {
         create.send().await.map_err(|e| error("CreateRule", &self.described(), e))?;
         Ok(())
     }
+}
+
+/// The priority for a rule for test requests: the first free one before the rule that divides traffic, if the rules before
+/// it take no request that this one would take. As what is tested may be any of them, an earlier rule must be apart.
+pub(super) fn test_priority(rules: &[Rule], production: &Rule) -> Option<i32> {
+    let taken: BTreeSet<_> = rules.iter().filter_map(priority).collect();
+    let end = priority(production).unwrap_or(LAST_PRIORITY + 1);
+    let free = (1..end).find(|number| !taken.contains(number))?;
+    let mut before = rules.iter().filter(|rule| priority(rule).is_some_and(|held| held < free));
+    before
+        .all(|rule| is_apart(rule, production))
+        .then_some(free)
+        .and_then(|free| free.try_into().ok())
 }
 
 pub(super) fn is_forward(action: &Action) -> bool {

@@ -122,9 +122,7 @@ fn await_capacity(environment: &Environment, enough: u32, revision: Which) -> Mo
 }
 
 fn test(plan: &Plan, before: &Before, script: &mut Vec<Move>) {
-    let points = [HookPoint::TestTrafficShift, HookPoint::PostTestTrafficShift];
-    let hooked = plan.hooks.iter().any(|hook| points.contains(&hook.point));
-    if plan.smoke.is_none() && !hooked {
+    if !plan.has_test_traffic() {
         return;
     }
     script.push(Move::TestRoute(Some(before.candidate.clone())));
