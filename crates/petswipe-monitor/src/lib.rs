@@ -31,7 +31,7 @@
 //! };
 //! let gate = AbsolutePolicy::default(); // at most 5 % errors and a p99 of 1000 ms, in 50 requests or more
 //! let judge = async |started, now, carried: &Carried| {
-//!     let step = Step { started: at(started), judged_until: at(started), now: at(now), weight: 5 };
+//!     let step = Step { started: at(started), judged_until: at(started), now: at(now), weight: 5, reference_weight: 95 };
 //!     observe_and_judge(&source, &gate, &step, &canary, None, carried).await
 //! };
 //!
@@ -85,6 +85,7 @@ pub mod aws;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod error;
+pub mod evidence;
 mod gate;
 mod histogram;
 mod memory;
@@ -95,13 +96,14 @@ mod window;
 
 pub use error::{Cause, Error, explain};
 pub use gate::{
-    AbsolutePolicy, All, Carried, Comparison, Finding, FindingResult, Gate, Judgement,
-    LatencyLimit, LatencyRegression, NoData, Policy, Step, Verdict,
+    AbsolutePolicy, All, Carried, Comparison, EvidencePolicy, Finding, FindingResult, Gate,
+    Judgement, LatencyEvidence, LatencyLimit, LatencyRegression, NoData, Policy, SampleRatioPolicy,
+    Step, Verdict,
 };
 pub use histogram::Histogram;
 pub use memory::MemorySource;
 pub use observation::{Errors, Observation, Saturation, Subject, Targets};
-pub use observe::observe_and_judge;
+pub use observe::{Reference, observe_and_judge};
 pub use source::MetricSource;
 #[cfg(feature = "mock")]
 pub use source::MockMetricSource;

@@ -182,6 +182,7 @@ impl AbsolutePolicy {
             unit: unit.into(),
             samples,
             result,
+            detail: String::new(),
         }
     }
 
@@ -255,7 +256,8 @@ impl Gate for AbsolutePolicy {
                 Verdict::of(self.findings(&nothing))
             }
         };
-        Judgement { verdict, carried: carried.clone(), covered: covered(step, seen) }
+        let settled = verdict.is_pass();
+        Judgement { settled, ..Judgement::new(verdict, carried.clone(), covered(step, seen)) }
     }
 }
 
