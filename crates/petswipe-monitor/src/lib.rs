@@ -88,6 +88,8 @@ mod error;
 pub mod evidence;
 mod gate;
 mod histogram;
+#[cfg(feature = "lab")]
+pub mod lab;
 mod memory;
 mod observation;
 mod observe;

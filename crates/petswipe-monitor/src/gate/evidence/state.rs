@@ -139,11 +139,15 @@ impl State {
                 self.beside(policy, [candidate, reference], [own, other]);
                 Last::Beside
             }
-            Some(reference)
-                if !reference.window.is_empty() && reference.window.to <= step.started =>
-            {
-                self.against_before(policy, own, arm(reference)?)?;
-                Last::Before
+            Some(reference) if policy.before_share > 0.0 && reference.window.to <= step.started => {
+                // Not to know what was before is no worse than having nothing to compare with.
+                match arm(reference).ok().and_then(|seen| self.limit(policy, seen)) {
+                    Some(before) => {
+                        before.evidence.add(own, before.limit, policy.dispersion);
+                        Last::Before
+                    }
+                    None => Last::Alone,
+                }
             }
             Some(_) => return Err("the two were not seen at the same time".to_owned()),
         };
@@ -173,19 +177,13 @@ impl State {
         }
     }
 
-    fn against_before(
-        &mut self,
-        policy: &EvidencePolicy,
-        own: Arm,
-        seen: Arm,
-    ) -> Result<(), String> {
+    /// The comparison with what was seen before; `None` when nothing was.
+    fn limit(&mut self, policy: &EvidencePolicy, seen: Arm) -> Option<&mut Before> {
+        let windows = self.before.as_ref().map_or(0, |before| before.windows);
         if self.before.as_ref().is_none_or(|before| before.seen != seen) {
-            let windows = self.before.as_ref().map_or(0, |before| before.windows);
             // Each window may mislead; all together by no more than half of what this comparison may.
-            let alpha = policy.alpha * policy.weights().before / 2.0 * stake(windows);
-            let Some(limit) = RateLimit::upper_bound(seen, alpha) else {
-                return Err("the version before answered no requests before the step".to_owned());
-            };
+            let alpha = policy.alpha * policy.before_share / 2.0 * stake(windows);
+            let limit = RateLimit::upper_bound(seen, alpha)?;
             let evidence = self.before.take().map(|before| before.evidence);
             let evidence = evidence.unwrap_or_else(|| {
                 let mut evidence = RateLimit::default();
@@ -195,10 +193,7 @@ impl State {
             self.before =
                 Some(Before { windows: windows.saturating_add(1), seen, limit, evidence });
         }
-        if let Some(before) = &mut self.before {
-            before.evidence.add(own, before.limit, policy.dispersion);
-        }
-        Ok(())
+        self.before.as_mut()
     }
 
     /// Whether the candidate is shown to be good in this step.
