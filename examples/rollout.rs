@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use petswipe_deploy::{DryRun, Image, Plan, Strategy, Target as Wanted, dry_run};
-use petswipe_monitor::{
-    AbsolutePolicy, EvidencePolicy, LatencyLimit, LatencyRegression, Policy,
-};
+use petswipe_monitor::{AbsolutePolicy, EvidencePolicy, LatencyLimit, LatencyRegression, Policy};
 use petswipe_runbook::lease::Lease;
 use petswipe_runbook::{Approver, Error};
 

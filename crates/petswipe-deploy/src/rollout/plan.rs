@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::fmt::serde::unsigned_duration::friendly::compact::optional as optional_span;
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as span;
-use petswipe_monitor::{AbsolutePolicy, All, EvidencePolicy, Policy};
+use petswipe_monitor::{All, EvidencePolicy, Policy};
 use petswipe_runbook::Retry;
 use serde::{Deserialize, Serialize};
 
@@ -220,7 +220,7 @@ impl Plan {
             undoes: None,
             stages: weights.map(stage).collect(),
             early: None,
-            policies: judged(EvidencePolicy::default()),
+            policies: Policy::standard(EvidencePolicy::default()),
             check_interval: 30 * SECOND,
             patience: 600 * SECOND,
             capacity: CapacityPlan {
@@ -257,7 +257,8 @@ impl Plan {
             Some(ApprovalPlan { before: ApprovalPoint::FirstTraffic, within: 3600 * SECOND });
         plan.bake = 60 * SECOND;
         // Nothing takes traffic beside it, so most of what may alarm is the comparison with the time before.
-        plan.policies = judged(EvidencePolicy { before_share: 0.8, ..EvidencePolicy::default() });
+        plan.policies =
+            Policy::standard(EvidencePolicy { before_share: 0.8, ..EvidencePolicy::default() });
         plan
     }
 
@@ -269,7 +270,8 @@ impl Plan {
         plan.check_interval = 10 * SECOND;
         plan.bake = 60 * SECOND;
         plan.scale_down_delay = Duration::ZERO;
-        plan.policies = judged(EvidencePolicy { before_share: 0.8, ..EvidencePolicy::default() });
+        plan.policies =
+            Policy::standard(EvidencePolicy { before_share: 0.8, ..EvidencePolicy::default() });
         plan
     }
 
@@ -462,11 +464,6 @@ impl Plan {
     pub fn lease_key(&self) -> String {
         format!("service/{}", self.service)
     }
-}
-
-/// Limits, and evidence against the version beside it.
-fn judged(evidence: EvidencePolicy) -> Vec<Policy> {
-    vec![Policy::Absolute(AbsolutePolicy::default()), Policy::Evidence(evidence)]
 }
 
 /// Checks what a plan judges by.

@@ -25,6 +25,7 @@ mod sprt;
 
 pub use band::Band;
 pub use rate_limit::RateLimit;
+pub(crate) use rate_limit::divergence;
 pub use rate_ratio::{RATIOS, RateRatio};
 pub use sample_ratio::SampleRatio;
 pub use sprt::{Decided, Sprt};

@@ -77,7 +77,7 @@ impl RateLimit {
 }
 
 /// The Kullback-Leibler divergence of two coins.
-fn divergence(a: f64, b: f64) -> f64 {
+pub(crate) fn divergence(a: f64, b: f64) -> f64 {
     let term = |a: f64, b: f64| if a == 0.0 { 0.0 } else { a * (a / b).ln() };
     term(a, b) + term(1.0 - a, 1.0 - b)
 }

@@ -75,6 +75,7 @@ impl Verdict {
         if let Some(first) = evidence.iter().find(is_missing) {
             return Self::Inconclusive {
                 why: match first.value {
+                    Some(_) if !first.detail.is_empty() => first.to_string(),
                     Some(_) => format!("{} rests on only {} samples", first.metric, first.samples),
                     None => format!("{} is not known", first.metric),
                 },

@@ -150,3 +150,6 @@ fn median(mut seconds: Vec<u32>) -> Option<f64> {
     let lower = *seconds.get((seconds.len() - 1) / 2)?;
     Some(f64::midpoint(f64::from(lower), f64::from(upper)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,9 +6,7 @@ use jiff::Timestamp;
 
 use super::{STAGE, STAGES};
 use crate::evidence::Arm;
-use crate::gate::{
-    AbsolutePolicy, All, Carried, Comparison, EvidencePolicy, Gate, Policy, Step, Verdict,
-};
+use crate::gate::{All, Carried, Comparison, EvidencePolicy, Gate, Policy, Step, Verdict};
 use crate::lab::{Next, RolloutPolicy, Second};
 use crate::{Errors, Histogram, Observation, Subject, Window};
 
@@ -35,10 +33,7 @@ pub struct Gated {
 impl Gated {
     /// The default of a canary: limits and evidence, the guide's stages, a look every ten seconds at data of ten seconds.
     pub fn by_default() -> Self {
-        let policies = [
-            Policy::Absolute(AbsolutePolicy::default()),
-            Policy::Evidence(EvidencePolicy::default()),
-        ];
+        let policies = Policy::standard(EvidencePolicy::default());
         let stages = STAGES.iter().map(|weight| (*weight, STAGE)).collect();
         Self::new("petswipe default", Policy::gate(&policies), stages)
     }
@@ -83,6 +78,12 @@ impl Gated {
     pub fn early(mut self, seconds: u32) -> Self {
         self.early = Some(seconds);
         self
+    }
+
+    /// Loses what the gate carried, as a careless caller would.
+    #[cfg(test)]
+    pub(crate) fn forget(&mut self) {
+        self.carried = Carried::default();
     }
 
     fn judge(&mut self, elapsed: u32) -> crate::Judgement {
