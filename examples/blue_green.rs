@@ -65,7 +65,8 @@ fn main() -> ExitCode {
             plan.bake = common.time(flags.bake, 10, 60);
             plan.scale_down_delay = common.time(flags.scale_down_delay, 2, 60);
             let tested = common.time(flags.smoke_test_duration, 5, 60);
-            plan.policies = policies(common, flags.error_threshold, flags.latency_threshold);
+            plan.policies =
+                policies(common, plan.strategy, flags.error_threshold, flags.latency_threshold);
             match &mut plan.smoke {
                 Some(smoke) if !tested.is_zero() => {
                     smoke.duration = tested;

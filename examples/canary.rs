@@ -60,7 +60,8 @@ fn main() -> ExitCode {
             plan.stages = Stage::list(&flags.stages, each)?;
             plan.bake = common.time(flags.bake, 5, 300);
             plan.scale_down_delay = common.time(flags.scale_down_delay, 2, 60);
-            plan.policies = policies(common, flags.error_threshold, flags.latency_threshold);
+            plan.policies =
+                policies(common, plan.strategy, flags.error_threshold, flags.latency_threshold);
             plan.approval = (!flags.auto_promote).then_some(ApprovalPlan {
                 before: ApprovalPoint::AllTraffic,
                 within: common.approval_timeout,

@@ -51,7 +51,8 @@ fn main() -> ExitCode {
                 maximum_percent: flags.max_surge + 100,
             };
             plan.bake = common.time(flags.bake, 5, 60);
-            plan.policies = policies(common, flags.error_threshold, flags.latency_threshold);
+            plan.policies =
+                policies(common, plan.strategy, flags.error_threshold, flags.latency_threshold);
             Ok(plan)
         },
     };

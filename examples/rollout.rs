@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use petswipe_deploy::{DryRun, Image, Plan, Target as Wanted, dry_run};
-use petswipe_monitor::{AbsolutePolicy, LatencyLimit, LatencyRegression, Policy};
+use petswipe_deploy::{DryRun, Image, Plan, Strategy, Target as Wanted, dry_run};
+use petswipe_monitor::{AbsolutePolicy, EvidencePolicy, LatencyLimit, LatencyRegression, Policy};
 use petswipe_runbook::Approver;
 
 use crate::cli::{Backend, Common};
@@ -23,9 +23,15 @@ pub struct Job<F> {
     pub plan: F,
 }
 
-/// How the new version is judged, from the flags: error rate in percent and the p99 in milliseconds, and in any case no
-/// gross regression of the median beside the live version.
-pub fn policies(common: &Common, error_percent: f64, latency_ms: u64) -> Vec<Policy> {
+/// How the new version is judged, from the flags: error rate in percent and the p99 in milliseconds; and in any case no
+/// evidence against it, and no gross regression of the median beside the live version.
+pub fn policies(
+    common: &Common,
+    strategy: Strategy,
+    error_percent: f64,
+    latency_ms: u64,
+) -> Vec<Policy> {
+    let beside = strategy == Strategy::Canary;
     let limit = LatencyLimit { quantile: 0.99, limit: Duration::from_millis(latency_ms) };
     let lookback = lookback(common);
     vec![
@@ -35,6 +41,13 @@ pub fn policies(common: &Common, error_percent: f64, latency_ms: u64) -> Vec<Pol
             minimum_requests: 20,
             lookback,
             ..AbsolutePolicy::default()
+        }),
+        Policy::Evidence(EvidencePolicy {
+            minimum_requests: 20,
+            // Where nothing serves beside the new version, most of what may alarm is the comparison with the time before.
+            before_share: if beside { 0.1 } else { 0.8 },
+            stale_after: lookback + 120 * SECOND,
+            ..EvidencePolicy::default()
         }),
         Policy::LatencyRegression(LatencyRegression { lookback, ..LatencyRegression::default() }),
     ]
@@ -281,10 +294,12 @@ mod tests {
             (&["canary", "--backend", "aws", "--metric-lag", "30"], 150),
         ] {
             let common = Flags::parse_from(arguments).common;
-            for policy in policies(&common, 5.0, 1000) {
+            for policy in policies(&common, Strategy::Canary, 5.0, 1000) {
                 let held = match policy {
                     Policy::Absolute(policy) => policy.lookback,
                     Policy::LatencyRegression(policy) => policy.lookback,
+                    // It looks at what is new, and minds only silence: two minutes more.
+                    Policy::Evidence(policy) => policy.stale_after - Duration::from_secs(120),
                     other => panic!("{other:?}"),
                 };
                 assert_eq!(held, Duration::from_secs(seconds), "{arguments:?}");

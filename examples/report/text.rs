@@ -164,7 +164,7 @@ mod tests {
 
     fn found(metric: &str, value: Option<f64>, samples: u64, result: FindingResult) -> Finding {
         let (metric, unit) = (metric.to_owned().into(), "%".into());
-        Finding { metric, value, limit: 5.0, unit, samples, result }
+        Finding { metric, value, limit: 5.0, unit, samples, result, detail: String::new() }
     }
 
     #[test]

@@ -107,8 +107,8 @@ pub use report::{
 };
 pub use rollout::{
     ApprovalPlan, ApprovalPoint, Before, CapacityPlan, Cause, CauseKind, Direction, Effect, Hold,
-    JudgeRequest, Look, Move, Outcome, Output, Plan, Purpose, Seen, SeenSide, SmokePlan, Stage,
-    StageRecord, State, Strategy, Survey, SurveyedSide, Target, Which,
+    JudgeRequest, Look, Move, Outcome, Output, Plan, Purpose, Seen, SeenSide, ServedBefore,
+    SmokePlan, Stage, StageRecord, State, Strategy, Survey, SurveyedSide, Target, Which,
 };
 pub use types::{
     Authority, Deployment, DeploymentState, Environment, Image, Percent, RevisionId, Route,

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::future::{join, join_all, try_join_all};
 use petswipe_monitor::{
-    Gate, Judgement, MetricSource, Step as JudgedStep, Subject, explain, observe_and_judge,
+    Gate, Judgement, MetricSource, Reference, Step as JudgedStep, Subject, explain,
+    observe_and_judge,
 };
 use petswipe_runbook::{EffectContext, Failure, FailureKind, Performer};
 
@@ -170,14 +171,21 @@ pub(crate) async fn judge(
         judged_until: request.judged_until,
         now: request.now,
         weight: request.weight.get(),
+        reference_weight: request.reference_weight.get(),
     };
     let candidate = Subject {
         environment: request.candidate.to_string(),
         revision: request.revision.as_ref().map(ToString::to_string),
     };
-    let reference = request.reference.as_ref();
-    let reference = reference.map(|environment| Subject::environment(environment.as_str()));
-    observe_and_judge(source, gate, &step, &candidate, reference.as_ref(), &request.carried).await
+    let before = request.before.as_ref().map(|before| &before.environment);
+    let subject = request.reference.as_ref().or(before);
+    let subject = subject.map(|environment| Subject::environment(environment.as_str()));
+    let reference = match (&subject, &request.reference, &request.before) {
+        (Some(subject), Some(_), _) => Some(Reference::Beside(subject)),
+        (Some(subject), None, Some(before)) => Some(Reference::Before(subject, before.window)),
+        _ => None,
+    };
+    observe_and_judge(source, gate, &step, &candidate, reference, &request.carried).await
 }
 
 pub(crate) fn noted<T>(read: Result<T, Error>, problems: &mut Vec<String>) -> Option<T> {

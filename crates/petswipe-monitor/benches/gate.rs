@@ -27,7 +27,13 @@ fn histogram() -> Histogram {
 #[divan::bench]
 fn absolute_judgement(bencher: Bencher<'_, '_>) {
     let second = |second| jiff::Timestamp::UNIX_EPOCH + Duration::from_secs(second);
-    let step = Step { started: second(0), judged_until: second(0), now: second(60), weight: 5 };
+    let step = Step {
+        started: second(0),
+        judged_until: second(0),
+        now: second(60),
+        weight: 5,
+        reference_weight: 95,
+    };
     let window = Window { from: second(0), to: second(60) };
     let seen = [Comparison {
         candidate: Observation {

@@ -31,7 +31,7 @@
 //! };
 //! let gate = AbsolutePolicy::default(); // at most 5 % errors and a p99 of 1000 ms, in 50 requests or more
 //! let judge = async |started, now, carried: &Carried| {
-//!     let step = Step { started: at(started), judged_until: at(started), now: at(now), weight: 5 };
+//!     let step = Step { started: at(started), judged_until: at(started), now: at(now), weight: 5, reference_weight: 95 };
 //!     observe_and_judge(&source, &gate, &step, &canary, None, carried).await
 //! };
 //!
@@ -64,7 +64,9 @@
 //!
 //! - [`AbsolutePolicy`] holds error rate, latency quantiles, saturation and unhealthy targets against limits. What no
 //!   data means is its [`NoData`]: hold (the default), fail, or ignore, which still needs another metric that holds.
-//! - [`LatencyRegression`] compares with the version that serves beside the new one.
+//! - [`EvidencePolicy`] compares with the version that serves beside the new one, at every tick and over all steps, with one
+//!   stated probability of a false alarm; the statistics are in [`evidence`], for whoever wants them alone.
+//! - [`LatencyRegression`] compares the latency of both plainly.
 //! - [`All`] makes one gate of several.
 //!
 //! A source that fails, an answer about another subject or time, and periods that may still change are no data, whatever
@@ -72,9 +74,7 @@
 //!
 //! # What is not here yet
 //!
-//! The gates here compare numbers with limits and carry nothing. Gates that weigh evidence over time (sequential tests
-//! of the candidate against the version beside it) use the same trait and carry their state; they come later, and so do
-//! service level objectives with their error budgets, alarms and dashboards. Of the sources for running systems there is
+//! Service level objectives with their error budgets, alarms and dashboards come later. Of the sources for running systems there is
 //! the one for CloudWatch, `aws::CloudWatchSource` behind the feature `aws`; one's own is checked with the suites behind
 //! the feature `conformance`.
 
@@ -85,8 +85,11 @@ pub mod aws;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod error;
+pub mod evidence;
 mod gate;
 mod histogram;
+#[cfg(feature = "lab")]
+pub mod lab;
 mod memory;
 mod observation;
 mod observe;
@@ -95,13 +98,14 @@ mod window;
 
 pub use error::{Cause, Error, explain};
 pub use gate::{
-    AbsolutePolicy, All, Carried, Comparison, Finding, FindingResult, Gate, Judgement,
-    LatencyLimit, LatencyRegression, NoData, Policy, Step, Verdict,
+    AbsolutePolicy, All, Carried, Comparison, EvidencePolicy, Finding, FindingResult, Gate,
+    Judgement, LatencyEvidence, LatencyLimit, LatencyRegression, NoData, Policy, SampleRatioPolicy,
+    Step, Verdict,
 };
 pub use histogram::Histogram;
 pub use memory::MemorySource;
 pub use observation::{Errors, Observation, Saturation, Subject, Targets};
-pub use observe::observe_and_judge;
+pub use observe::{Reference, observe_and_judge};
 pub use source::MetricSource;
 #[cfg(feature = "mock")]
 pub use source::MockMetricSource;

@@ -7,6 +7,15 @@ use std::task::Poll;
 use crate::gate::{Carried, Comparison, Gate, Judgement, Step, Verdict};
 use crate::{Error, MetricSource, Observation, Subject, Window, explain};
 
+/// What the candidate is compared with.
+#[derive(Clone, Copy, Debug)]
+pub enum Reference<'a> {
+    /// What takes traffic at the same time.
+    Beside(&'a Subject),
+    /// What a subject did in a window before the step: a weaker comparison, because the traffic may be another one now.
+    Before(&'a Subject, Window),
+}
+
 /// Reads what `gate` needs from `source`, one window after the other and each only once, both subjects at the same
 /// moment, and lets it judge.
 ///
@@ -18,20 +27,19 @@ pub async fn observe_and_judge(
     gate: &dyn Gate,
     step: &Step,
     candidate: &Subject,
-    reference: Option<&Subject>,
+    reference: Option<Reference<'_>>,
     carried: &Carried,
 ) -> Judgement {
     match read(source, &gate.windows(step), step, candidate, reference).await {
         Ok(seen) => gate.judge(step, &seen, carried),
-        Err(error) => Judgement {
-            verdict: Verdict::Inconclusive {
+        Err(error) => {
+            let verdict = Verdict::Inconclusive {
                 why: format!("{} could not be read: {}", source.name(), explain(&error)),
                 missing: vec!["all metrics".to_owned()],
                 evidence: Vec::new(),
-            },
-            carried: carried.clone(),
-            covered: Window::empty(step.started),
-        },
+            };
+            Judgement::new(verdict, carried.clone(), Window::empty(step.started))
+        }
     }
 }
 
@@ -40,8 +48,14 @@ async fn read(
     windows: &[Window],
     step: &Step,
     candidate: &Subject,
-    reference: Option<&Subject>,
+    reference: Option<Reference<'_>>,
 ) -> Result<Vec<Comparison>, Error> {
+    let before = match reference {
+        Some(Reference::Before(subject, window)) => {
+            Some(before(source, subject, window, step).await?)
+        }
+        _ => None,
+    };
     let mut seen: Vec<Comparison> = Vec::with_capacity(windows.len());
     for (index, window) in windows.iter().enumerate() {
         // Several gates that look at the same window see the same numbers.
@@ -51,12 +65,12 @@ async fn read(
         }
         let candidate = observe(source, candidate, *window, step);
         seen.push(match reference {
-            Some(reference) => {
+            Some(Reference::Beside(reference)) => {
                 let reference = observe(source, reference, *window, step);
                 let (candidate, reference) = both(candidate, reference).await?;
                 Comparison { candidate, reference: Some(reference) }
             }
-            None => Comparison { candidate: candidate.await?, reference: None },
+            _ => Comparison { candidate: candidate.await?, reference: before.clone() },
         });
     }
     Ok(seen)
@@ -89,6 +103,22 @@ async fn both<T>(
         }
     })
     .await
+}
+
+/// What the subject did in the closed periods of a window that ended before the step; nothing known if the answer is of another
+/// subject or time.
+async fn before(
+    source: &dyn MetricSource,
+    subject: &Subject,
+    window: Window,
+    step: &Step,
+) -> Result<Observation, Error> {
+    let window = Window { from: window.from.min(step.started), to: window.to.min(step.started) };
+    let seen = source.observe(subject, window, step.now).await?;
+    Ok(match seen.subject == *subject && window.covers(&seen.window) {
+        true => seen,
+        false => Observation::missing(subject.clone(), Window::empty(window.from)),
+    })
 }
 
 async fn observe(

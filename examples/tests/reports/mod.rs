@@ -35,7 +35,7 @@ pub(crate) fn finding(metric: &str, value: Option<f64>, limit: f64, unit: &str) 
         None => FindingResult::Missing,
     };
     let (metric, unit) = (metric.to_owned().into(), unit.to_owned().into());
-    Finding { metric, value, limit, unit, samples: 412, result }
+    Finding { metric, value, limit, unit, samples: 412, result, detail: String::new() }
 }
 
 pub(crate) fn evidence(errors: f64, p99: f64) -> Vec<Finding> {

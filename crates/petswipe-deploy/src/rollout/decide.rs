@@ -7,7 +7,7 @@ use petswipe_runbook::{Decision, Question, Step};
 
 use super::script::{Move, Which};
 use super::state::{Before, Direction, State};
-use super::{Effect, JudgeRequest, Look, Outcome, Plan, Purpose, Strategy, Target};
+use super::{Effect, JudgeRequest, Look, Outcome, Plan, Purpose, ServedBefore, Strategy, Target};
 use crate::{Deployment, Environment, Percent};
 
 type Next = Decision<Effect, Outcome>;
@@ -66,6 +66,10 @@ impl Plan {
         let mut beside =
             beside.filter(|environment| !rolling && share(environment) > Percent::ZERO);
         let reference = beside.next().cloned();
+        let reference_weight = reference.as_ref().map_or(Percent::ZERO, share);
+        // What is undone is no measure for what comes back.
+        let before_it = reference.is_none() && self.undoes.is_none();
+        let before_it = before_it.then(|| ServedBefore::until(before.live.clone(), started));
         let mut environments = vec![candidate.clone()];
         let others = [&before.live].into_iter().chain(&self.baseline);
         environments.extend(others.filter(|other| **other != candidate).cloned());
@@ -76,6 +80,8 @@ impl Plan {
                 candidate,
                 revision,
                 reference,
+                reference_weight,
+                before: before_it,
                 started,
                 judged_until: state.watch.judged_until.unwrap_or(started),
                 now,

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use jiff::Timestamp;
-use petswipe_monitor::{Carried, Judgement};
+use petswipe_monitor::{Carried, Judgement, Window};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -139,6 +140,12 @@ pub struct JudgeRequest {
     pub revision: Option<RevisionId>,
     /// What it is compared with, if anything takes traffic beside it.
     pub reference: Option<Environment>,
+    /// The share of that; 0 without it.
+    #[serde(default)]
+    pub reference_weight: Percent,
+    /// What served before it had its present share, and when, for a comparison where nothing takes traffic beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<ServedBefore>,
     /// Since when it has its present share.
     pub started: Timestamp,
     /// Up to when it was judged already.
@@ -149,6 +156,24 @@ pub struct JudgeRequest {
     pub weight: Percent,
     /// What the gate carries.
     pub carried: Carried,
+}
+
+/// What served before a step, and in which time it is looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServedBefore {
+    /// Where.
+    pub environment: Environment,
+    /// The window.
+    pub window: Window,
+}
+
+impl ServedBefore {
+    /// The last minutes before a step.
+    pub(crate) fn until(environment: Environment, step: Timestamp) -> Self {
+        const LENGTH: Duration = Duration::from_secs(300);
+        let from = step.saturating_sub(LENGTH).unwrap_or(step);
+        Self { environment, window: Window { from, to: step } }
+    }
 }
 
 /// What an effect answers.

@@ -18,7 +18,7 @@ mod script;
 mod state;
 
 pub use effect::{
-    Effect, JudgeRequest, Look, Output, Purpose, Seen, SeenSide, Survey, SurveyedSide,
+    Effect, JudgeRequest, Look, Output, Purpose, Seen, SeenSide, ServedBefore, Survey, SurveyedSide,
 };
 pub use outcome::{Cause, CauseKind, Outcome};
 pub(crate) use plan::validate_policies;

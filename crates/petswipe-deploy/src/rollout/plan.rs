@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use jiff::fmt::serde::unsigned_duration::friendly::compact::optional as optional_span;
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as span;
-use petswipe_monitor::{AbsolutePolicy, All, Policy};
+use petswipe_monitor::{All, EvidencePolicy, Policy};
 use petswipe_runbook::Retry;
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +53,10 @@ pub struct Plan {
     pub undoes: Option<RevisionId>,
     /// The shares of traffic on the way, rising, the last one 100 %. Not for rolling updates.
     pub stages: Vec<Stage>,
+    /// A stage is over before its duration, but not before this time, once its gate has shown that the new version is good
+    /// ([`Judgement::settled`](petswipe_monitor::Judgement::settled)). `None`: no stage ends early.
+    #[serde(default, with = "optional_span", skip_serializing_if = "Option::is_none")]
+    pub early: Option<Duration>,
     /// What the new version is judged by, see [`Plan::gate`]. A performer may bring another gate of its own.
     pub policies: Vec<Policy>,
     /// Time between two looks at health and metrics.
@@ -214,7 +219,8 @@ impl Plan {
             target,
             undoes: None,
             stages: weights.map(stage).collect(),
-            policies: vec![Policy::Absolute(AbsolutePolicy::default())],
+            early: None,
+            policies: Policy::standard(EvidencePolicy::default()),
             check_interval: 30 * SECOND,
             patience: 600 * SECOND,
             capacity: CapacityPlan {
@@ -250,6 +256,9 @@ impl Plan {
         plan.approval =
             Some(ApprovalPlan { before: ApprovalPoint::FirstTraffic, within: 3600 * SECOND });
         plan.bake = 60 * SECOND;
+        // Nothing takes traffic beside it, so most of what may alarm is the comparison with the time before.
+        plan.policies =
+            Policy::standard(EvidencePolicy { before_share: 0.8, ..EvidencePolicy::default() });
         plan
     }
 
@@ -261,6 +270,8 @@ impl Plan {
         plan.check_interval = 10 * SECOND;
         plan.bake = 60 * SECOND;
         plan.scale_down_delay = Duration::ZERO;
+        plan.policies =
+            Policy::standard(EvidencePolicy { before_share: 0.8, ..EvidencePolicy::default() });
         plan
     }
 
@@ -353,6 +364,15 @@ impl Plan {
             && approval.within.is_zero()
         {
             return Err(Error::invalid("approval deadline", "0", "a positive time"));
+        }
+        if let Some(early) = self.early {
+            if early.is_zero() {
+                return Err(Error::invalid("early end of a stage", "0", "a positive time"));
+            }
+            if !self.policies.iter().any(|policy| matches!(policy, Policy::Evidence(_))) {
+                let allowed = "with an evidence policy only, which can show that a version is good";
+                return Err(Error::invalid("early end of a stage", format!("{early:?}"), allowed));
+            }
         }
         if let Some(undone) = &self.undoes
             && !matches!(&self.target, Target::Revision(revision) if revision != undone)

@@ -135,6 +135,8 @@ pub(super) struct Watch {
     /// Why the last look could not say that the new version is healthy, if it could not.
     pub(super) doubt: Option<String>,
     pub(super) carried: Carried,
+    /// Whether the last judgement says that waiting longer is for nothing.
+    pub(super) settled: bool,
 }
 
 /// What may have been changed by this operation.

@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use petswipe_monitor::AbsolutePolicy;
 use petswipe_runbook::sim::{FaultPlan, SimClock, Trace, Violation, World, simulate_with};
 use petswipe_runbook::{
     Answer, Approver, Clock, EffectContext, EventOf, Failure, Performer, Question, Recorded,
@@ -147,7 +146,7 @@ impl RolloutWorld {
             restart(&cloud, &all[0]);
             cloud.add_revision(undo_target(), image("shop:v2"));
         }
-        let performer = RolloutPerformer::new(cloud.clone(), Arc::new(AbsolutePolicy::default()))
+        let performer = RolloutPerformer::new(cloud.clone(), Arc::new(plan.gate()))
             .hooks(Arc::new(Replies(scenario.hooks)));
         let [live, candidate, _] = all;
         Self {

@@ -152,7 +152,13 @@ fn steps() -> Vec<Step> {
         for (age, weight) in [(0, 0), (1, 1), (59, 5), (60, 25), (61, 50), (86_400, 100)] {
             let now = started + Duration::from_secs(age);
             for judged_until in [started, now] {
-                steps.push(Step { started, judged_until, now, weight });
+                steps.push(Step {
+                    started,
+                    judged_until,
+                    now,
+                    weight,
+                    reference_weight: 100 - weight,
+                });
             }
         }
         steps.push(Step {
@@ -160,6 +166,7 @@ fn steps() -> Vec<Step> {
             judged_until: started,
             now: started - Duration::from_secs(30),
             weight: 5,
+            reference_weight: 95,
         });
     }
     steps

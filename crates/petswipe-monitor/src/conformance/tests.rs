@@ -156,6 +156,11 @@ crate::gate_conformance!(absolute_by_default, AbsolutePolicy::default());
 crate::gate_conformance!(absolute_that_holds, strict(NoData::Hold));
 crate::gate_conformance!(absolute_that_fails, strict(NoData::Fail));
 crate::gate_conformance!(absolute_that_ignores, strict(NoData::Ignore));
+crate::gate_conformance!(evidence, crate::EvidencePolicy::default());
+crate::gate_conformance!(
+    evidence_that_ignores,
+    crate::EvidencePolicy { no_data: NoData::Ignore, ..crate::EvidencePolicy::default() }
+);
 crate::gate_conformance!(regression, LatencyRegression::default());
 crate::gate_conformance!(all_of_none, All::new(Vec::new()));
 crate::gate_conformance!(

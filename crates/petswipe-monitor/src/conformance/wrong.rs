@@ -155,6 +155,7 @@ fn finding(value: f64) -> Finding {
         unit: "%".into(),
         samples: 100,
         result: FindingResult::Holds,
+        detail: String::new(),
     }
 }
 
@@ -176,11 +177,8 @@ where
     }
 
     fn judge(&self, step: &Step, seen: &[Comparison], _: &Carried) -> Judgement {
-        Judgement {
-            verdict: (self.0)(step, seen),
-            carried: Carried(json!({ "kept": 1 })),
-            covered: Window::empty(step.started),
-        }
+        let carried = Carried(json!({ "kept": 1 }));
+        Judgement::new((self.0)(step, seen), carried, Window::empty(step.started))
     }
 }
 

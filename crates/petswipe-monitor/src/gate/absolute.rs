@@ -11,6 +11,7 @@ use super::{
     Carried, Comparison, Finding, FindingResult, Gate, Judgement, Step, Verdict, about, covered,
     recent,
 };
+use crate::evidence::divergence;
 use crate::{Error, Histogram, Observation, Subject, Window};
 
 /// What a metric without data, or with too little, means.
@@ -67,6 +68,12 @@ pub struct AbsolutePolicy {
     pub unhealthy_targets: Option<u32>,
     /// With fewer requests than this, error rate and latency have too little data. At least 1.
     pub minimum_requests: u64,
+    /// How unlikely a share of failed or slow requests has to be, for a version that is exactly on the limit, before the limit
+    /// counts as broken (Chernoff's bound for the binomial). Above the limit and not unlikely enough is not known, which holds
+    /// or goes back in the end, but not at once: of 50 requests, 3 that failed are no proof of more than 5 %. `None`: every value
+    /// above a limit breaks it. Above 0 and below 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_chance: Option<f64>,
     /// What missing or too little data means.
     pub no_data: NoData,
     /// The same for single metrics, by the name that their findings carry, such as `p99 latency` or `cpu use`.
@@ -87,6 +94,7 @@ impl Default for AbsolutePolicy {
             memory: None,
             unhealthy_targets: None,
             minimum_requests: 50,
+            by_chance: None,
             no_data: NoData::Hold,
             no_data_by_metric: BTreeMap::new(),
             lookback: Duration::from_secs(60),
@@ -137,6 +145,11 @@ impl AbsolutePolicy {
         if self.lookback.is_zero() {
             return Err(Error::invalid("lookback", "0", "a positive time"));
         }
+        if let Some(chance) = self.by_chance
+            && !(chance > 0.0 && chance < 1.0)
+        {
+            return Err(Error::invalid("by chance", chance, "a probability above 0, below 1"));
+        }
         if self.no_data_by_metric.is_empty() {
             return Ok(());
         }
@@ -182,7 +195,20 @@ impl AbsolutePolicy {
             unit: unit.into(),
             samples,
             result,
+            detail: String::new(),
         }
+    }
+
+    /// A limit that is broken by so few requests that it may be by chance is not known.
+    fn doubted(&self, mut finding: Finding, share: Option<f64>, limit: f64) -> Finding {
+        let (Some(chance), Some(share)) = (self.by_chance, share) else { return finding };
+        let evidence = finding.samples as f64 * divergence(share.min(1.0), limit);
+        let enough = finding.samples >= self.minimum_requests;
+        if finding.result == FindingResult::Broken && enough && evidence < -chance.ln() {
+            finding.result = FindingResult::Missing;
+            finding.detail = "above the limit, and that may be by chance".to_owned();
+        }
+        finding
     }
 
     fn findings(&self, seen: &Observation) -> Vec<Finding> {
@@ -191,28 +217,30 @@ impl AbsolutePolicy {
         // Where one kind of failure is unknown, the other may be too much already.
         let at_least = seen.error_rate_at_least();
         let at_least = at_least.filter(|rate| *rate > self.error_rate);
-        let mut findings = vec![self.finding(
-            ("error rate", "%", SHARE),
-            seen.error_rate().or(at_least),
-            self.error_rate,
-            requests,
-            enough,
-        )];
+        let rate = seen.error_rate().or(at_least);
+        let errors =
+            self.finding(("error rate", "%", SHARE), rate, self.error_rate, requests, enough);
+        let mut findings = vec![self.doubted(errors, rate, self.error_rate)];
         if let Some(limit) = self.client_error_rate {
             let metric = ("client error rate", "%", SHARE);
-            findings.push(self.finding(metric, seen.client_error_rate(), limit, requests, enough));
+            let rate = seen.client_error_rate();
+            let finding = self.finding(metric, rate, limit, requests, enough);
+            findings.push(self.doubted(finding, rate, limit));
         }
         for LatencyLimit { quantile, limit } in &self.latency {
             let histogram = seen.latency.as_ref();
             let samples = histogram.map_or(0, Histogram::count);
             let value = histogram.and_then(|histogram| histogram.quantile(*quantile));
-            findings.push(self.finding(
+            let finding = self.finding(
                 (format!("{} latency", percentile(*quantile)), "ms", 1000.0),
                 value.map(|value| value.as_secs_f64()),
                 limit.as_secs_f64(),
                 samples,
                 samples >= self.minimum_requests,
-            ));
+            );
+            let slow = histogram.map(|histogram| histogram.count_above(*limit) as f64);
+            let slow = slow.filter(|_| samples > 0).map(|slow| slow / samples as f64);
+            findings.push(self.doubted(finding, slow, 1.0 - quantile));
         }
         let saturation = [
             ("cpu use", seen.saturation.cpu, self.cpu),
@@ -255,7 +283,8 @@ impl Gate for AbsolutePolicy {
                 Verdict::of(self.findings(&nothing))
             }
         };
-        Judgement { verdict, carried: carried.clone(), covered: covered(step, seen) }
+        let settled = verdict.is_pass();
+        Judgement { settled, ..Judgement::new(verdict, carried.clone(), covered(step, seen)) }
     }
 }
 

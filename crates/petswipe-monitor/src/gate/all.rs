@@ -28,19 +28,32 @@ impl Gate for All {
         let mut rest = seen;
         let mut states = Vec::with_capacity(self.0.len());
         let mut verdicts = Vec::with_capacity(self.0.len());
+        let mut whole = covered(step, seen);
+        let mut settled = true;
         for (index, gate) in self.0.iter().enumerate() {
             let (mine, others) = rest.split_at(gate.windows(step).len().min(rest.len()));
             rest = others;
             let held = carried.0.get(index).cloned();
             let judged = gate.judge(step, mine, &held.map(Carried).unwrap_or_default());
             states.push(judged.carried.0);
+            if !judged.covered.is_empty() {
+                whole = hull(whole, judged.covered);
+            }
+            settled &= judged.settled || judged.verdict.is_idle();
             verdicts.push(judged.verdict);
         }
-        Judgement {
-            verdict: together(verdicts),
-            carried: Carried(serde_json::Value::Array(states)),
-            covered: covered(step, seen),
-        }
+        let verdict = together(verdicts);
+        let settled = settled && verdict.is_pass();
+        let carried = Carried(serde_json::Value::Array(states));
+        Judgement { settled, ..Judgement::new(verdict, carried, whole) }
+    }
+}
+
+/// From the start of the earlier to the end of the later, of two of which the first may be empty.
+fn hull(a: Window, b: Window) -> Window {
+    match a.is_empty() {
+        true => b,
+        false => Window { from: a.from.min(b.from), to: a.to.max(b.to) },
     }
 }
 

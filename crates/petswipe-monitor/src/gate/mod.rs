@@ -14,12 +14,14 @@ use crate::{Observation, Window};
 
 mod absolute;
 mod all;
+mod evidence;
 mod policy;
 mod regression;
 mod verdict;
 
 pub use absolute::{AbsolutePolicy, LatencyLimit, NoData};
 pub use all::All;
+pub use evidence::{EvidencePolicy, LatencyEvidence, SampleRatioPolicy};
 pub use policy::Policy;
 pub use regression::LatencyRegression;
 pub use verdict::{Finding, FindingResult, Verdict};
@@ -35,6 +37,8 @@ pub struct Step {
     pub now: Timestamp,
     /// The candidate's share of traffic in whole percent.
     pub weight: u8,
+    /// That of the version it is compared with; 0 when nothing serves beside it.
+    pub reference_weight: u8,
 }
 
 /// What was seen in one window.
@@ -42,7 +46,8 @@ pub struct Step {
 pub struct Comparison {
     /// The new version.
     pub candidate: Observation,
-    /// The version it is compared with, where there is one that takes traffic at the same time.
+    /// The version it is compared with: of the same time, where it takes traffic beside the candidate, or of a time before the
+    /// step.
     pub reference: Option<Observation>,
 }
 
@@ -63,6 +68,21 @@ pub struct Judgement {
     /// What the numbers cover: from the earliest to the latest of the windows of the step in which something was
     /// measured. Empty at the step's start if there is none.
     pub covered: Window,
+    /// Whether the candidate is shown to be good by what was seen in this step, so that waiting longer is for nothing. Only a
+    /// pass can be settled.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub settled: bool,
+}
+
+impl Judgement {
+    /// A judgement that is not settled.
+    pub fn new(verdict: Verdict, carried: Carried, covered: Window) -> Self {
+        Self { verdict, carried, covered, settled: false }
+    }
+}
+
+fn is_false(settled: &bool) -> bool {
+    !settled
 }
 
 fn is_null(carried: &Carried) -> bool {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AbsolutePolicy, All, Gate, LatencyRegression};
+use super::{AbsolutePolicy, All, EvidencePolicy, Gate, LatencyRegression};
 use crate::Error;
 
 /// One of this crate's policies, as data.
@@ -12,11 +12,20 @@ use crate::Error;
 pub enum Policy {
     /// Limits on what the new version does.
     Absolute(AbsolutePolicy),
+    /// Evidence against the version beside it, at every tick and over all steps.
+    Evidence(EvidencePolicy),
     /// A plain comparison of latency with the version beside it.
     LatencyRegression(LatencyRegression),
 }
 
 impl Policy {
+    /// What a rollout is judged by unless somebody says otherwise: the guide's limits, which have to be broken for certain, and
+    /// evidence against the version beside it.
+    pub fn standard(evidence: EvidencePolicy) -> Vec<Self> {
+        let limits = AbsolutePolicy { by_chance: Some(1e-4), ..AbsolutePolicy::default() };
+        vec![Self::Absolute(limits), Self::Evidence(evidence)]
+    }
+
     /// Checks every field.
     ///
     /// # Errors
@@ -24,6 +33,7 @@ impl Policy {
     pub fn validate(&self) -> Result<(), Error> {
         match self {
             Self::Absolute(policy) => policy.clone().validated().map(drop),
+            Self::Evidence(policy) => policy.clone().validated().map(drop),
             Self::LatencyRegression(policy) => policy.clone().validated().map(drop),
         }
     }
@@ -42,6 +52,7 @@ impl Policy {
         let gate = |policy: &Policy| -> Box<dyn Gate> {
             match policy {
                 Self::Absolute(policy) => Box::new(policy.clone()),
+                Self::Evidence(policy) => Box::new(policy.clone()),
                 Self::LatencyRegression(policy) => Box::new(policy.clone()),
             }
         };

@@ -95,6 +95,7 @@ impl LatencyRegression {
             unit: "ms".into(),
             samples: count(candidate),
             result,
+            detail: String::new(),
         }
     }
 
@@ -124,6 +125,7 @@ impl Gate for LatencyRegression {
             Ok(()) => Verdict::of(vec![self.finding(recent(step, self.lookback), seen.first())]),
             Err(error) => Verdict::unusable(&error),
         };
-        Judgement { verdict, carried: carried.clone(), covered: covered(step, seen) }
+        let settled = verdict.is_pass();
+        Judgement { settled, ..Judgement::new(verdict, carried.clone(), covered(step, seen)) }
     }
 }

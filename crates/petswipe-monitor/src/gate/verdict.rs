@@ -75,6 +75,7 @@ impl Verdict {
         if let Some(first) = evidence.iter().find(is_missing) {
             return Self::Inconclusive {
                 why: match first.value {
+                    Some(_) if !first.detail.is_empty() => first.to_string(),
                     Some(_) => format!("{} rests on only {} samples", first.metric, first.samples),
                     None => format!("{} is not known", first.metric),
                 },
@@ -150,6 +151,9 @@ pub struct Finding {
     pub samples: u64,
     /// Whether it holds.
     pub result: FindingResult,
+    /// What it rests on, where that is more than the numbers above.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
 }
 
 /// Whether a limit holds.
@@ -168,13 +172,16 @@ pub enum FindingResult {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { metric, value, limit, unit, samples, result } = self;
+        let Self { metric, value, limit, unit, samples, result, detail } = self;
         match value {
             Some(value) => write!(
                 f,
                 "{metric} {value:.2} {unit} (limit {limit:.2} {unit}, {samples} samples)"
             )?,
             None => write!(f, "{metric} unknown (limit {limit:.2} {unit})")?,
+        }
+        if !detail.is_empty() {
+            write!(f, ": {detail}")?;
         }
         match result {
             FindingResult::Ignored => f.write_str(", ignored"),

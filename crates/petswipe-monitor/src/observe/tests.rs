@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::Reference;
 use crate::{
     AbsolutePolicy, All, Carried, Comparison, Error, Errors, Gate, Histogram, Judgement,
     LatencyRegression, MetricSource, NoData, Observation, Step, Subject, Verdict, Window,
@@ -22,7 +23,13 @@ fn window(from: i64, to: i64) -> Window {
 }
 
 fn step() -> Step {
-    Step { started: at(1_000), judged_until: at(1_000), now: at(1_060), weight: 5 }
+    Step {
+        started: at(1_000),
+        judged_until: at(1_000),
+        now: at(1_060),
+        weight: 5,
+        reference_weight: 95,
+    }
 }
 
 fn green() -> Subject {
@@ -87,7 +94,7 @@ where
 async fn judge(source: &dyn MetricSource, gate: &dyn Gate, reference: bool) -> Judgement {
     let carried = Carried(json!({ "kept": 7 }));
     let blue = blue();
-    let reference = reference.then_some(&blue);
+    let reference = reference.then_some(Reference::Beside(&blue));
     observe_and_judge(source, gate, &step(), &green(), reference, &carried).await
 }
 
@@ -160,11 +167,8 @@ impl Gate for Gullible {
         let reference = seen.iter().map(|seen| seen.reference.is_some());
         let known: Vec<_> = known.zip(reference).collect();
         assert_eq!(known, [(false, true), (true, true)]);
-        Judgement {
-            verdict: Verdict::Pass { evidence: Vec::new() },
-            carried: carried.clone(),
-            covered: Window::empty(step.started),
-        }
+        let verdict = Verdict::Pass { evidence: Vec::new() };
+        Judgement::new(verdict, carried.clone(), Window::empty(step.started))
     }
 }
 

@@ -7,7 +7,8 @@ use futures_util::future::{join, join_all};
 use petswipe_aws::{CallBudget, Policy, budgeted};
 use petswipe_monitor::aws::{CloudWatchMetrics, CloudWatchSource, Revisions};
 use petswipe_monitor::{
-    AbsolutePolicy, Carried, Error, MetricSource, Step, Subject, Window, observe_and_judge,
+    AbsolutePolicy, Carried, Error, MetricSource, Reference, Step, Subject, Window,
+    observe_and_judge,
 };
 use serde_json::Value;
 
@@ -125,12 +126,25 @@ async fn a_judgement_of_two_sides_is_one_call() {
         world.answer(&blue(), 900, 2, 0.03);
         world.pass(60);
     }
-    let step = Step { started, judged_until: started, now: at(world.second()), weight: 10 };
+    let step = Step {
+        started,
+        judged_until: started,
+        now: at(world.second()),
+        weight: 10,
+        reference_weight: 90,
+    };
     let gate = AbsolutePolicy { lookback: Duration::from_secs(240), ..AbsolutePolicy::default() };
     let (blue, green) = (blue(), green());
     let carried = Carried::default();
-    let judged =
-        observe_and_judge(&world.source, &gate, &step, &green, Some(&blue), &carried).await;
+    let judged = observe_and_judge(
+        &world.source,
+        &gate,
+        &step,
+        &green,
+        Some(Reference::Beside(&blue)),
+        &carried,
+    )
+    .await;
     assert!(judged.verdict.is_pass(), "{}", judged.verdict);
     assert_eq!(asked(&world).len(), 1);
 }

@@ -122,7 +122,7 @@ async fn judge(world: &World, gate: AbsolutePolicy) -> Verdict {
     let now = at(world.second());
     let gate = AbsolutePolicy { lookback: Duration::from_secs(240), ..gate };
     let started = now - gate.lookback;
-    let step = Step { started, judged_until: started, now, weight: 5 };
+    let step = Step { started, judged_until: started, now, weight: 5, reference_weight: 95 };
     let carried = Carried::default();
     observe_and_judge(&world.source, &gate, &step, &green(), None, &carried).await.verdict
 }

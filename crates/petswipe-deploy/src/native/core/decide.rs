@@ -7,7 +7,7 @@ use super::effect::NativeEffect;
 use super::plan::NativePlan;
 use super::state::{NativeState, Phase};
 use crate::native::types::{NativeDeployment, PerMille};
-use crate::rollout::{JudgeRequest, Outcome, Target};
+use crate::rollout::{JudgeRequest, Outcome, ServedBefore, Target};
 
 type Next = Decision<NativeEffect, Outcome>;
 
@@ -106,6 +106,9 @@ impl NativePlan {
             candidate: self.candidate(live).clone(),
             revision: None,
             reference: (state.weight < PerMille::FULL).then(|| live.clone()),
+            reference_weight: state.weight.whole().rest(),
+            before: (state.weight == PerMille::FULL)
+                .then(|| ServedBefore::until(live.clone(), started)),
             started,
             judged_until: state.judged_until.unwrap_or(started),
             now,

@@ -54,7 +54,11 @@ impl Plan {
             Hold::Stage(_) | Hold::Bake => state.watch.doubt.is_none(),
             Hold::ScaleDownDelay => !lacks,
         };
-        if good && settled.began >= holding.until {
+        let over = match holding.hold {
+            Hold::Stage(_) => self.is_over(state, holding.until, settled.began),
+            _ => settled.began >= holding.until,
+        };
+        if good && over {
             return self.advance(state, at);
         }
         let latest = holding.until.saturating_add(self.patience).unwrap_or(Timestamp::MAX);
@@ -62,6 +66,15 @@ impl Plan {
             let why = state.watch.doubt.clone().unwrap_or_default();
             self.unsure(state, &why, at);
         }
+    }
+
+    /// Whether a stage is over: its time, or enough of it where the gate has seen all that it has to.
+    fn is_over(&self, state: &State, until: Timestamp, began: Timestamp) -> bool {
+        let early = self.early.filter(|_| state.watch.settled).zip(state.exposed_since);
+        let early = early.is_some_and(|(least, since)| {
+            since.saturating_add(least).is_ok_and(|enough| began >= enough)
+        });
+        early || began >= until
     }
 
     /// Nobody could say for too long that the new version is healthy.
@@ -125,6 +138,7 @@ impl Plan {
         let (Some(judgement), Some(started)) = (&seen.judgement, state.exposed_since) else {
             return Ok(Some("the metrics were not judged".to_owned()));
         };
+        state.watch.settled = false;
         let mut verdict = judgement.verdict.clone();
         let covered = judgement.covered;
         let judged_until = state.watch.judged_until.unwrap_or(started);
@@ -138,6 +152,7 @@ impl Plan {
             };
         } else {
             state.watch.carried = judgement.carried.clone();
+            state.watch.settled = judgement.settled;
             if !covered.is_empty() {
                 state.watch.judged_until = Some(covered.to);
             } else if verdict.is_pass() {

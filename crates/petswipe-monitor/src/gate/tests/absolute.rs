@@ -29,6 +29,32 @@ fn changed(change: Change) -> Observation {
 }
 
 #[test]
+fn a_limit_broken_by_chance_is_not_known_and_one_broken_for_certain_fails() {
+    let policy = AbsolutePolicy { by_chance: Some(1e-4), ..AbsolutePolicy::default() };
+    let few = judge(&policy, minute(50, 3)).verdict;
+    assert_eq!(
+        few.to_string(),
+        "inconclusive: error rate 6.00 % (limit 5.00 %, 50 samples): above the limit, and that may be by chance"
+    );
+    assert!(judge(&policy, minute(50, 2)).verdict.is_pass());
+    assert!(judge(&policy, minute(50, 15)).verdict.is_fail());
+    assert!(judge(&policy, minute(5_000, 400)).verdict.is_fail());
+    // Of fifty requests one is slow: that is 2 %, where 1 % may be.
+    let mut slow = minute(50, 0);
+    slow.latency.as_mut().unwrap().record_many(Duration::from_secs(3), 1);
+    assert_eq!(judge(&policy, slow.clone()).verdict.word(), "inconclusive");
+    slow.latency.as_mut().unwrap().record_many(Duration::from_secs(3), 20);
+    assert!(judge(&policy, slow).verdict.is_fail());
+    // Too little data that shall fail still does.
+    let strict = AbsolutePolicy { no_data: NoData::Fail, ..policy };
+    assert!(judge(&strict, minute(10, 1)).verdict.is_fail());
+    for by_chance in [0.0, 1.0, f64::NAN] {
+        let policy = AbsolutePolicy { by_chance: Some(by_chance), ..AbsolutePolicy::default() };
+        assert!(policy.validated().unwrap_err().to_string().starts_with("by chance is"));
+    }
+}
+
+#[test]
 fn a_limit_that_is_broken_fails_whatever_missing_data_means() {
     let cases: &[(&str, &str, Change)] = &[
         ("all is well", "pass", |_| {}),

@@ -28,11 +28,8 @@ impl Gate for Says {
     fn judge(&self, step: &Step, seen: &[Comparison], carried: &Carried) -> Judgement {
         let got = seen.iter().map(|seen| seen.candidate.window.to_string());
         let calls = carried.0["calls"].as_u64().unwrap_or_default();
-        Judgement {
-            verdict: self.verdict.clone(),
-            carried: Carried(json!({ "calls": calls + 1, "got": got.collect::<Vec<_>>() })),
-            covered: Window::empty(step.started),
-        }
+        let carried = Carried(json!({ "calls": calls + 1, "got": got.collect::<Vec<_>>() }));
+        Judgement::new(self.verdict.clone(), carried, Window::empty(step.started))
     }
 }
 
@@ -44,6 +41,7 @@ fn finding(result: FindingResult) -> Finding {
         unit: "%".into(),
         samples: 0,
         result,
+        detail: String::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 mod absolute;
 mod all;
 mod bugs;
+mod evidence;
 mod properties;
 mod regression;
 
@@ -26,7 +27,13 @@ pub(super) fn window(from: i64, to: i64) -> Window {
 
 /// The step, `seconds` after it began.
 pub(super) fn step(seconds: i64) -> Step {
-    Step { started: at(STARTED), judged_until: at(STARTED), now: at(STARTED + seconds), weight: 5 }
+    Step {
+        started: at(STARTED),
+        judged_until: at(STARTED),
+        now: at(STARTED + seconds),
+        weight: 5,
+        reference_weight: 95,
+    }
 }
 
 pub(super) fn green() -> Subject {

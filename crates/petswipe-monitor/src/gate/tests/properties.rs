@@ -75,6 +75,7 @@ prop_compose! {
             memory,
             unhealthy_targets,
             minimum_requests,
+            by_chance: None,
             no_data,
             no_data_by_metric: Default::default(),
             lookback: Duration::from_secs(60),

@@ -1,0 +1,83 @@
+//! Is the error rate of the candidate higher than what was seen of another version before?
+
+use serde::{Deserialize, Serialize};
+
+use super::{Arm, RATIOS, Wealth, ln_add, stake};
+
+/// Evidence that the error rate of the candidate is above a limit that is known beforehand, or was estimated from what came
+/// before it.
+///
+/// Like [`RateRatio`](super::RateRatio), but with one arm: a tick with `e` errors in `n` requests multiplies the stake on `r` by
+/// `r^e·((1−r·p)/(1−p))^{n−e}`, where `p` is the limit. For rates up to `p` the mean is at most 1. It is weaker where the limit
+/// comes from another time: if the traffic is another one now, that looks like a worse version.
+///
+/// ```
+/// use petswipe_monitor::evidence::{Arm, RateLimit};
+/// let limit = RateLimit::upper_bound(Arm { requests: 10_000, failed: 10 }, 0.005).unwrap();
+/// assert!(limit > 0.001 && limit < 0.003);
+/// let mut evidence = RateLimit::default();
+/// evidence.begin_stage();
+/// evidence.add(Arm { requests: 500, failed: 25 }, limit, 1.0);
+/// assert!(evidence.value() > 1000.0);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RateLimit {
+    wealth: [Wealth; RATIOS.len()],
+    stages: u32,
+    staked: f64,
+}
+
+/// No alternative is at or above it, or one request that went well would rule it out for ever.
+const HIGHEST: f64 = 0.99;
+
+impl RateLimit {
+    /// The rate that is exceeded with probability `alpha` at most, after `seen`: the largest `p` with
+    /// `n·KL(e/n‖p) ≤ ln(1/α)` (Chernoff's bound for the binomial). `None` without requests.
+    pub fn upper_bound(seen: Arm, alpha: f64) -> Option<f64> {
+        let rate = seen.rate()?;
+        let budget = -alpha.ln() / seen.requests as f64;
+        let (mut low, mut high) = (rate, 1.0);
+        for _ in 0..60 {
+            let middle = f64::midpoint(low, high);
+            match divergence(rate, middle) <= budget {
+                true => low = middle,
+                false => high = middle,
+            }
+        }
+        Some(high)
+    }
+
+    /// Puts the stake of one more stage in.
+    pub fn begin_stage(&mut self) {
+        let stake = stake(self.stages);
+        self.stages = self.stages.saturating_add(1);
+        self.staked += stake;
+        for wealth in &mut self.wealth {
+            wealth.put(stake / RATIOS.len() as f64);
+        }
+    }
+
+    /// Takes a tick in. `limit` lies between 0 and 1, `dispersion` is at least 1.
+    pub fn add(&mut self, candidate: Arm, limit: f64, dispersion: f64) {
+        let limit = limit.clamp(f64::MIN_POSITIVE, HIGHEST);
+        let failed = candidate.failed as f64;
+        let rest = candidate.requests.saturating_sub(candidate.failed) as f64;
+        for (wealth, ratio) in self.wealth.iter_mut().zip(RATIOS) {
+            let rate = (limit * ratio).min(HIGHEST);
+            let log = failed * (rate / limit).ln() + rest * ((-rate).ln_1p() - (-limit).ln_1p());
+            wealth.multiply(log / dispersion);
+        }
+    }
+
+    /// The evidence: at least `1/α` is an alarm.
+    pub fn value(&self) -> f64 {
+        let idle = (1.0 - self.staked).max(0.0).ln();
+        self.wealth.iter().fold(idle, |sum, wealth| ln_add(sum, wealth.ln())).exp()
+    }
+}
+
+/// The Kullback-Leibler divergence of two coins.
+pub(crate) fn divergence(a: f64, b: f64) -> f64 {
+    let term = |a: f64, b: f64| if a == 0.0 { 0.0 } else { a * (a / b).ln() };
+    term(a, b) + term(1.0 - a, 1.0 - b)
+}

@@ -1,0 +1,250 @@
+//! The verdict, with everything it rests on.
+
+use super::state::{Last, State};
+use super::{EvidencePolicy, NoData, Step};
+use crate::evidence::Arm;
+use crate::gate::{Finding, FindingResult, Verdict};
+
+/// How the evidence of the parts counts in the average.
+pub(super) struct Weights {
+    errors: f64,
+    /// That of the comparison with the time before a step, half of which is for the limit that comes from there.
+    pub(super) before: f64,
+    latency: f64,
+    bands: f64,
+    share: f64,
+}
+
+impl EvidencePolicy {
+    /// How far the share of the candidate may be from its weight.
+    pub(super) fn tolerance(&self, weight: f64) -> f64 {
+        self.sample_ratio.map_or(1.0, |policy| policy.tolerance * weight.min(1.0 - weight))
+    }
+
+    pub(super) fn weights(&self) -> Weights {
+        let bands = self.latency.as_ref().is_some_and(|latency| latency.bands);
+        let latency = if self.latency.is_some() { 0.1 } else { 0.0 };
+        let share = if self.sample_ratio.is_some() { 0.1 } else { 0.0 };
+        let all = (0.8 + latency + share) / (1.0 - self.before_share);
+        let (slow, bands) = if bands { (latency / 2.0, latency / 2.0) } else { (latency, 0.0) };
+        Weights {
+            errors: 0.8 / all,
+            before: self.before_share,
+            latency: slow / all,
+            bands: bands / all,
+            share: share / all,
+        }
+    }
+}
+
+impl State {
+    /// The verdict, and whether more of the same would not change it.
+    pub(super) fn verdict(&self, policy: &EvidencePolicy, step: &Step) -> (Verdict, bool) {
+        let weights = policy.weights();
+        let mut findings = Vec::new();
+        let mut together = 0.0;
+        let mut add = |value: f64, weight: f64, finding: Finding| {
+            together += value * weight;
+            findings.push(finding);
+        };
+        if !matches!(self.last, Last::Before) {
+            let (value, finding) = self.errors(policy, weights.errors);
+            add(value, weights.errors, finding);
+        }
+        if let Some((value, finding)) = self.before(policy, weights.before / 2.0) {
+            add(value, weights.before / 2.0, finding);
+        }
+        if let Some((value, finding)) = self.latency(policy, weights.latency) {
+            add(value, weights.latency, finding);
+        }
+        if let Some((value, finding)) = self.share(policy, weights.share) {
+            add(value, weights.share, finding);
+        }
+        findings.extend(self.bands(policy, weights.bands));
+        let limit = 1.0 / policy.alpha;
+        let is_broken = |finding: &Finding| finding.result == FindingResult::Broken;
+        if together >= limit && !findings.iter().any(is_broken) {
+            let result = FindingResult::Broken;
+            let detail = "errors, latency and the division of traffic, averaged".to_owned();
+            findings.push(evidence(
+                "all evidence",
+                together,
+                limit,
+                self.candidate.requests,
+                result,
+                detail,
+            ));
+        }
+        let accepted = self.is_accepted(policy);
+        if !findings.iter().any(is_broken)
+            && let Some(lack) = self.lack(policy, step, accepted)
+        {
+            let result = match policy.no_data {
+                NoData::Hold => FindingResult::Missing,
+                NoData::Fail => FindingResult::Broken,
+                NoData::Ignore => FindingResult::Ignored,
+            };
+            // Where nothing serves beside it there is nothing to judge, and others decide.
+            let result = if self.last == Last::Alone { FindingResult::Ignored } else { result };
+            for finding in &mut findings {
+                finding.result = result;
+            }
+            return (self.lacking(Verdict::of(findings), lack), false);
+        }
+        let verdict = Verdict::of(findings);
+        let settled = verdict.is_pass() && accepted && together <= 1.0;
+        (verdict, settled)
+    }
+
+    /// What keeps it from being judged.
+    fn lack(&self, policy: &EvidencePolicy, step: &Step, accepted: bool) -> Option<String> {
+        match &self.last {
+            Last::Doubt(doubt) => return Some(doubt.clone()),
+            Last::Alone => return Some("nothing serves beside it".to_owned()),
+            Last::Nothing => return Some("nothing was seen in this step yet".to_owned()),
+            Last::Beside | Last::Before => {}
+        }
+        let old = step.now.saturating_sub(policy.stale_after);
+        if let (Some(until), Ok(old)) = (self.until(), old)
+            && until < old
+        {
+            return Some(format!("nothing was seen since {until}"));
+        }
+        let (requests, minimum) = (self.candidate.requests, policy.minimum_requests);
+        if requests < minimum {
+            return Some(format!("error evidence rests on only {requests} samples of {minimum}"));
+        }
+        let waits = policy.wait_for_acceptance && !accepted;
+        waits.then(|| {
+            format!(
+                "it is not shown yet that the error rate is not {} times that beside it, or below {:.2} %",
+                policy.smallest_ratio,
+                policy.harmless_rate * 100.0
+            )
+        })
+    }
+
+    fn lacking(&self, verdict: Verdict, lack: String) -> Verdict {
+        match verdict {
+            Verdict::Inconclusive { missing, evidence, .. } => {
+                Verdict::Inconclusive { why: lack, missing, evidence }
+            }
+            Verdict::Fail { mut evidence } => {
+                if let Some(first) = evidence.first_mut() {
+                    first.detail = lack;
+                }
+                Verdict::Fail { evidence }
+            }
+            pass => pass,
+        }
+    }
+
+    fn errors(&self, policy: &EvidencePolicy, weight: f64) -> (f64, Finding) {
+        let (value, limit) = (self.errors.value(), 1.0 / policy.alpha / weight);
+        let detail = format!("{}, beside it {}", failed(self.candidate), failed(self.reference));
+        let requests = self.candidate.requests;
+        (value, evidence("error evidence", value, limit, requests, held(value, limit), detail))
+    }
+
+    fn before(&self, policy: &EvidencePolicy, weight: f64) -> Option<(f64, Finding)> {
+        let before = self.before.as_ref().filter(|_| weight > 0.0)?;
+        let (value, limit) = (before.evidence.value(), 1.0 / policy.alpha / weight);
+        let detail = format!(
+            "{}, the other version before the step {}, which allows {:.2} %; a weaker comparison, because it is of another time",
+            failed(self.candidate),
+            failed(before.seen),
+            before.limit * 100.0
+        );
+        let (requests, result) = (self.candidate.requests, held(value, limit));
+        Some((
+            value,
+            evidence("error evidence against before", value, limit, requests, result, detail),
+        ))
+    }
+
+    fn latency(&self, policy: &EvidencePolicy, weight: f64) -> Option<(f64, Finding)> {
+        let (latency, slow) = (policy.latency.as_ref()?, self.slow.as_ref()?);
+        if slow.requests == 0 {
+            return None;
+        }
+        let (value, limit) = (slow.value(), 1.0 / policy.alpha / weight);
+        let detail = slow.worst(latency).map(|(quantile, threshold)| {
+            format!(
+                "most of it at the p{}: {:.0} ms beside it, {} times that allowed",
+                quantile * 100.0,
+                threshold.as_secs_f64() * 1000.0,
+                latency.tolerance
+            )
+        });
+        let result = held(value, limit);
+        let detail = detail.unwrap_or_default();
+        Some((value, evidence("latency evidence", value, limit, slow.requests, result, detail)))
+    }
+
+    fn share(&self, policy: &EvidencePolicy, weight: f64) -> Option<(f64, Finding)> {
+        policy.sample_ratio?;
+        let (share, asked) = (self.share.as_ref()?, self.weight()?);
+        let (own, other) = share.requests();
+        let (value, limit) = (
+            share.value(asked, policy.tolerance(asked), policy.dispersion),
+            1.0 / policy.alpha / weight,
+        );
+        let detail = format!(
+            "{own} of {} requests{}, asked for are {:.2} %",
+            own.saturating_add(other),
+            percent(share.share()),
+            asked * 100.0
+        );
+        let finding = evidence(
+            "traffic share evidence",
+            value,
+            limit,
+            own.saturating_add(other),
+            held(value, limit),
+            detail,
+        );
+        Some((value, finding))
+    }
+
+    fn bands(&self, policy: &EvidencePolicy, weight: f64) -> Option<Finding> {
+        let latency = policy.latency.as_ref().filter(|latency| latency.bands)?;
+        let slow = self.slow.as_ref()?;
+        let gap = slow.gap(latency, policy.alpha * weight)?;
+        let (value, limit) = (gap.found.max(0.0) * 100.0, gap.allowed * 100.0);
+        let result = if value > limit { FindingResult::Broken } else { FindingResult::Holds };
+        Some(Finding {
+            metric: "latency distribution beside the live version".into(),
+            value: Some(value),
+            limit,
+            unit: "%".into(),
+            samples: slow.requests,
+            result,
+            detail: format!("more requests above {:.0} ms", gap.at.as_secs_f64() * 1000.0),
+        })
+    }
+}
+
+fn held(value: f64, limit: f64) -> FindingResult {
+    if value >= limit { FindingResult::Broken } else { FindingResult::Holds }
+}
+
+fn failed(arm: Arm) -> String {
+    format!("{} of {} failed{}", arm.failed, arm.requests, percent(arm.rate()))
+}
+
+fn percent(rate: Option<f64>) -> String {
+    rate.map(|rate| format!(" ({:.2} %)", rate * 100.0)).unwrap_or_default()
+}
+
+fn evidence(
+    metric: &'static str,
+    value: f64,
+    limit: f64,
+    samples: u64,
+    result: FindingResult,
+    detail: String,
+) -> Finding {
+    // JSON has no infinity, and nobody needs more than this.
+    let value = Some(value.min(1e300));
+    Finding { metric: metric.into(), value, limit, unit: "times".into(), samples, result, detail }
+}
