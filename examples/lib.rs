@@ -16,7 +16,7 @@ mod drive;
 mod going_on;
 mod journal;
 mod last_look;
-mod leases;
+pub mod leases;
 // Beside it is the example of that name.
 #[cfg(feature = "aws")]
 #[path = "native/mod.rs"]

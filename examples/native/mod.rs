@@ -23,7 +23,6 @@ mod preview;
 mod progress;
 mod run;
 
-pub use crate::leases::Leases;
 pub use account::Parts;
 pub use run::{operate, run};
 
