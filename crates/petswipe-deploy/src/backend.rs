@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Authority, Deployment, Environment, Error, Image, RevisionId, Route, ScalingState,
+    Authority, Deployment, Environment, Error, Image, Replacement, RevisionId, Route, ScalingState,
     ServiceStatus, Split, TargetHealth,
 };
 
@@ -22,6 +22,8 @@ use crate::{
 /// - `registering_again_for_the_same_operation_gives_the_same_revision`: same operation, `from` and image, same answer.
 /// - `deploy_replaces_the_tasks_and_completes`: in the end `desired` tasks run the revision and the state is `Completed`.
 /// - `deploy_of_what_is_deployed_changes_nothing`: the same deployment again restarts no task.
+/// - `how_tasks_are_replaced_is_kept_changed_and_set_back`: a deployment changes of it what it names, and no more; what it had
+///   can be set back, which restarts no task.
 /// - `scale_sets_the_desired_count`: in the end that many run; 0 stops all.
 /// - `failures_are_of_the_newest_deployment_only`: a new deployment begins with an empty list of failures.
 /// - `an_older_fence_is_refused`: a command with a lower fence than one already obeyed is [`Error::Fenced`] and changes nothing.
@@ -60,6 +62,17 @@ pub trait Compute: Send + Sync {
         authority: &Authority,
         environment: &Environment,
         deployment: &Deployment,
+    ) -> Result<(), Error>;
+
+    /// Sets back how a service replaces its tasks, as [`service`](Self::service) said it before. It begins no deployment.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Fenced`], that the cloud failed, or [`Error::Unsupported`] where `service` never says it.
+    async fn set_back(
+        &self,
+        authority: &Authority,
+        environment: &Environment,
+        replacement: &Replacement,
     ) -> Result<(), Error>;
 
     /// Sets how many tasks the service shall run. Returns when the command is accepted.
@@ -199,6 +212,9 @@ macro_rules! forward {
             }
             async fn deploy(&self, authority: &Authority, environment: &Environment, deployment: &Deployment) -> Result<(), Error> {
                 (**self).deploy(authority, environment, deployment).await
+            }
+            async fn set_back(&self, authority: &Authority, environment: &Environment, replacement: &Replacement) -> Result<(), Error> {
+                (**self).set_back(authority, environment, replacement).await
             }
             async fn scale(&self, authority: &Authority, environment: &Environment, desired: u32) -> Result<(), Error> {
                 (**self).scale(authority, environment, desired).await

@@ -111,8 +111,9 @@ pub use rollout::{
     SmokePlan, Stage, StageRecord, State, Strategy, Survey, SurveyedSide, Target, Which,
 };
 pub use types::{
-    Authority, Deployment, DeploymentState, Environment, Image, Percent, RevisionId, Route,
-    ScalingState, ServiceStatus, Split, SuspendedActivities, TargetHealth, TaskFailure,
+    Authority, Deployment, DeploymentState, Environment, GivesUp, Image, Percent, Replacement,
+    RevisionId, Route, ScalingState, ServiceStatus, Split, SuspendedActivities, TargetHealth,
+    TaskFailure,
 };
 
 #[cfg(doctest)]

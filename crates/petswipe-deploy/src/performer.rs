@@ -215,6 +215,9 @@ impl Performer<Plan> for RolloutPerformer {
             Effect::Deploy { environment, deployment } => {
                 self.compute.deploy(&authority, environment, deployment).await
             }
+            Effect::SetBack { environment, replacement } => {
+                self.compute.set_back(&authority, environment, replacement).await
+            }
             Effect::Scale { environment, desired } => {
                 self.compute.scale(&authority, environment, *desired).await
             }

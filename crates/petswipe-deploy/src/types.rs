@@ -270,8 +270,12 @@ pub struct ServiceStatus {
     pub running: u32,
     /// The newest deployment.
     pub deployment: DeploymentState,
-    /// Tasks of the newest deployment that failed since it began, oldest first.
+    /// Tasks of the newest deployment that failed since it began, oldest first. Where a deployment of the same revision
+    /// begins no new one, they may have failed before it was asked for.
     pub failures: Vec<TaskFailure>,
+    /// How its tasks are replaced; `None` where the platform keeps no such settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replacement: Option<Replacement>,
     /// When this was true. Never later than the answer, and not cached from before the question.
     pub observed_at: Timestamp,
 }
@@ -365,6 +369,38 @@ impl ScalingState {
     }
 }
 
+/// How a service replaces its tasks, and what makes the platform give up on that.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replacement {
+    /// While replacing, at least this share of the desired count stays healthy, in percent, 0 to 100.
+    pub minimum_healthy_percent: Option<u32>,
+    /// While replacing, at most this share of the desired count runs, in percent, 100 to 200.
+    pub maximum_percent: Option<u32>,
+    /// Repeated failures of tasks.
+    pub circuit_breaker: GivesUp,
+    /// Alarms.
+    pub alarms: GivesUp,
+    /// Which alarms.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alarm_names: Vec<String>,
+}
+
+/// Whether the platform gives up on a deployment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GivesUp {
+    /// Whether it does.
+    pub enabled: bool,
+    /// Whether it then goes back to the last deployment that was complete.
+    pub goes_back: bool,
+}
+
+impl GivesUp {
+    /// It gives up, and goes back by itself.
+    pub const AND_GOES_BACK: Self = Self { enabled: true, goes_back: true };
+    /// It never gives up.
+    pub const NEVER: Self = Self { enabled: false, goes_back: false };
+}
+
 /// What a service shall run, and how its tasks are replaced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deployment {
@@ -372,24 +408,60 @@ pub struct Deployment {
     pub revision: RevisionId,
     /// How many tasks.
     pub desired: u32,
-    /// While replacing, at least this share of `desired` stays healthy, in percent, 0 to 100.
-    pub minimum_healthy_percent: u32,
-    /// While replacing, at most this share of `desired` runs, in percent, 100 to 200.
-    pub maximum_percent: u32,
-    /// Whether the platform gives up after repeated failures and goes back by itself.
-    pub circuit_breaker: bool,
+    /// While replacing, at least this share of `desired` stays healthy, in percent, 0 to 100; `None` for what the
+    /// service has.
+    #[serde(default)]
+    pub minimum_healthy_percent: Option<u32>,
+    /// While replacing, at most this share of `desired` runs, in percent, 100 to 200; `None` for what the service has.
+    #[serde(default)]
+    pub maximum_percent: Option<u32>,
+    /// Whether the platform gives up after repeated failures and goes back by itself. With `false` it does neither, also
+    /// not because of an alarm; `None` for what the service has.
+    #[serde(default)]
+    pub circuit_breaker: Option<bool>,
+    /// What the service had, which is set back before the above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_back: Option<Replacement>,
 }
 
 impl Deployment {
-    /// ECS's defaults: at least 100 % healthy, at most 200 % running, no circuit breaker.
+    /// Tasks are replaced as the service has it.
     pub fn new(revision: RevisionId, desired: u32) -> Self {
         Self {
             revision,
             desired,
-            minimum_healthy_percent: 100,
-            maximum_percent: 200,
-            circuit_breaker: false,
+            minimum_healthy_percent: None,
+            maximum_percent: None,
+            circuit_breaker: None,
+            set_back: None,
         }
+    }
+
+    /// How a service replaces its tasks after this, if it had `kept` before.
+    ///
+    /// ```
+    /// use petswipe_deploy::{Deployment, Replacement, RevisionId};
+    /// let kept = Replacement { maximum_percent: Some(150), ..Replacement::default() };
+    /// let deployment = Deployment::new(RevisionId::new("shop:7")?, 4);
+    /// assert_eq!(deployment.replacement(&kept), kept);
+    /// let deployment = Deployment { circuit_breaker: Some(true), ..deployment };
+    /// assert!(deployment.replacement(&kept).circuit_breaker.goes_back);
+    /// # Ok::<(), petswipe_deploy::Error>(())
+    /// ```
+    pub fn replacement(&self, kept: &Replacement) -> Replacement {
+        let mut replacement = self.set_back.as_ref().unwrap_or(kept).clone();
+        let minimum = self.minimum_healthy_percent.or(replacement.minimum_healthy_percent);
+        replacement.minimum_healthy_percent = minimum;
+        replacement.maximum_percent = self.maximum_percent.or(replacement.maximum_percent);
+        match self.circuit_breaker {
+            Some(true) => replacement.circuit_breaker = GivesUp::AND_GOES_BACK,
+            Some(false) => {
+                replacement.circuit_breaker = GivesUp::NEVER;
+                replacement.alarms = GivesUp::NEVER;
+            }
+            None => {}
+        }
+        replacement
     }
 
     /// Checks the percentages.
@@ -397,11 +469,10 @@ impl Deployment {
     /// # Errors
     /// [`Error::InvalidPlan`] with the field, its value and what is allowed.
     pub fn validate(&self) -> Result<(), Error> {
-        let (low, high) = (self.minimum_healthy_percent, self.maximum_percent);
-        if low > 100 {
+        if let Some(low) = self.minimum_healthy_percent.filter(|low| *low > 100) {
             return Err(Error::invalid("minimum healthy percent", low, "0 to 100"));
         }
-        if !(100..=200).contains(&high) {
+        if let Some(high) = self.maximum_percent.filter(|high| !(100..=200).contains(high)) {
             return Err(Error::invalid("maximum percent", high, "100 to 200"));
         }
         Ok(())

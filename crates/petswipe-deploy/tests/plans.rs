@@ -228,13 +228,23 @@ fn the_nouns_refuse_what_they_can_not_be() {
     assert!(json.unwrap_err().to_string().contains("sum of the weights is 120; allowed: 100"));
     assert!(serde_json::from_str::<Percent>("101").is_err());
     let mut deployment = Deployment::new(RevisionId::new("revision:1").unwrap(), 1);
-    deployment.minimum_healthy_percent = 101;
+    deployment.minimum_healthy_percent = Some(101);
     let refused = deployment.validate().unwrap_err();
     assert_eq!(refused.to_string(), "minimum healthy percent is 101; allowed: 0 to 100");
-    deployment.minimum_healthy_percent = 0;
-    deployment.maximum_percent = 99;
+    deployment.minimum_healthy_percent = Some(0);
+    deployment.maximum_percent = Some(99);
     let refused = deployment.validate().unwrap_err();
     assert_eq!(refused.to_string(), "maximum percent is 99; allowed: 100 to 200");
+    // What earlier versions wrote to a journal.
+    let old = r#"{"revision":"revision:1","desired":2,"minimum_healthy_percent":50,"maximum_percent":150,"circuit_breaker":true}"#;
+    let old: Deployment = serde_json::from_str(old).unwrap();
+    let percents = (old.minimum_healthy_percent, old.maximum_percent);
+    assert_eq!((percents, old.circuit_breaker), ((Some(50), Some(150)), Some(true)));
+    assert_eq!(old.set_back, None);
+    let old = r#"{"environment":"shop-blue","revision":null,"image":null,"desired":2,"running":2,
+        "deployment":{"state":"completed"},"failures":[],"observed_at":"2026-11-23T03:10:38Z"}"#;
+    let old: petswipe_deploy::ServiceStatus = serde_json::from_str(old).unwrap();
+    assert_eq!(old.replacement, None);
 }
 
 /// Rising weights that end at 100.

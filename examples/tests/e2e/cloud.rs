@@ -158,7 +158,7 @@ impl CloudProcess {
         let image = service.image.unwrap();
         let revision = sick.register(&somebody_else(), &from, &image).await.unwrap();
         let mut deployment = Deployment::new(revision, 2);
-        (deployment.minimum_healthy_percent, deployment.maximum_percent) = (0, 100);
+        (deployment.minimum_healthy_percent, deployment.maximum_percent) = (Some(0), Some(100));
         self.client.deploy(&somebody_else(), &self.blue, &deployment).await.unwrap();
         eventually("no task is healthy", async || {
             let health = self.client.health(&self.blue).await.unwrap();

@@ -1,16 +1,15 @@
 //! Amazon ECS services as environments: task definitions are revisions.
 //!
 //! `definition.rs` registers task definitions, `describe.rs` reads services, `failures.rs` says why tasks stopped,
-//! `image.rs` reads the names of images and asks Amazon ECR for them; what changes a service is here.
+//! `image.rs` reads the names of images and asks Amazon ECR for them, `replacement.rs` reads and writes how a service replaces
+//! its tasks; what changes a service is here.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_ecs::Client;
-use aws_sdk_ecs::types::{
-    DeploymentAlarms, DeploymentCircuitBreaker, DeploymentConfiguration, Service,
-};
+use aws_sdk_ecs::types::{DeploymentConfiguration, Service};
 use aws_types::SdkConfig;
 use petswipe_aws::Batch;
 use petswipe_runbook::Clock;
@@ -20,6 +19,7 @@ mod describe;
 mod examine;
 mod failures;
 mod image;
+mod replacement;
 
 use definition::Definitions;
 pub(super) use describe::{newest, revision_of};
@@ -29,7 +29,10 @@ pub(super) use failures::timestamp;
 use image::Ecr;
 
 use super::error::error;
-use crate::{Authority, Compute, Deployment, Environment, Error, Image, RevisionId, ServiceStatus};
+use crate::{
+    Authority, Compute, Deployment, Environment, Error, GivesUp, Image, Replacement, RevisionId,
+    ServiceStatus,
+};
 
 /// `DescribeServices` takes at most so many. Source: Amazon ECS API Reference, DescribeServices.
 const MOST_SERVICES: usize = 10;
@@ -45,7 +48,8 @@ pub struct EcsServices {
     pub container: Option<String>,
     /// Tags that the services must carry, such as the project's. New task definitions get them too.
     pub tags: BTreeMap<String, String>,
-    /// Alarms that stop a deployment, of which ECS then goes back by itself. Without any the service keeps its own.
+    /// Alarms that stop a deployment, of which ECS then goes back by itself. Without any the service keeps its own; in the
+    /// end it has its own in any case.
     pub alarms: Vec<String>,
     /// How images may be named.
     pub images: ImagePolicy,
@@ -133,29 +137,20 @@ impl EcsCompute {
         format!("service {name} of cluster {}", self.services.cluster)
     }
 
-    /// How a deployment replaces tasks: what it names, and for the rest what the service has.
-    fn configuration(&self, service: &Service, deployment: &Deployment) -> DeploymentConfiguration {
-        let kept = service.deployment_configuration();
-        let mut configuration =
-            kept.cloned().unwrap_or_else(|| DeploymentConfiguration::builder().build());
-        let percent = |percent: u32| i32::try_from(percent).ok();
-        configuration.minimum_healthy_percent = percent(deployment.minimum_healthy_percent);
-        configuration.maximum_percent = percent(deployment.maximum_percent);
-        if deployment.circuit_breaker {
-            let kept = configuration.deployment_circuit_breaker.take();
-            let mut breaker = kept.unwrap_or_else(|| {
-                DeploymentCircuitBreaker::builder().enable(true).rollback(true).build()
-            });
-            (breaker.enable, breaker.rollback) = (true, true);
-            configuration.deployment_circuit_breaker = Some(breaker);
+    /// How a deployment replaces tasks: what it names, our alarms unless it goes back, and for the rest what the service
+    /// has.
+    fn configuration(
+        &self,
+        kept: Option<&DeploymentConfiguration>,
+        deployment: &Deployment,
+    ) -> DeploymentConfiguration {
+        let mut wanted = deployment.replacement(&replacement::read(kept));
+        let goes_back = deployment.set_back.is_some() || deployment.circuit_breaker == Some(false);
+        if !self.services.alarms.is_empty() && !goes_back {
+            wanted.alarms = GivesUp::AND_GOES_BACK;
+            wanted.alarm_names.clone_from(&self.services.alarms);
         }
-        if !self.services.alarms.is_empty() {
-            let alarms = DeploymentAlarms::builder().enable(true).rollback(true);
-            let alarms = alarms.set_alarm_names(Some(self.services.alarms.clone())).build();
-            // The three fields that it needs are there.
-            configuration.alarms = alarms.ok();
-        }
-        configuration
+        replacement::write(kept, &wanted)
     }
 }
 
@@ -192,7 +187,7 @@ impl Compute for EcsCompute {
         let service = self.describe(environment).await?;
         let name = self.name(environment)?;
         let definition = self.active_definition(&deployment.revision).await?;
-        let configuration = self.configuration(&service, deployment);
+        let configuration = self.configuration(service.deployment_configuration(), deployment);
         let desired = count(deployment.desired)?;
         let runs_it = service.task_definition() == definition.task_definition_arn();
         let same = service.deployment_configuration() == Some(&configuration);
@@ -207,6 +202,24 @@ impl Compute for EcsCompute {
             .task_definition(deployment.revision.as_str())
             .desired_count(desired)
             .deployment_configuration(configuration);
+        update.send().await.map_err(|e| error("UpdateService", &self.described(name), e))?;
+        Ok(())
+    }
+
+    async fn set_back(
+        &self,
+        _authority: &Authority,
+        environment: &Environment,
+        had: &Replacement,
+    ) -> Result<(), Error> {
+        let service = self.describe(environment).await?;
+        let name = self.name(environment)?;
+        let kept = service.deployment_configuration();
+        if replacement::read(kept) == *had {
+            return Ok(());
+        }
+        let update = self.client.update_service().cluster(&self.services.cluster).service(name);
+        let update = update.deployment_configuration(replacement::write(kept, had));
         update.send().await.map_err(|e| error("UpdateService", &self.described(name), e))?;
         Ok(())
     }

@@ -24,6 +24,7 @@ macro_rules! compute_conformance {
                 registering_again_for_the_same_operation_gives_the_same_revision,
                 deploy_replaces_the_tasks_and_completes,
                 deploy_of_what_is_deployed_changes_nothing,
+                how_tasks_are_replaced_is_kept_changed_and_set_back,
                 scale_sets_the_desired_count,
                 failures_are_of_the_newest_deployment_only,
                 an_older_fence_is_refused,
@@ -39,6 +40,9 @@ pub async fn an_unknown_environment_is_not_found(world: &dyn CloudWorld) {
     assert_not_found(compute.service(unknown).await);
     assert_not_found(compute.deploy(&world.authority(), unknown, &deployment).await);
     assert_not_found(compute.scale(&world.authority(), unknown, 1).await);
+    if let Some(had) = status(world, &world.setting().idle).await.replacement {
+        assert_not_found(compute.set_back(&world.authority(), unknown, &had).await);
+    }
 }
 
 /// `resolve` and `register` answer `NotFound` for an image, and `register` and `deploy` for a revision, that does not
@@ -121,6 +125,47 @@ pub async fn deploy_of_what_is_deployed_changes_nothing(world: &dyn CloudWorld) 
     .await;
 }
 
+/// A deployment changes of how tasks are replaced what it names, and no more; what it had can be set back with the next one,
+/// or alone, which restarts no task.
+pub async fn how_tasks_are_replaced_is_kept_changed_and_set_back(world: &dyn CloudWorld) {
+    let (compute, idle) = (world.compute(), &world.setting().idle);
+    let Some(had) = status(world, idle).await.replacement else {
+        return skipped(
+            "how_tasks_are_replaced_is_kept_changed_and_set_back",
+            "the platform keeps no such settings",
+        );
+    };
+    let now = async || status(world, idle).await.replacement.unwrap();
+    let revision = registered(world, &world.setting().second_image).await;
+    let named = Deployment {
+        minimum_healthy_percent: Some(40),
+        circuit_breaker: Some(true),
+        ..Deployment::new(revision.clone(), 2)
+    };
+    compute.deploy(&world.authority(), idle, &named).await.unwrap();
+    let changed = named.replacement(&had);
+    assert_ne!(changed, had);
+    assert_eq!(now().await, changed);
+    runs(world, &revision, 2).await;
+    deploy(world, &revision, 1).await;
+    assert_eq!(now().await, changed, "what is not named is kept");
+    let off = Deployment { circuit_breaker: Some(false), ..Deployment::new(revision.clone(), 2) };
+    compute.deploy(&world.authority(), idle, &off).await.unwrap();
+    let never = now().await;
+    assert!(!never.circuit_breaker.goes_back && !never.alarms.goes_back, "{never:?}");
+    runs(world, &revision, 2).await;
+    for _ in 0..2 {
+        compute.set_back(&world.authority(), idle, &had).await.unwrap();
+        assert_eq!(now().await, had);
+    }
+    meanwhile(world, async || assert_eq!(targets(world, idle).await, (2, 0))).await;
+    compute.deploy(&world.authority(), idle, &named).await.unwrap();
+    let set_back = Some(had.clone());
+    let back = Deployment { set_back, ..Deployment::new(revision.clone(), 0) };
+    compute.deploy(&world.authority(), idle, &back).await.unwrap();
+    assert_eq!(now().await, had);
+}
+
 /// In the end as many tasks run as were asked for, up and down and whether they are healthy or not; 0 stops all.
 pub async fn scale_sets_the_desired_count(world: &dyn CloudWorld) {
     let (compute, setting) = (world.compute(), world.setting());
@@ -190,6 +235,9 @@ pub async fn an_older_fence_is_refused(world: &dyn CloudWorld) {
         let other = Deployment::new(from.clone(), 2);
         assert_fenced(compute.deploy(&older, idle, &other).await, newest.fence);
         assert_fenced(compute.scale(&older, idle, 0).await, newest.fence);
+        if let Some(had) = &before.replacement {
+            assert_fenced(compute.set_back(&older, idle, had).await, newest.fence);
+        }
     }
     meanwhile(world, async || assert_eq!(unobserved(status(world, idle).await), before)).await;
     compute.scale(&newest, idle, 0).await.unwrap();

@@ -11,8 +11,8 @@ use super::tests::{MemoryWorld, memory, unscaled};
 use super::{CloudWorld, Setting, compute, hooks, router, scaling, smoke};
 use crate::{
     Authority, AutoScaling, Compute, Deployment, Environment, Error, HookAnswer, HookCall, Hooks,
-    Image, RevisionId, Route, ScalingState, ServiceStatus, SmokeResult, SmokeTest, Split,
-    TargetHealth, TrafficRouter,
+    Image, Replacement, RevisionId, Route, ScalingState, ServiceStatus, SmokeResult, SmokeTest,
+    Split, TargetHealth, TrafficRouter,
 };
 
 /// How a cloud in memory is made to behave wrongly.
@@ -25,6 +25,8 @@ enum Wrong {
     RegistersOnceForAll,
     DeploysNothing,
     RestartsTasks,
+    SetsNothingBack,
+    ReplacesByDefaults,
     ScalesUpOnly,
     KeepsOldFailures,
     ObeysOldFences,
@@ -120,7 +122,23 @@ impl Compute for WrongWorld {
             self.world.cloud.limit_tasks(environment, Some(0));
             self.world.cloud.limit_tasks(environment, None);
         }
-        self.world.cloud.deploy(&self.forged(authority), environment, deployment).await
+        let mut deployment = deployment.clone();
+        if self.is(Wrong::ReplacesByDefaults) {
+            deployment.minimum_healthy_percent.get_or_insert(100);
+        }
+        self.world.cloud.deploy(&self.forged(authority), environment, &deployment).await
+    }
+
+    async fn set_back(
+        &self,
+        authority: &Authority,
+        environment: &Environment,
+        replacement: &Replacement,
+    ) -> Result<(), Error> {
+        if self.is(Wrong::SetsNothingBack) {
+            return Ok(());
+        }
+        self.world.cloud.set_back(&self.forged(authority), environment, replacement).await
     }
 
     async fn scale(
@@ -307,6 +325,8 @@ fn a_backend_that_breaks_a_sentence_of_compute_is_found() {
             compute::registering_again_for_the_same_operation_gives_the_same_revision,
         DeploysNothing => compute::deploy_replaces_the_tasks_and_completes,
         RestartsTasks => compute::deploy_of_what_is_deployed_changes_nothing,
+        SetsNothingBack => compute::how_tasks_are_replaced_is_kept_changed_and_set_back,
+        ReplacesByDefaults => compute::how_tasks_are_replaced_is_kept_changed_and_set_back,
         ScalesUpOnly => compute::scale_sets_the_desired_count,
         KeepsOldFailures => compute::failures_are_of_the_newest_deployment_only,
         ObeysOldFences => compute::an_older_fence_is_refused,

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 
 use super::{
     Authority, Deployment, Duration, Environment, Error, Image, MemoryCloud, MetricSource, Metrics,
-    Observation, RevisionId, Route, ScalingState, ServiceStatus, Split, Subject, TargetHealth,
-    Timestamp, Window, unknown,
+    Observation, Replacement, RevisionId, Route, ScalingState, ServiceStatus, Split, Subject,
+    TargetHealth, Timestamp, Window, unknown,
 };
 use crate::{AutoScaling, Compute, SmokeResult, SmokeTest, TrafficRouter};
 
@@ -23,6 +23,7 @@ impl Compute for MemoryCloud {
             running: side.running_now(),
             deployment: side.deployment.clone(),
             failures: side.failures.clone(),
+            replacement: side.tells_replacement.then(|| side.replacement.clone()),
             observed_at,
         })
     }
@@ -73,6 +74,19 @@ impl Compute for MemoryCloud {
         }
         world.obey(authority)?;
         world.side(environment)?.deploy(deployment);
+        Ok(())
+    }
+
+    async fn set_back(
+        &self,
+        authority: &Authority,
+        environment: &Environment,
+        replacement: &Replacement,
+    ) -> Result<(), Error> {
+        let mut world = self.change();
+        world.known(environment)?;
+        world.obey(authority)?;
+        world.side(environment)?.replacement.clone_from(replacement);
         Ok(())
     }
 

@@ -14,8 +14,8 @@ use petswipe_runbook::{Clock, Fence};
 
 use crate::rollout::{Survey, Target};
 use crate::{
-    Authority, Deployment, DeploymentState, Environment, Error, Image, RevisionId, Route,
-    ScalingState, ServiceStatus, Split, TargetHealth, TaskFailure,
+    Authority, Deployment, DeploymentState, Environment, Error, Image, Replacement, RevisionId,
+    Route, ScalingState, ServiceStatus, Split, TargetHealth, TaskFailure,
 };
 
 mod backend;
@@ -148,6 +148,10 @@ impl MemoryCloud {
                 let revision = revision.map_or_else(|| RevisionId::new("none"), Ok)?;
                 let mut side = Side::running(revision.clone(), found.service.desired, now);
                 side.scaling.clone_from(&found.scaling);
+                side.tells_replacement = found.service.replacement.is_some();
+                if let Some(replacement) = &found.service.replacement {
+                    side.replacement.clone_from(replacement);
+                }
                 let count = found.health.healthy.min(found.service.desired);
                 side.limit((count < found.service.desired).then_some(count));
                 world.sides.insert(environment.clone(), side);
@@ -187,6 +191,13 @@ impl MemoryCloud {
     pub fn set_scaling(&self, environment: &Environment, state: Option<ScalingState>) {
         if let Some(side) = self.change().sides.get_mut(environment) {
             side.scaling = state;
+        }
+    }
+
+    /// Sets how an environment replaces its tasks.
+    pub fn set_replacement(&self, environment: &Environment, replacement: Replacement) {
+        if let Some(side) = self.change().sides.get_mut(environment) {
+            side.replacement = replacement;
         }
     }
 
@@ -266,10 +277,15 @@ impl MemoryCloud {
             let kept = (side.revision.clone(), side.desired, side.scaling.clone());
             (environment.clone(), kept)
         });
+        let replacements = world
+            .sides
+            .iter()
+            .map(|(environment, side)| (environment.clone(), side.replacement.clone()));
         Configuration {
             split: world.split.clone(),
             test: world.test.clone(),
             sides: sides.collect(),
+            replacements: replacements.collect(),
         }
     }
 
@@ -324,6 +340,8 @@ pub struct Configuration {
     pub test: Option<Environment>,
     /// Revision, desired count and auto scaling of each environment.
     pub sides: BTreeMap<Environment, (RevisionId, u32, Option<ScalingState>)>,
+    /// How each environment replaces its tasks.
+    pub replacements: BTreeMap<Environment, Replacement>,
 }
 
 impl World {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{
-    Behaviour, Deployment, DeploymentState, Environment, RevisionId, ScalingState, TaskFailure,
+    Behaviour, Deployment, DeploymentState, Environment, Replacement, RevisionId, ScalingState,
+    TaskFailure,
 };
 
 /// ECS gives up after half the desired count of failed tasks, at least 3.
@@ -39,7 +40,9 @@ pub(super) struct Side {
     /// How many tasks there is room for.
     most: u32,
     pub(super) deployment: DeploymentState,
-    circuit_breaker: bool,
+    pub(super) replacement: Replacement,
+    /// Whether anybody is told how tasks are replaced.
+    pub(super) tells_replacement: bool,
     pub(super) failures: Vec<TaskFailure>,
     pub(super) scaling: Option<ScalingState>,
 }
@@ -61,7 +64,12 @@ impl Side {
             waiting: Vec::new(),
             most: u32::MAX,
             deployment: DeploymentState::Completed,
-            circuit_breaker: false,
+            replacement: Replacement {
+                minimum_healthy_percent: Some(100),
+                maximum_percent: Some(200),
+                ..Replacement::default()
+            },
+            tells_replacement: true,
             failures: Vec::new(),
             scaling: None,
         }
@@ -69,7 +77,7 @@ impl Side {
 
     pub(super) fn deploy(&mut self, deployment: &Deployment) {
         self.desired = deployment.desired;
-        self.circuit_breaker = deployment.circuit_breaker;
+        self.replacement = deployment.replacement(&self.replacement);
         if self.revision == deployment.revision {
             return;
         }
@@ -112,7 +120,9 @@ impl Side {
         }
         loop {
             self.bury(environment, now);
-            if self.circuit_breaker
+            let breaker = self.replacement.circuit_breaker;
+            if breaker.enabled
+                && breaker.goes_back
                 && self.deployment == DeploymentState::InProgress
                 && self.failures.len() >= breaker_threshold(self.desired)
             {

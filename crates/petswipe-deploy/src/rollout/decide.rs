@@ -128,17 +128,24 @@ impl Plan {
                 }
                 Target::Revision(_) => return None,
             },
-            Move::Deploy { environment, revision, desired } => {
-                let revision = state.which(before, revision)?.clone();
+            Move::Deploy { environment, revision: which, desired } => {
+                let revision = state.which(before, which)?.clone();
                 let mut deployment = Deployment::new(revision, *desired);
                 if let Strategy::Rolling { minimum_healthy_percent, maximum_percent } =
                     self.strategy
                 {
-                    deployment.minimum_healthy_percent = minimum_healthy_percent;
-                    deployment.maximum_percent = maximum_percent;
-                    deployment.circuit_breaker = state.direction == Direction::Forward;
+                    deployment.minimum_healthy_percent = Some(minimum_healthy_percent);
+                    deployment.maximum_percent = Some(maximum_percent);
+                    // On the way back the last complete deployment may be that of the new version.
+                    deployment.circuit_breaker = Some(state.direction == Direction::Forward);
+                } else if matches!(which, Which::Idle | Which::Baseline) {
+                    deployment.set_back.clone_from(&before.side(environment).service.replacement);
                 }
                 self.change(Effect::Deploy { environment: environment.clone(), deployment })
+            }
+            Move::SetBack(environment) => {
+                let replacement = before.side(environment).service.replacement.clone()?;
+                self.change(Effect::SetBack { environment: environment.clone(), replacement })
             }
             Move::Scale { environment, desired } => {
                 self.change(Effect::Scale { environment: environment.clone(), desired: *desired })

@@ -9,8 +9,8 @@ use petswipe_monitor::{Carried, Judgement, Window};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Deployment, Environment, HookAnswer, HookPoint, Image, Objection, Percent, RevisionId, Route,
-    ScalingState, ServiceStatus, SmokeResult, Split, TargetHealth,
+    Deployment, Environment, HookAnswer, HookPoint, Image, Objection, Percent, Replacement,
+    RevisionId, Route, ScalingState, ServiceStatus, SmokeResult, Split, TargetHealth,
 };
 
 /// An idempotent command, or an observation.
@@ -57,6 +57,13 @@ pub enum Effect {
         environment: Environment,
         /// What, how many, how.
         deployment: Deployment,
+    },
+    /// Set back how tasks are replaced.
+    SetBack {
+        /// Where.
+        environment: Environment,
+        /// To what.
+        replacement: Replacement,
     },
     /// Set the number of tasks.
     Scale {
@@ -287,6 +294,9 @@ impl fmt::Display for Effect {
                 let Deployment { revision, desired, .. } = deployment;
                 let s = if *desired == 1 { "" } else { "s" };
                 write!(f, "deploy {revision} to {environment} with {desired} task{s}")
+            }
+            Self::SetBack { environment, .. } => {
+                write!(f, "set back how {environment} replaces its tasks")
             }
             Self::Scale { environment, desired } => write!(f, "scale {environment} to {desired}"),
             Self::Shift { to, .. } => write!(f, "set the weights to {to}"),

@@ -59,7 +59,15 @@ impl Plan {
                 let revision = Some(deployment.revision.clone());
                 let ours = state.revisions.entry(environment.clone()).or_default();
                 ours.retain(|earlier| *earlier != revision);
+                if revision == state.revision {
+                    state.deploying_since.get_or_insert(at);
+                }
                 ours.push(revision);
+                state.replacements.remove(environment);
+            }
+            Effect::SetBack { environment, .. } => {
+                state.touched.tasks.insert(environment.clone());
+                state.replacements.remove(environment);
             }
             Effect::Scale { environment, desired } => {
                 state.touched.tasks.insert(environment.clone());
@@ -88,7 +96,7 @@ impl Plan {
         if matches!(effect, Effect::Shift { .. }) {
             state.shift_over = at;
         }
-        if matches!(effect, Effect::Deploy { .. }) {
+        if matches!(effect, Effect::Deploy { .. } | Effect::SetBack { .. }) {
             state.deploy_over = at;
         }
         if is_watch(effect) {
@@ -274,6 +282,11 @@ impl Plan {
                     ended_at: None,
                     verdict: None,
                 });
+            }
+            Some(Move::SetBack(environment)) if state.replaces_as_before(environment) => {
+                // There is nothing to be done.
+                state.script.remove(cursor);
+                self.enter(state, cursor, at);
             }
             Some(_) => {}
             None => state.ended = Some(self.outcome(state)),
@@ -469,7 +482,8 @@ fn made_by(effect: &Effect, current: &Move) -> bool {
             Effect::RestoreScaling { environment: a, .. },
             Move::RestoreScaling { environment: b, .. },
         )
-        | (Effect::Deploy { environment: a, .. }, Move::Deploy { environment: b, .. }) => a == b,
+        | (Effect::Deploy { environment: a, .. }, Move::Deploy { environment: b, .. })
+        | (Effect::SetBack { environment: a, .. }, Move::SetBack(b)) => a == b,
         (
             Effect::Scale { environment: a, desired: n },
             Move::Scale { environment: b, desired: m },

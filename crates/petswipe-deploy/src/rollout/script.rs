@@ -36,6 +36,8 @@ pub enum Move {
         /// How many tasks.
         desired: u32,
     },
+    /// Set back how tasks are replaced. It is left out where they are known to be replaced as before.
+    SetBack(Environment),
     /// Set the number of tasks.
     Scale {
         /// Where.
@@ -124,6 +126,13 @@ impl Plan {
         if self.hooks.iter().any(|hook| hook.point == point) {
             script.push(Move::Hook { point, weight });
         }
+    }
+}
+
+/// Sets back how the tasks of an environment are replaced, where the platform says it.
+fn set_back(before: &Before, environment: &Environment, script: &mut Vec<Move>) {
+    if before.side(environment).service.replacement.is_some() {
+        script.push(Move::SetBack(environment.clone()));
     }
 }
 

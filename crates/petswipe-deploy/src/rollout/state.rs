@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::decide::is_watch;
 use super::script::{Hold, Move, Which};
 use super::{Cause, Effect, Outcome, Plan, Strategy, Survey, SurveyedSide, Target};
-use crate::{Environment, HookPoint, Percent, RevisionId, ScalingState, Split};
+use crate::{Environment, HookPoint, Percent, Replacement, RevisionId, ScalingState, Split};
 
 /// Which way it goes.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +59,10 @@ pub struct State {
     pub(super) seen_split: Option<Split>,
     /// What each side may be asked to run: the last revision seen there, and all that were commanded since.
     pub(super) revisions: BTreeMap<Environment, Vec<Option<RevisionId>>>,
+    /// Since when the new version's tasks may have been started for this rollout.
+    pub(super) deploying_since: Option<Timestamp>,
+    /// How each side was seen to replace its tasks by a look that began after the last command to it was over.
+    pub(super) replacements: BTreeMap<Environment, Replacement>,
     /// When the last command to run a revision was answered, given up, or left behind by its driver.
     pub(super) deploy_over: Timestamp,
     /// When the last command to divide traffic was answered, given up, or left behind by its driver.
@@ -187,6 +191,8 @@ impl State {
             splits: Vec::new(),
             seen_split: None,
             revisions: BTreeMap::new(),
+            deploying_since: None,
+            replacements: BTreeMap::new(),
             deploy_over: at,
             shift_over: at,
             exposed_since: None,
@@ -224,6 +230,23 @@ impl State {
     pub(super) fn healthy(&self, environment: &Environment) -> u32 {
         let seen = self.known_healthy.get(environment).copied().unwrap_or(0);
         self.commanded.get(environment).map_or(seen, |commanded| seen.min(*commanded))
+    }
+
+    /// Whether a command is under way that changes what an environment runs, or how.
+    pub(super) fn is_deploying(&self, environment: &Environment) -> bool {
+        self.in_flight.any(|underway| match &underway.effect {
+            Effect::Deploy { environment: to, .. } | Effect::SetBack { environment: to, .. } => {
+                to == environment
+            }
+            _ => false,
+        })
+    }
+
+    /// Whether a side is known to replace its tasks as it did before the first change.
+    pub(super) fn replaces_as_before(&self, environment: &Environment) -> bool {
+        let before = self.before.as_ref();
+        let had = before.and_then(|it| it.side(environment).service.replacement.as_ref());
+        had == self.replacements.get(environment)
     }
 
     /// Whether the new version takes, or may take, production traffic and is to be watched.

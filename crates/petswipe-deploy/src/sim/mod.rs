@@ -21,8 +21,8 @@ use petswipe_runbook::{
 use crate::memory::{Behaviour, Configuration, MemoryCloud};
 use crate::rollout::{Effect, Look, Outcome, Output, Plan, Purpose, State, Strategy, Target};
 use crate::{
-    Environment, Error, HookAnswer, HookCall, HookPoint, Hooks, Image, RevisionId,
-    RolloutPerformer, ScalingState, Split,
+    Environment, Error, GivesUp, HookAnswer, HookCall, HookPoint, Hooks, Image, Replacement,
+    RevisionId, RolloutPerformer, ScalingState, Split,
 };
 
 pub mod native;
@@ -134,6 +134,19 @@ impl RolloutWorld {
         cloud.add_image(image("shop:v2"), scenario.behaviour);
         cloud.set_traffic(scenario.requests_per_second);
         cloud.set_metrics(scenario.metrics);
+        // Every other world has a circuit breaker of its own.
+        let breaker = [GivesUp::AND_GOES_BACK, GivesUp::NEVER][scenario.tasks as usize % 2];
+        for side in sides {
+            cloud.set_replacement(
+                side,
+                Replacement {
+                    minimum_healthy_percent: Some(50),
+                    maximum_percent: Some(150),
+                    circuit_breaker: breaker,
+                    ..Replacement::default()
+                },
+            );
+        }
         if scenario.scaled {
             let state = ScalingState::active(1, 20);
             cloud.set_scaling(&all[0], Some(state.clone()));

@@ -396,6 +396,10 @@ impl RolloutWorld {
                 initial.sides.entry(side).and_modify(|side| side.2 = scaling);
             }
         }
+        let stopped = matches!(outcome, Outcome::Stopped { .. });
+        if !stopped && now.replacements != initial.replacements {
+            return Err(format!("tasks are not replaced as before, but: {:?}", now.replacements));
+        }
         if scaling(&now) != scaling(&initial) {
             return Err("auto scaling is not as it shall be".to_owned());
         }

@@ -337,15 +337,17 @@ impl Cluster {
                     });
                 }
                 let percent = |field: &str| {
-                    u32::try_from(service.configuration[field].as_u64().unwrap()).unwrap()
+                    let percent = service.configuration[field].as_u64();
+                    percent.map(|percent| u32::try_from(percent).unwrap())
                 };
+                let breaker = &service.configuration["deploymentCircuitBreaker"];
                 let deployment = Deployment {
                     revision,
                     desired,
                     minimum_healthy_percent: percent("minimumHealthyPercent"),
                     maximum_percent: percent("maximumPercent"),
-                    circuit_breaker: service.configuration["deploymentCircuitBreaker"]["enable"]
-                        == true,
+                    circuit_breaker: Some(breaker["enable"] == true && breaker["rollback"] == true),
+                    set_back: None,
                 };
                 self.cloud.deploy(&authority, &environment, &deployment).now_or_never()
             }

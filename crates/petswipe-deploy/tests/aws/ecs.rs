@@ -108,6 +108,7 @@ async fn stopped_tasks_say_why() {
         let mut task = json!({
             "taskArn": format!("arn:aws:ecs:eu-central-1:123456789012:task/c/{number}"),
             "startedBy": format!("ecs-svc/{}-1", blue()),
+            "lastStatus": "STOPPED",
             "stoppedAt": number,
         });
         task.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -140,6 +141,7 @@ async fn stopped_tasks_say_why() {
         ];
         service.events = vec![
             json!({"id": "1", "createdAt": 9, "message": "(service x) was unable to place a task because no capacity"}),
+            json!({"id": "3", "createdAt": 10, "message": "(service x) is unable to consistently start tasks successfully."}),
             json!({"id": "2", "createdAt": 9, "message": "(service x) has reached a steady state."}),
         ];
     });
@@ -152,11 +154,42 @@ async fn stopped_tasks_say_why() {
             "Task failed to start; container app: CannotPullContainerError: not found",
             "Task failed ELB health checks in (target-group arn:x)",
             "(service x) was unable to place a task because no capacity",
+            "(service x) is unable to consistently start tasks successfully.",
         ]
     );
     // What was read once is not asked for again.
     world.wire.forget();
     assert_eq!(world.compute.service(&blue()).await.unwrap().failures, status.failures);
+    assert!(!world.wire.operations().contains(&"DescribeTasks".to_owned()));
+}
+
+#[tokio::test]
+async fn a_task_that_has_not_stopped_yet_is_read_again_until_it_has() {
+    let world = World::new();
+    let mut task = json!({
+        "taskArn": "arn:aws:ecs:eu-central-1:123456789012:task/c/1",
+        "startedBy": format!("ecs-svc/{}-1", blue()),
+        "lastStatus": "DEPROVISIONING",
+        "stoppingAt": 5,
+        "stopCode": "EssentialContainerExited",
+        "stoppedReason": "Essential container in task exited",
+        "containers": [{"name": "app"}],
+    });
+    let reasons = async |task: &Value| {
+        world.cluster(|cluster| {
+            let service = cluster.services.get_mut(blue().as_str()).unwrap();
+            service.stopped = vec![task.clone()];
+        });
+        let failures = world.compute.service(&blue()).await.unwrap().failures;
+        failures.into_iter().map(|failure| failure.reason).collect::<Vec<_>>()
+    };
+    assert_eq!(reasons(&task).await, ["Essential container in task exited"]);
+    task["lastStatus"] = "STOPPED".into();
+    task["containers"][0]["exitCode"] = 137.into();
+    let whole = ["Essential container in task exited; container app exited with 137"];
+    assert_eq!(reasons(&task).await, whole);
+    world.wire.forget();
+    assert_eq!(reasons(&task).await, whole);
     assert!(!world.wire.operations().contains(&"DescribeTasks".to_owned()));
 }
 
@@ -167,7 +200,7 @@ async fn a_deployment_that_the_circuit_breaker_took_back_has_failed_with_its_rea
     world.cloud.add_image(image("shop:v2"), crash);
     let authority = world.authority();
     let made = world.compute.register(&authority, &revision(1), &image("shop:v2")).await.unwrap();
-    let deployment = Deployment { circuit_breaker: true, ..Deployment::new(made.clone(), 2) };
+    let deployment = Deployment { circuit_breaker: Some(true), ..Deployment::new(made.clone(), 2) };
     world.compute.deploy(&authority, &blue(), &deployment).await.unwrap();
     let breaker = world.cluster(|cluster| {
         cluster.services[blue().as_str()].configuration["deploymentCircuitBreaker"].clone()

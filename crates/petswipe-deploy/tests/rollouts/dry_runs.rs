@@ -119,6 +119,7 @@ fn a_rolling_update_is_announced_change_by_change() {
          0 s deploy the new revision to shop-blue with 4 tasks
             when 4 tasks of shop-blue are healthy
             when 100 % has baked well for 60s
+        70 s set back how shop-blue replaces its tasks
         70 s restore auto scaling of shop-blue: active, 1 to 20
     back
         10 s deploy revision:1 to shop-blue with 4 tasks

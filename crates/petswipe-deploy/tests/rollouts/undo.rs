@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use petswipe_deploy::{Outcome, Plan};
+use petswipe_deploy::memory::Behaviour;
+use petswipe_deploy::{Authority, Compute, Deployment, DeploymentState, Outcome, Plan};
+use petswipe_runbook::{Fence, OperationId};
 
 use crate::support::odd::{Busy, BusyCompute};
 use crate::support::*;
@@ -158,4 +160,55 @@ fn an_undo_whose_last_step_fails_leaves_traffic_where_it_is() {
     let undone = shop.try_resume().unwrap().outcome;
     assert!(matches!(undone, Outcome::Promoted { .. }), "{undone}");
     assert_eq!((shop.cloud.healthy(&blue()), shop.cloud.healthy(&green())), (4, 0));
+}
+
+/// Tasks of version 1 crash for a minute, long before anything is rolled out.
+fn crashes_for_a_minute(shop: &Shop) {
+    let crash = Behaviour { crash_after: Some(seconds(2)), ..Behaviour::default() };
+    shop.cloud.add_image(image("shop:v1"), crash);
+    shop.cloud.limit_tasks(&blue(), Some(0));
+    shop.cloud.limit_tasks(&blue(), None);
+    shop.clock.advance(seconds(60));
+    shop.cloud.add_image(image("shop:v1"), Behaviour::default());
+    shop.clock.advance(seconds(120));
+}
+
+#[tokio::test]
+async fn what_failed_before_an_undo_says_nothing_against_it() {
+    let (rolled_back, crashed) = (Shop::new(), Shop::new());
+    crashes_for_a_minute(&crashed);
+    let crash = Behaviour { crash_after: Some(seconds(0)), ..Behaviour::default() };
+    rolled_back.cloud.add_image(image("shop:bad"), crash);
+    let authority = Authority { operation: OperationId::new("somebody").unwrap(), fence: Fence(0) };
+    let from = rolled_back.cloud.service(&blue()).await.unwrap().revision.unwrap();
+    let cloud = &rolled_back.cloud;
+    let bad = cloud.register(&authority, &from, &image("shop:bad")).await.unwrap();
+    let breaking = Deployment { circuit_breaker: Some(true), ..Deployment::new(bad, 4) };
+    cloud.deploy(&authority, &blue(), &breaking).await.unwrap();
+    rolled_back.clock.advance(seconds(300));
+
+    for (shop, has_failed) in [(crashed, false), (rolled_back, true)] {
+        let status = shop.cloud.service(&blue()).await.unwrap();
+        assert!(status.failures.len() > 3, "{status:?}");
+        let failed = matches!(status.deployment, DeploymentState::Failed { .. });
+        assert_eq!((failed, shop.cloud.healthy(&blue())), (has_failed, 4));
+        *shop.initial.lock().unwrap() = shop.cloud.configuration();
+        let outcome = shop.run(canary());
+        shop.assert_promoted(&outcome);
+        let ended = shop.report().finished_at;
+        shop.next();
+        let undone = shop.run(canary().undo(&outcome, ended, now(&shop)).unwrap());
+        assert!(matches!(undone, Outcome::Promoted { .. }), "{undone}");
+        assert_eq!((shop.cloud.split(), shop.cloud.healthy(&blue())), (split(0), 4));
+    }
+}
+
+#[test]
+fn tasks_that_fail_during_an_undo_turn_it_back() {
+    let (shop, outcome, ended) = promoted(&canary());
+    let crash = Behaviour { crash_after: Some(seconds(2)), ..Behaviour::default() };
+    shop.cloud.add_image(image("shop:v1"), crash);
+    let undone = shop.run(canary().undo(&outcome, ended, now(&shop)).unwrap());
+    assert!(undone.to_string().contains("tasks of shop-blue failed"), "{undone}");
+    assert_eq!(shop.cloud.split(), split(100));
 }

@@ -23,6 +23,7 @@ pub fn service(desired: u32, scaling: Option<ScalingState>) -> Seen {
         running: desired,
         deployment: DeploymentState::Completed,
         failures: Vec::new(),
+        replacement: None,
         observed_at: Timestamp::UNIX_EPOCH,
     };
     Seen::Service { service, scaling }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use petswipe_deploy::{
-    Authority, Compute, Deployment, Environment, Error, Image, RevisionId, Route, ServiceStatus,
-    Split, TargetHealth, TrafficRouter,
+    Authority, Compute, Deployment, Environment, Error, Image, Replacement, RevisionId, Route,
+    ServiceStatus, Split, TargetHealth, TrafficRouter,
 };
 use petswipe_monitor::{Errors, Histogram, MetricSource, Observation, Subject, Window};
 
@@ -140,6 +140,15 @@ impl Compute for BusyCompute {
             });
         }
         self.compute.deploy(authority, environment, deployment).await
+    }
+
+    async fn set_back(
+        &self,
+        authority: &Authority,
+        environment: &Environment,
+        replacement: &Replacement,
+    ) -> Result<(), Error> {
+        self.compute.set_back(authority, environment, replacement).await
     }
 
     async fn scale(

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use hyper::Method;
 use petswipe_deploy::{
-    Authority, AutoScaling, Compute, Deployment, Environment, Error, Image, RevisionId, Route,
-    ScalingState, ServiceStatus, Split, TargetHealth, TrafficRouter,
+    Authority, AutoScaling, Compute, Deployment, Environment, Error, Image, Replacement,
+    RevisionId, Route, ScalingState, ServiceStatus, Split, TargetHealth, TrafficRouter,
 };
 use serde_json::json;
 
@@ -50,6 +50,18 @@ impl Compute for LocalClient {
     ) -> Result<(), Error> {
         let asked = json!({ "authority": authority, "deployment": deployment });
         self.tell(Method::PUT, &of(environment, "/deployment"), asked).await
+    }
+
+    async fn set_back(
+        &self,
+        _authority: &Authority,
+        environment: &Environment,
+        _replacement: &Replacement,
+    ) -> Result<(), Error> {
+        Err(Error::Unsupported {
+            what: format!("settings by which {environment} replaces its tasks"),
+            backend: "the local cloud".to_owned(),
+        })
     }
 
     async fn scale(

@@ -20,7 +20,7 @@ use super::router::{Router, not_found};
 use crate::Token;
 use crate::balancer::Balancer;
 use crate::registry::{ImageSource, Registry, Revision};
-use crate::service::{Service, TaskStatus};
+use crate::service::{Service, TaskStatus, percents};
 
 /// What a cloud is, in short.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -256,7 +256,7 @@ pub(super) fn check_count(field: &str, desired: u32) -> Result<(), Error> {
 }
 
 fn check(deployment: &Deployment) -> Result<(), Error> {
-    let (minimum, maximum) = (deployment.minimum_healthy_percent, deployment.maximum_percent);
+    let (minimum, maximum) = percents(deployment);
     check_count("desired", deployment.desired)?;
     if minimum > 100 {
         return Err(Error::invalid("minimum_healthy_percent", minimum, "0 to 100"));

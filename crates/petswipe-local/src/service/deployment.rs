@@ -12,6 +12,12 @@ use crate::registry::Revision;
 /// How many failures are listed; the oldest are forgotten.
 const LISTED: usize = 100;
 
+/// The least and the most tasks while others are replaced, in percent of the desired count. A service here keeps no such
+/// settings: what a deployment does not name are ECS's defaults.
+pub(crate) fn percents(command: &Deployment) -> (u32, u32) {
+    (command.minimum_healthy_percent.unwrap_or(100), command.maximum_percent.unwrap_or(200))
+}
+
 /// The newest deployment of a service.
 #[derive(Debug)]
 pub(super) struct Record {
@@ -68,7 +74,8 @@ impl Record {
     /// Opens the circuit breaker if it is time: goes back to `last_completed`.
     pub(super) fn trip(&mut self, desired: u32, last_completed: Option<&Arc<Revision>>) {
         let limit = threshold(desired);
-        let closed = !self.command.circuit_breaker || self.completed || self.failed.is_some();
+        let closed =
+            self.command.circuit_breaker != Some(true) || self.completed || self.failed.is_some();
         if closed || self.failed_tasks < limit {
             return;
         }
@@ -107,7 +114,10 @@ mod tests {
     }
 
     fn record(circuit_breaker: bool) -> Record {
-        let command = Deployment { circuit_breaker, ..Deployment::new(revision(2).id.clone(), 4) };
+        let command = Deployment {
+            circuit_breaker: Some(circuit_breaker),
+            ..Deployment::new(revision(2).id.clone(), 4)
+        };
         Record::new(None, revision(2), command)
     }
 

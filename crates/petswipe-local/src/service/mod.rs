@@ -23,6 +23,7 @@ use crate::registry::Revision;
 use crate::task::{Launcher, Process};
 pub use breaker::Backoff;
 use deployment::Record;
+pub(crate) use deployment::percents;
 
 /// What all services of a cloud share.
 #[derive(Debug)]
@@ -223,6 +224,7 @@ impl Service {
             deployment,
             failures: record
                 .map_or_else(Vec::new, |record| record.failures.iter().cloned().collect()),
+            replacement: None,
             observed_at: Timestamp::now(),
         }
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::deployment::percents;
 use super::plan::{Limits, Phase, Step, View, plan};
 use super::{Service, State};
 use crate::balancer::TargetState;
@@ -106,8 +107,7 @@ impl State {
         let before = record.revision.id.clone();
         record.trip(self.desired, self.last_completed.as_ref());
         let turned = record.revision.id != before;
-        let (minimum, maximum) =
-            (record.command.minimum_healthy_percent, record.command.maximum_percent);
+        let (minimum, maximum) = percents(&record.command);
         let stuck = record.stuck;
         self.record = Some(record);
         if turned {

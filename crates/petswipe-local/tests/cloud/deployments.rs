@@ -25,8 +25,8 @@ async fn a_rolling_update_and_a_scale_down_lose_no_request() {
         let image = image(&format!("petswipe:{version}"));
         let revision = client.register(&authority, &from, &image).await.unwrap();
         let deployment = Deployment {
-            minimum_healthy_percent: minimum,
-            maximum_percent: maximum,
+            minimum_healthy_percent: Some(minimum),
+            maximum_percent: Some(maximum),
             ..Deployment::new(revision, 2)
         };
         client.deploy(&authority, &blue, &deployment).await.unwrap();
@@ -172,8 +172,8 @@ async fn percentages_out_of_range_are_an_invalid_plan() {
         [(101, 200, 2), (50, 99, 2), (50, 201, 2), (100, 100, 2), (100, 200, 9999)]
     {
         let deployment = Deployment {
-            minimum_healthy_percent: minimum,
-            maximum_percent: maximum,
+            minimum_healthy_percent: Some(minimum),
+            maximum_percent: Some(maximum),
             ..Deployment::new(revision.clone(), desired)
         };
         let error = client.deploy(&authority, &blue, &deployment).await.unwrap_err();

@@ -47,7 +47,7 @@ pub(crate) fn by(operation: &str, fence: u64) -> Authority {
 }
 
 pub(crate) fn breaking(revision: &RevisionId, desired: u32) -> Deployment {
-    Deployment { circuit_breaker: true, ..Deployment::new(revision.clone(), desired) }
+    Deployment { circuit_breaker: Some(true), ..Deployment::new(revision.clone(), desired) }
 }
 
 /// Asks again and again until the answer is one.

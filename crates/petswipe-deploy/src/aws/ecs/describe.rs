@@ -8,7 +8,7 @@ use aws_sdk_ecs::types::{
 use jiff::Timestamp;
 use petswipe_aws::CallError;
 
-use super::EcsCompute;
+use super::{EcsCompute, replacement};
 use crate::aws::error::called;
 use crate::{DeploymentState, Environment, Error, RevisionId, ServiceStatus};
 
@@ -98,6 +98,7 @@ impl EcsCompute {
             running: number(newest.running_count()),
             deployment: state(service, newest),
             failures,
+            replacement: Some(replacement::read(service.deployment_configuration())),
             observed_at,
         })
     }

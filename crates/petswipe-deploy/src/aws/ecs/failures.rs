@@ -18,7 +18,7 @@ use crate::{Error, TaskFailure};
 /// `DescribeTasks` takes at most so many.
 const MOST_TASKS: usize = 100;
 
-/// Stopped tasks that were read once: nothing about them changes any more.
+/// Tasks that were read once after they had stopped: nothing about them changes any more.
 #[derive(Default)]
 pub(super) struct Stopped(Mutex<HashMap<String, Seen>>);
 
@@ -92,6 +92,7 @@ impl EcsCompute {
             }
             arns.iter().filter(|arn| !known.contains_key(*arn)).cloned().collect()
         };
+        let mut found = Vec::new();
         for some in unknown.chunks(MOST_TASKS) {
             let describe = self.client.describe_tasks().cluster(&self.services.cluster);
             let answer = describe.set_tasks(Some(some.to_vec())).send().await;
@@ -100,11 +101,17 @@ impl EcsCompute {
                 let Some(arn) = task.task_arn() else { continue };
                 let deployment = task.started_by().unwrap_or_default().to_owned();
                 let seen = Seen { deployment, failure: failure_of(task) };
-                self.stopped.known().insert(arn.to_owned(), seen);
+                if task.last_status() == Some("STOPPED") {
+                    self.stopped.known().insert(arn.to_owned(), seen);
+                } else {
+                    // It is about to stop: exit codes and reasons may still come.
+                    found.push(seen);
+                }
             }
         }
         let known = self.stopped.known();
-        Ok(arns.iter().filter_map(|arn| known.get(arn).cloned()).collect())
+        found.extend(arns.iter().filter_map(|arn| known.get(arn).cloned()));
+        Ok(found)
     }
 }
 
@@ -152,7 +159,7 @@ fn failure_of(task: &Task) -> Option<TaskFailure> {
 fn not_started(message: &str) -> Option<&str> {
     let known = [
         "was unable to place a task",
-        "was unable to consistently start tasks successfully",
+        "unable to consistently start tasks successfully",
         "failed to launch a task",
         "is unable to assume",
         "was unable to start a task",

@@ -68,29 +68,44 @@ pub(super) fn configured(
     }
     let hooks = wanted.lifecycle_hooks.get_or_insert_default();
     for LambdaHook { function, role, stages, timeout_minutes } in &deployment.hooks {
-        hooks.push(
-            DeploymentLifecycleHook::builder()
-                .target_type(DeploymentLifecycleHookTargetType::AwsLambda)
-                .hook_target_arn(function)
-                .role_arn(role)
-                .set_lifecycle_stages(Some(hook_stages(stages)))
-                .timeout_configuration(timeout(minutes("timeout of a hook", *timeout_minutes)?))
-                .build(),
-        );
+        let hook = DeploymentLifecycleHook::builder()
+            .target_type(DeploymentLifecycleHookTargetType::AwsLambda)
+            .hook_target_arn(function)
+            .role_arn(role)
+            .set_lifecycle_stages(Some(hook_stages(stages)))
+            .timeout_configuration(timeout(minutes("timeout of a hook", *timeout_minutes)?));
+        push_once(hooks, hook.build());
     }
     if let Some(limit) = deployment.pause_minutes {
-        hooks.push(
-            DeploymentLifecycleHook::builder()
-                .target_type(DeploymentLifecycleHookTargetType::Pause)
-                .set_lifecycle_stages(Some(hook_stages(&LifecycleStage::PAUSED)))
-                .timeout_configuration(timeout(minutes("timeout of the pauses", limit)?))
-                .build(),
-        );
+        let hook = DeploymentLifecycleHook::builder()
+            .target_type(DeploymentLifecycleHookTargetType::Pause)
+            .set_lifecycle_stages(Some(hook_stages(&LifecycleStage::PAUSED)))
+            .timeout_configuration(timeout(minutes("timeout of the pauses", limit)?));
+        push_once(hooks, hook.build());
     }
     if !deployment.alarms.is_empty() {
         wanted.alarms = alarms(deployment.alarms.clone(), true, true);
     }
     Ok(wanted)
+}
+
+/// Adds a hook, unless an earlier command that took effect has added it already.
+fn push_once(hooks: &mut Vec<DeploymentLifecycleHook>, hook: DeploymentLifecycleHook) {
+    let of = |hook: &DeploymentLifecycleHook| {
+        let mut stages: Vec<_> =
+            hook.lifecycle_stages().iter().map(|it| it.as_str().to_owned()).collect();
+        stages.sort_unstable();
+        (
+            hook.target_type().cloned(),
+            hook.hook_target_arn().map(str::to_owned),
+            hook.role_arn().map(str::to_owned),
+            stages,
+            hook.timeout_configuration().cloned(),
+        )
+    };
+    if !hooks.iter().any(|there| of(there) == of(&hook)) {
+        hooks.push(hook);
+    }
 }
 
 fn hook_stages(stages: &[LifecycleStage]) -> Vec<DeploymentLifecycleHookStage> {

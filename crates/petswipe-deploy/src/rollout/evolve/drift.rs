@@ -22,6 +22,15 @@ impl Plan {
             }
         }
         let services = seen.sides.iter().filter_map(|side| side.service.as_ref());
+        for service in services.clone().filter(|service| service.observed_at >= began) {
+            let environment = &service.environment;
+            if let Some(replacement) = &service.replacement
+                && began >= state.deploy_over
+                && !state.is_deploying(environment)
+            {
+                state.replacements.insert(environment.clone(), replacement.clone());
+            }
+        }
         let foreign = foreign(state, seen.route.as_ref(), services, began);
         let found = foreign.is_some();
         if let Some(reason) = foreign {

@@ -6,7 +6,7 @@ use petswipe_runbook::Failure;
 use crate::rollout::script::{self, Move, Which};
 use crate::rollout::state::{Direction, State};
 use crate::rollout::{Cause, CauseKind, Output, Plan, Seen, Strategy};
-use crate::{DeploymentState, Environment, ServiceStatus, Split};
+use crate::{DeploymentState, Environment, ServiceStatus, Split, TaskFailure};
 
 impl Plan {
     pub(super) fn is_rolling(&self) -> bool {
@@ -69,7 +69,7 @@ impl Plan {
         let wanted = state.before.as_ref().zip(revision);
         let wanted = wanted.and_then(|(before, which)| state.which(before, which));
         let is_new = revision == Some(&Which::New);
-        if is_new && let Some(cause) = self.broken(service) {
+        if is_new && let Some(cause) = self.broken(state, service) {
             return Err(cause);
         }
         let runs_it = wanted.is_none_or(|wanted| {
@@ -86,7 +86,7 @@ impl Plan {
         if let Some(reason) = health.reasons.first() {
             lack.push_str(&format!(" ({reason})"));
         }
-        if let Some(failure) = service.failures.last() {
+        if let Some(failure) = counted(state, service).last() {
             lack.push_str(&format!("; the last task failed: {}", failure.reason));
         }
         if !runs_it && health.healthy >= enough {
@@ -95,16 +95,20 @@ impl Plan {
         Ok(Some(lack))
     }
 
-    /// Whether the new version's tasks fail for good.
-    pub(super) fn broken(&self, service: &ServiceStatus) -> Option<Cause> {
+    /// Whether the new version's tasks fail for good. What was there before it was deployed says nothing: the platform
+    /// begins no new deployment of what a side has already, and goes on telling of the old one.
+    pub(super) fn broken(&self, state: &State, service: &ServiceStatus) -> Option<Cause> {
         let environment = &service.environment;
-        if let DeploymentState::Failed { reason } = &service.deployment {
+        if let DeploymentState::Failed { reason } = &service.deployment
+            && !had_failed(state, service)
+        {
             let text = format!("the platform gave up on {environment}: {reason}");
             return Some(Cause::new(CauseKind::Tasks, text));
         }
-        let failures = service.failures.len();
+        let failures = counted(state, service).count();
         if failures > self.capacity.tolerated_failures as usize {
-            let last = service.failures.last().map_or("", |failure| failure.reason.as_str());
+            let last = counted(state, service).last();
+            let last = last.map_or("", |failure| failure.reason.as_str());
             let text = format!("{failures} tasks of {environment} failed, the last one: {last}");
             return Some(Cause::new(CauseKind::Tasks, text));
         }
@@ -230,6 +234,27 @@ impl Plan {
             Err(failure) => self.try_again(state, failure.message.clone(), at),
         }
     }
+}
+
+/// The tasks that failed since the new version was deployed, oldest first.
+pub(super) fn counted<'a>(
+    state: &State,
+    service: &'a ServiceStatus,
+) -> impl Iterator<Item = &'a TaskFailure> {
+    let since = state.deploying_since.unwrap_or(Timestamp::MIN);
+    service.failures.iter().filter(move |failure| failure.at >= since)
+}
+
+/// Whether the first look found already that the platform had given up where the new version is deployed now, with that
+/// same revision there.
+fn had_failed(state: &State, service: &ServiceStatus) -> bool {
+    let Some(before) = &state.before else { return false };
+    let had = before.survey.sides.get(&service.environment).map(|side| &side.service);
+    had.is_some_and(|had| {
+        matches!(had.deployment, DeploymentState::Failed { .. })
+            && had.revision == service.revision
+            && service.revision == state.revision
+    })
 }
 
 /// Whether the new version may be left with less traffic than when the way back was last worked out.

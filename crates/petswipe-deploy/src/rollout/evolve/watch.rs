@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use petswipe_monitor::{FindingResult, Verdict};
 use petswipe_runbook::{Failure, Underway};
 
+use super::look::counted;
 use crate::Percent;
 use crate::rollout::script::Hold;
 use crate::rollout::state::{Direction, State};
@@ -94,7 +95,7 @@ impl Plan {
         let service = service.filter(|service| service.observed_at >= began);
         let runs_new = service.is_some_and(|service| service.revision == state.revision);
         if let Some(service) = service.filter(|_| runs_new || self.is_rolling())
-            && let Some(cause) = self.broken(service)
+            && let Some(cause) = self.broken(state, service)
         {
             return Err(cause);
         }
@@ -117,7 +118,8 @@ impl Plan {
                         "only {healthy} of {enough} tasks of {environment} are healthy at {}",
                         state.weight
                     );
-                    if let Some(failure) = service.and_then(|service| service.failures.last()) {
+                    let last = service.and_then(|service| counted(state, service).last());
+                    if let Some(failure) = last {
                         text.push_str(&format!("; the last task failed: {}", failure.reason));
                     }
                     if self.undoes.is_none() {

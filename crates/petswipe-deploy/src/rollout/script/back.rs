@@ -1,6 +1,6 @@
 //! The way back, from wherever the rollout is; and the stop that leaves the weights to somebody else.
 
-use super::{Move, Which, restore_touched_scaling};
+use super::{Move, Which, restore_touched_scaling, set_back};
 use crate::rollout::state::{Before, State};
 use crate::rollout::{Plan, Strategy, SurveyedSide};
 use crate::{Environment, Percent, Split};
@@ -27,6 +27,8 @@ pub(in crate::rollout) fn back(plan: &Plan, state: &State, before: &Before) -> V
         // A task that did not run before need not run now.
         let (enough, revision) = (desired.min(health.healthy), Some(Which::Live));
         script.push(Move::AwaitCapacity { environment, enough, revision });
+        // Only now: before, the platform itself might go back to what was complete last, which is the new version.
+        set_back(before, &before.live, &mut script);
     } else if !rolling {
         if !touched.tasks.is_empty() && !touched.split {
             // Before tasks are taken away: does nobody lead traffic to them meanwhile?

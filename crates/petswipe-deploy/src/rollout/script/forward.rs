@@ -1,6 +1,6 @@
 //! Canary and blue-green: two sides, and traffic that moves from one to the other.
 
-use super::{Hold, Move, Which, restore_scaling, restored, suspend_scaling};
+use super::{Hold, Move, Which, restore_scaling, restored, set_back, suspend_scaling};
 use crate::rollout::state::Before;
 use crate::rollout::{ApprovalPoint, Plan, Strategy};
 use crate::{Environment, HookPoint, Percent, ScalingState, Split};
@@ -65,6 +65,7 @@ pub(super) fn forward(plan: &Plan, before: &Before) -> Vec<Move> {
         script.push(Move::Hold(Hold::ScaleDownDelay));
     }
     plan.push_hook(&mut script, HookPoint::CleanUp, Percent::FULL);
+    set_back(before, candidate, &mut script);
     script.push(Move::Guard { to: Split::all_to(candidate.clone()), way_back: false });
     retire(before, &mut script);
     script.push(Move::Settle);

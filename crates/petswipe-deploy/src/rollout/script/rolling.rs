@@ -1,6 +1,6 @@
 //! Rolling: the platform replaces the tasks of the live side, watched.
 
-use super::{Hold, Move, Which, restore_scaling, suspend_scaling};
+use super::{Hold, Move, Which, restore_scaling, set_back, suspend_scaling};
 use crate::rollout::Plan;
 use crate::rollout::state::Before;
 use crate::{HookPoint, Percent};
@@ -32,6 +32,7 @@ pub(super) fn rolling(plan: &Plan, before: &Before) -> Vec<Move> {
         script.push(Move::Hold(Hold::Bake));
     }
     plan.push_hook(&mut script, HookPoint::CleanUp, Percent::FULL);
+    set_back(before, live, &mut script);
     restore_scaling(before, &mut script);
     script.push(Move::Settle);
     script

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use petswipe_aws::script::Fault;
 use petswipe_deploy::conformance::native::{NativeSetting, NativeWorld};
-use petswipe_deploy::native::NativeDeployments;
+use petswipe_deploy::native::{LambdaHook, LifecycleStage, NativeDeployment, NativeDeployments};
 use petswipe_deploy::{Authority, Error, Outcome, RevisionId, native_conformance};
 use petswipe_runbook::{Clock, Fence, OperationId, Sleep};
 use serde_json::json;
@@ -139,6 +140,60 @@ async fn a_configuration_is_set_back_whatever_is_in_it() {
     let written = world.count("UpdateService");
     world.native.restore(&authority, &service(), &before).await.unwrap();
     assert_eq!(world.count("UpdateService"), written);
+}
+
+#[tokio::test]
+async fn a_deployment_that_is_begun_again_has_its_hooks_once() {
+    let contract = Contract::new();
+    let world = &contract.world;
+    let own = json!([{
+        "targetType": "AWS_LAMBDA",
+        "hookTargetArn": "arn:aws:lambda:eu-central-1:123456789012:function:own",
+        "roleArn": "arn:aws:iam::123456789012:role/hooks",
+        "lifecycleStages": ["PRE_SCALE_UP"],
+        "timeoutConfiguration": {"timeoutInMinutes": 5, "action": "ROLLBACK"},
+    }]);
+    world.wire.with(|deployer| deployer.configuration["lifecycleHooks"] = own);
+    let deployment = NativeDeployment {
+        revision: contract.setting.second_revision.clone(),
+        strategy: canary(),
+        bake_minutes: 5,
+        hooks: vec![LambdaHook {
+            function: "arn:aws:lambda:eu-central-1:123456789012:function:ours".to_owned(),
+            role: "arn:aws:iam::123456789012:role/hooks".to_owned(),
+            stages: vec![LifecycleStage::PreScaleUp, LifecycleStage::PostScaleUp],
+            timeout_minutes: 5,
+        }],
+        pause_minutes: Some(60),
+        alarms: Vec::new(),
+        after: world.native.service(&service()).await.unwrap().newest,
+    };
+    let authority = contract.authority();
+    let begin = async || world.native.begin(&authority, &service(), &deployment).await;
+    // The answer is lost, and then ECS does not list the service deployment yet.
+    world.wire.with(|deployer| deployer.unlisted = true);
+    world.wire.fate(|call| (call.operation() == "UpdateService").then_some(Fault::LostAnswer));
+    assert!(matches!(begin().await, Err(Error::Backend { .. })));
+    world.wire.fate(|_| None);
+    for _ in 0..2 {
+        assert!(matches!(begin().await, Err(Error::Backend { .. })));
+    }
+    let hooks = world.wire.with(|deployer| {
+        // ECS may name the stages in another order.
+        deployer.configuration["lifecycleHooks"][1]["lifecycleStages"]
+            .as_array_mut()
+            .unwrap()
+            .reverse();
+        deployer.configuration["lifecycleHooks"].as_array().unwrap().len()
+    });
+    assert_eq!(hooks, 3, "the service's own, ours, and the pause");
+    assert!(begin().await.is_err());
+    world.wire.with(|deployer| {
+        assert_eq!(deployer.configuration["lifecycleHooks"].as_array().unwrap().len(), 3);
+        deployer.unlisted = false;
+    });
+    let begun = begin().await.unwrap();
+    assert_eq!(world.native.service(&service()).await.unwrap().newest, Some(begun));
 }
 
 #[test]

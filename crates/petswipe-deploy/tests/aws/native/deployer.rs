@@ -55,6 +55,8 @@ pub struct Deployer {
     pub alternate: bool,
     /// At which look at a service deployment somebody else deploys what.
     pub redeploy_at: Option<(u32, RevisionId)>,
+    /// Whether the newest service deployment is not listed yet.
+    pub unlisted: bool,
     revisions: Vec<Revised>,
     deployments: Vec<Deployed>,
     made: u64,
@@ -108,6 +110,7 @@ impl Deployer {
             sides,
             alternate: true,
             redeploy_at: None,
+            unlisted: false,
             revisions: vec![first],
             deployments: vec![deployed],
             made: 0,
@@ -281,7 +284,10 @@ impl Deployer {
         assert_eq!((&request["cluster"], &request["service"]), (&json!(CLUSTER), &json!(SERVICE)));
         let after = request["createdAt"]["after"].as_f64().unwrap_or(f64::MIN);
         let created = |deployed: &Deployed| seconds(deployed.created).as_f64().unwrap();
-        let all: Vec<_> = self.deployments.iter().filter(|it| created(it) > after).collect();
+        let mut all: Vec<_> = self.deployments.iter().filter(|it| created(it) > after).collect();
+        if self.unlisted {
+            all.pop();
+        }
         let at: usize = request["nextToken"].as_str().map_or(0, |token| token.parse().unwrap());
         let page: Vec<_> = all
             .get(at)
