@@ -15,6 +15,7 @@ pub mod cli;
 mod drive;
 mod going_on;
 mod journal;
+pub mod lab;
 mod last_look;
 pub mod leases;
 // Beside it is the example of that name.

@@ -38,6 +38,20 @@ impl Gated {
         Self::new("petswipe default", Policy::gate(&policies), stages)
     }
 
+    /// The same on CloudWatch: sums of whole minutes that are known a minute late, a look every half a minute, limits that look
+    /// back as far as they have to.
+    pub fn on_minutes() -> Self {
+        let mut policies = Policy::standard(EvidencePolicy::default());
+        for policy in &mut policies {
+            if let Policy::Absolute(limits) = policy {
+                limits.lookback = Duration::from_secs(180);
+            }
+        }
+        let stages = STAGES.iter().map(|weight| (*weight, STAGE)).collect();
+        Self::new("petswipe default, 60 s data, 60 s late", Policy::gate(&policies), stages)
+            .data(60, 60, 30)
+    }
+
     /// A gate with stages, each a weight in percent and seconds.
     pub fn new(name: &str, gate: All, stages: Vec<(u8, u32)>) -> Self {
         Self {
