@@ -66,7 +66,7 @@
 //!   data means is its [`NoData`]: hold (the default), fail, or ignore, which still needs another metric that holds.
 //! - [`EvidencePolicy`] compares with the version that serves beside the new one, at every tick and over all steps, with one
 //!   stated probability of a false alarm; the statistics are in [`evidence`], for whoever wants them alone.
-//! - [`LatencyRegression`] compares the latency of both plainly.
+//! - [`LatencyRegression`] compares the latency of both plainly. [`planner`] says what stages can show.
 //! - [`All`] makes one gate of several.
 //!
 //! A source that fails, an answer about another subject or time, and periods that may still change are no data, whatever
@@ -93,6 +93,7 @@ pub mod lab;
 mod memory;
 mod observation;
 mod observe;
+pub mod planner;
 mod source;
 mod window;
 

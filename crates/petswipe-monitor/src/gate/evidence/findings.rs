@@ -21,6 +21,11 @@ impl EvidencePolicy {
         self.sample_ratio.map_or(1.0, |policy| policy.tolerance * weight.min(1.0 - weight))
     }
 
+    /// The weight of the errors in the average.
+    pub(crate) fn error_weight(&self) -> f64 {
+        self.weights().errors
+    }
+
     pub(super) fn weights(&self) -> Weights {
         let bands = self.latency.as_ref().is_some_and(|latency| latency.bands);
         let latency = if self.latency.is_some() { 0.1 } else { 0.0 };
