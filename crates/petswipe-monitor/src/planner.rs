@@ -1,6 +1,6 @@
 //! Planning a rollout: which stages can show the regression that matters, how long that takes, and what it costs.
 //!
-//! The questions are answered for the error evidence of [`EvidencePolicy`](crate::EvidencePolicy), by the normal approximation
+//! The questions are answered for the error evidence of [`EvidencePolicy`], by the normal approximation
 //! of its logarithm: in a second in which the new version has the share `w` of `λ` requests, `p` of which fail, the evidence for
 //! a ratio `r` grows by `λp(1−w+wr)·KL(θ_r‖w)` on average, where `θ_r = wr/(wr+1−w)` is the share of the new version among
 //! the errors (see [`RateRatio`](crate::evidence::RateRatio)).
