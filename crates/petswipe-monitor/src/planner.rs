@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::{RATIOS, stake};
-use crate::{Error, EvidencePolicy};
+use crate::{Error, EvidencePolicy, Policy};
 
 /// What is known of a service, and what is asked of a rollout.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -183,6 +183,19 @@ impl Question {
             false => "one that stages of a day each can show with this traffic".to_owned(),
         };
         Err(Error::invalid(field, found, allowed))
+    }
+
+    /// The policies for these stages: the evidence that was asked about, and the [standard](Policy::standard) limits, which look
+    /// back over a whole stage. With little traffic a minute would never have the requests they need.
+    pub fn policies(&self, stages: &[PlannedStage]) -> Vec<Policy> {
+        let mut policies = Policy::standard(self.evidence.clone());
+        for policy in &mut policies {
+            if let Policy::Absolute(limits) = policy {
+                let longest = stages.iter().map(|stage| stage.duration).max().unwrap_or_default();
+                limits.lookback = limits.lookback.max(longest);
+            }
+        }
+        policies
     }
 
     /// How long a stage has to be for the least evidence, and the guide's five minutes.
@@ -396,5 +409,33 @@ mod tests {
         assert!((row.rollback_share - forecast.power).abs() < 0.05, "{row:?} {forecast:?}");
         let ratio = row.mean_failed_requests / forecast.failed_requests;
         assert!((0.5..2.0).contains(&ratio), "{row:?} {forecast:?}");
+    }
+
+    /// One request a second, one in two hundred of which fails.
+    #[cfg(feature = "lab")]
+    #[test]
+    fn a_quiet_service_is_rolled_out_by_what_is_proposed() {
+        use crate::lab::{RolloutPolicy, Row, World, policies::Gated};
+        let quiet = Question {
+            requests_per_second: 1.0,
+            baseline_error_rate: 0.005,
+            smallest_ratio: 20.0,
+            ..question()
+        };
+        let stages = quiet.propose().unwrap().stages;
+        let planned = || -> Box<dyn RolloutPolicy> {
+            let weights =
+                stages.iter().map(|stage| (stage.weight, stage.duration.as_secs() as u32));
+            Box::new(Gated::new(
+                "planned",
+                Policy::gate(&quiet.policies(&stages)),
+                weights.collect(),
+            ))
+        };
+        let good = Row::of(&World::steady(1.0, 0.005), 100, planned);
+        assert!(good.rollback_share <= 0.02, "{good:?}");
+        let world = World { fault_error_rate: Some(0.1), ..World::steady(1.0, 0.005) };
+        let bad = Row::of(&world, 40, planned);
+        assert!(bad.rollback_share >= 0.95, "{bad:?}");
     }
 }
