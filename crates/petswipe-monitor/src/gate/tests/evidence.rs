@@ -2,7 +2,7 @@
 
 use super::{STARTED, at, green, step, times, window};
 use crate::gate::{
-    Carried, Comparison, EvidencePolicy, Gate, Judgement, LatencyEvidence, NoData, Step,
+    Carried, Comparison, EvidencePolicy, Gate, Judgement, LatencyEvidence, NoData, Step, Verdict,
 };
 use crate::{Errors, Observation, Subject};
 
@@ -144,6 +144,44 @@ fn whole_distributions_are_compared_where_that_is_asked_for() {
 }
 
 #[test]
+fn what_is_not_enough_by_itself_is_enough_together() {
+    // Some failures and some slow requests, neither of which alone is an alarm.
+    let verdict = |failed, slow, others| {
+        let policy = EvidencePolicy { sample_ratio: None, ..EvidencePolicy::default() };
+        let mut rollout = Rollout::new(policy);
+        rollout.ticks(2, WELL);
+        let from = rollout.step.now.as_second();
+        rollout.step.now = at(from + 10);
+        let seen = |name: &str, requests, failed, slow| {
+            let mut latency = times(requests - slow, 20);
+            latency.merge(&times(slow, 900));
+            Observation {
+                requests: Some(requests),
+                errors: Errors { client: Some(0), server: Some(failed), balancer: Some(0) },
+                latency: Some(latency),
+                ..Observation::missing(Subject::environment(name), window(from, from + 10))
+            }
+        };
+        let candidate = seen("green", 50, failed, slow);
+        let reference = Some(seen("blue", others, 1, 1));
+        rollout.judge(&[Comparison { candidate, reference }]).verdict
+    };
+    let alone =
+        |verdict: &Verdict| verdict.is_fail() && !verdict.to_string().contains("all evidence");
+    let counts = (0..6).flat_map(|failed| (0..12).map(move |slow| (failed, slow)));
+    let mut cases = counts.flat_map(|(failed, slow)| {
+        (300..3_000).step_by(10).map(move |others| (failed, slow, others))
+    });
+    let found = cases.find(|(failed, slow, others)| {
+        let both = verdict(*failed, *slow, *others);
+        both.is_fail() && both.to_string().contains("all evidence")
+    });
+    let (failed, slow, others) = found.expect("two that are enough together");
+    assert!(!alone(&verdict(failed, 0, others)));
+    assert!(!verdict(0, slow, others).is_fail());
+}
+
+#[test]
 fn traffic_that_is_not_divided_as_asked_is_found() {
     let sticky = Tick { own: (500, 0), other: (500, 0), millis: (20, 20) };
     let judged = by_default().ticks(2, sticky);
@@ -160,7 +198,10 @@ fn it_is_settled_once_the_version_is_shown_to_be_good() {
     let judged = rollout.ticks(30, WELL);
     assert!(judged.settled && judged.verdict.is_pass());
     rollout.enter(10);
-    assert!(!rollout.ticks(2, WELL).settled, "each step shows it again");
+    let tenth = Tick { own: (100, 0), other: (900, 1), ..WELL };
+    let judged = rollout.ticks(2, tenth);
+    assert!(judged.verdict.is_pass() && !judged.settled, "each step shows it again");
+    assert!(rollout.ticks(10, tenth).settled);
 
     let policy = EvidencePolicy { wait_for_acceptance: true, ..EvidencePolicy::default() };
     let mut patient = Rollout::new(policy);
