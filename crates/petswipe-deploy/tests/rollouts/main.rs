@@ -11,6 +11,7 @@ mod approvals;
 mod back;
 mod drift;
 mod dry_runs;
+mod evidence;
 mod exhaustive;
 mod hooks;
 mod refusals;
