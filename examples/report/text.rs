@@ -136,10 +136,13 @@ pub(crate) fn check(verdict: &str, evidence: &[Finding], otherwise: &str) -> Str
     };
     match (verdict, holding.first(), of(FindingResult::Broken).next()) {
         ("pass", Some(first), _) => {
+            // Evidence that is next to nothing says nothing.
+            let tells =
+                |f: &&&Finding| f.unit != "times" || f.value.is_some_and(|value| value >= 2.0);
             let value = |f: &&Finding| {
                 f.value.map(|value| format!("{} {} {}", f.metric, measured(value), f.unit))
             };
-            let values: Vec<_> = holding.iter().filter_map(value).collect();
+            let values: Vec<_> = holding.iter().filter(tells).filter_map(value).collect();
             format!("healthy: {} ({})", values.join(", "), rests_on(first))
         }
         ("fail", _, Some(first)) => {

@@ -249,7 +249,7 @@ fn evidence(
     result: FindingResult,
     detail: String,
 ) -> Finding {
-    // JSON has no infinity, and nobody needs more than this.
-    let value = Some(value.min(1e300));
+    // Nobody needs more than a million, and JSON has no infinity.
+    let value = Some(value.min(1e6));
     Finding { metric: metric.into(), value, limit, unit: "times".into(), samples, result, detail }
 }
