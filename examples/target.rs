@@ -82,7 +82,7 @@ impl Target {
             }
             #[cfg(not(feature = "aws"))]
             Backend::Aws => Err(Exit::usage(
-                "--backend is aws, which this program was built without; build it with --features aws",
+                "--backend is aws, which this program was built without; allowed: local, or build it with --features aws",
             )),
         }
     }
