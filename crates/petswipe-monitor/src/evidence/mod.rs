@@ -108,6 +108,40 @@ impl Wealth {
     }
 }
 
+/// Stakes on each of the [`RATIOS`], and what is held back for the stages to come.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Bets {
+    wealth: [Wealth; RATIOS.len()],
+    stages: u32,
+    /// What is on the ratios.
+    staked: f64,
+}
+
+impl Bets {
+    /// Puts the stake of one more stage in.
+    pub(crate) fn begin_stage(&mut self) {
+        let stake = stake(self.stages);
+        self.stages = self.stages.saturating_add(1);
+        self.staked += stake;
+        for wealth in &mut self.wealth {
+            wealth.put(stake / RATIOS.len() as f64);
+        }
+    }
+
+    /// Multiplies the stake on each ratio by its likelihood ratio, which is given by its logarithm.
+    pub(crate) fn multiply(&mut self, log_ratio: impl Fn(f64) -> f64) {
+        for (wealth, ratio) in self.wealth.iter_mut().zip(RATIOS) {
+            wealth.multiply(log_ratio(ratio));
+        }
+    }
+
+    /// The logarithm of what all stakes together have become.
+    pub(crate) fn ln(&self) -> f64 {
+        let idle = (1.0 - self.staked).max(0.0).ln();
+        self.wealth.iter().fold(idle, |sum, wealth| ln_add(sum, wealth.ln()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

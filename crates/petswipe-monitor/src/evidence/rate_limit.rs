@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Arm, RATIOS, Wealth, ln_add, stake};
+use super::{Arm, Bets, sprt::log_rate_ratio};
 
 /// Evidence that the error rate of the candidate is above a limit that is known beforehand, or was estimated from what came
 /// before it.
@@ -21,11 +21,8 @@ use super::{Arm, RATIOS, Wealth, ln_add, stake};
 /// assert!(evidence.value() > 1000.0);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct RateLimit {
-    wealth: [Wealth; RATIOS.len()],
-    stages: u32,
-    staked: f64,
-}
+#[serde(transparent)]
+pub struct RateLimit(Bets);
 
 /// No alternative is at or above it, or one request that went well would rule it out for ever.
 const HIGHEST: f64 = 0.99;
@@ -49,30 +46,20 @@ impl RateLimit {
 
     /// Puts the stake of one more stage in.
     pub fn begin_stage(&mut self) {
-        let stake = stake(self.stages);
-        self.stages = self.stages.saturating_add(1);
-        self.staked += stake;
-        for wealth in &mut self.wealth {
-            wealth.put(stake / RATIOS.len() as f64);
-        }
+        self.0.begin_stage();
     }
 
     /// Takes a tick in. `limit` lies between 0 and 1, `dispersion` is at least 1.
     pub fn add(&mut self, candidate: Arm, limit: f64, dispersion: f64) {
         let limit = limit.clamp(f64::MIN_POSITIVE, HIGHEST);
-        let failed = candidate.failed as f64;
-        let rest = candidate.requests.saturating_sub(candidate.failed) as f64;
-        for (wealth, ratio) in self.wealth.iter_mut().zip(RATIOS) {
-            let rate = (limit * ratio).min(HIGHEST);
-            let log = failed * (rate / limit).ln() + rest * ((-rate).ln_1p() - (-limit).ln_1p());
-            wealth.multiply(log / dispersion);
-        }
+        self.0.multiply(|ratio| {
+            log_rate_ratio(candidate, limit, (limit * ratio).min(HIGHEST)) / dispersion
+        });
     }
 
     /// The evidence: at least `1/α` is an alarm.
     pub fn value(&self) -> f64 {
-        let idle = (1.0 - self.staked).max(0.0).ln();
-        self.wealth.iter().fold(idle, |sum, wealth| ln_add(sum, wealth.ln())).exp()
+        self.0.ln().exp()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Arm, Wealth, ln_add, stake};
+use super::{Arm, Bets};
 
 /// The ratios of error rates on which it bets, each with the same part of the stake.
 pub const RATIOS: [f64; 8] = [1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0];
@@ -35,29 +35,18 @@ pub const RATIOS: [f64; 8] = [1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0];
 /// assert!(evidence.value() > 100.0); // an alarm at α = 1 %
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct RateRatio {
-    wealth: [Wealth; RATIOS.len()],
-    stages: u32,
-    /// What is not on any ratio yet.
-    staked: f64,
-}
+#[serde(transparent)]
+pub struct RateRatio(Bets);
 
 impl RateRatio {
     /// Puts the stake of one more stage in. Before the first stage it gathers no evidence.
     pub fn begin_stage(&mut self) {
-        let stake = stake(self.stages);
-        self.stages = self.stages.saturating_add(1);
-        self.staked += stake;
-        for wealth in &mut self.wealth {
-            wealth.put(stake / RATIOS.len() as f64);
-        }
+        self.0.begin_stage();
     }
 
     /// Takes a tick in. `dispersion` is at least 1.
     pub fn add(&mut self, candidate: Arm, reference: Arm, dispersion: f64) {
-        for (wealth, ratio) in self.wealth.iter_mut().zip(RATIOS) {
-            wealth.multiply(log_likelihood_ratio(candidate, reference, ratio) / dispersion);
-        }
+        self.0.multiply(|ratio| log_likelihood_ratio(candidate, reference, ratio) / dispersion);
     }
 
     /// The evidence: at least `1/α` is an alarm.
@@ -67,8 +56,7 @@ impl RateRatio {
 
     /// Its logarithm, which does not overflow.
     pub fn ln(&self) -> f64 {
-        let idle = (1.0 - self.staked).max(0.0).ln();
-        self.wealth.iter().fold(idle, |sum, wealth| ln_add(sum, wealth.ln()))
+        self.0.ln()
     }
 }
 

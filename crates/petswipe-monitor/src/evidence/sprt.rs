@@ -35,9 +35,7 @@ pub struct Sprt(f64);
 impl Sprt {
     /// Takes what one arm did: is its rate `good` or `bad`? Both between 0 and 1, `good` below `bad`.
     pub fn add_rate(&mut self, arm: Arm, good: f64, bad: f64) {
-        let (failed, rest) =
-            (arm.failed as f64, (arm.requests - arm.failed.min(arm.requests)) as f64);
-        self.0 += failed * (bad / good).ln() + rest * ((-bad).ln_1p() - (-good).ln_1p());
+        self.0 += log_rate_ratio(arm, good, bad);
     }
 
     /// Takes what two arms did at the same time: are their rates the same, or is the candidate's `ratio` times as high?
@@ -78,6 +76,12 @@ impl Sprt {
         let broken = ((1.0 - beta) * upper + beta * lower) / drift(bad);
         (healthy, broken)
     }
+}
+
+/// `ln` of how much likelier what an arm did is if its rate is `bad` than if it is `good`.
+pub(crate) fn log_rate_ratio(arm: Arm, good: f64, bad: f64) -> f64 {
+    let rest = arm.requests.saturating_sub(arm.failed) as f64;
+    arm.failed as f64 * (bad / good).ln() + rest * ((-bad).ln_1p() - (-good).ln_1p())
 }
 
 #[cfg(test)]
