@@ -10,6 +10,8 @@ mod server;
 
 use server::{Kind, Server};
 
+use crate::servers::Servers;
+
 /// moto: Elastic Load Balancing, Application Auto Scaling.
 const MOTO: Kind = Kind {
     name: "moto",
@@ -58,9 +60,11 @@ impl Emulators {
 
 /// Starts both and runs a command with their addresses, or keeps them until this program is ended.
 pub(crate) fn run(command: &[String]) -> Result<bool, String> {
+    let servers = Servers::find()?;
     let emulators = Emulators::start()?;
-    for (name, url) in emulators.variables() {
-        println!("export {name}={url}");
+    let variables: Vec<_> = emulators.variables().chain(servers.variables()).collect();
+    for (name, value) in &variables {
+        println!("export {name}={value}");
     }
     let Some((program, arguments)) = command.split_first() else {
         println!("# they run until Ctrl-C");
@@ -70,7 +74,7 @@ pub(crate) fn run(command: &[String]) -> Result<bool, String> {
     };
     let status = Command::new(program)
         .args(arguments)
-        .envs(emulators.variables())
+        .envs(variables)
         .stdin(Stdio::inherit())
         .status()
         .map_err(|error| format!("{program} did not start: {error}"))?;

@@ -6,8 +6,10 @@
 use std::process::ExitCode;
 
 mod emulators;
+mod machine;
 mod manifest;
 mod markdown;
+mod servers;
 mod shell;
 mod source;
 mod test;
@@ -56,17 +58,19 @@ pub(crate) const COMMANDS: &[Command] = &[
         details: "Runs `cargo test --workspace` with all features and again with default features, then the tidy\n\
                   checks, and ends with the totals as `N passed, M failed`. A test that is ignored is an error, and\n\
                   so is a run in which no test ran at all. The pass with all features has two emulators of AWS\n\
-                  beside it, which are installed the first time; that needs Python 3.10 with venv, and PyPI.",
+                  beside it, which are installed the first time; that needs Python 3.10 with venv, and PyPI.\n\
+                  Prometheus and PostgreSQL are taken from the machine, or from Debian's packages.",
         options: &[("--quick", "only the pass with all features, then the tidy checks")],
         takes_extra: true,
         run: |arguments| test::run(arguments.has("--quick"), &arguments.extra),
     },
     Command {
         name: "emulators",
-        about: "the two emulators of AWS that the tests use, for a command or until Ctrl-C",
+        about: "the emulators and servers that the tests use, for a command or until Ctrl-C",
         usage: "emulators [-- <command and its arguments>]",
         details: "Installs moto and ministack the first time, starts them on free ports, and prints the variables that\n\
-                  tell tests where they are. With a command, runs it with these variables and ends them with it.",
+                  tell tests where they are, and where the programs of Prometheus and PostgreSQL are, which tests start\n\
+                  themselves. With a command, runs it with these variables and ends the emulators with it.",
         options: &[],
         takes_extra: true,
         run: |arguments| emulators::run(&arguments.extra),

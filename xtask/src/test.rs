@@ -7,6 +7,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::process::Stdio;
 
 use crate::emulators::Emulators;
+use crate::servers::Servers;
 use crate::{tidy, workspace};
 
 /// The passes of a full run: what is tested, and the arguments that say so. The first is the quick one.
@@ -40,7 +41,8 @@ struct Pass {
 pub(crate) fn run(quick: bool, extra: &[String]) -> Result<bool, String> {
     let mut passes = Vec::new();
     // Only tests behind features need them, so they are there for the pass with all features.
-    println!("== emulators of AWS");
+    println!("== emulators of AWS, and servers");
+    let servers = Servers::find()?;
     let mut emulators = Some(Emulators::start()?);
     for (name, arguments) in &PASSES[..if quick { 1 } else { PASSES.len() }] {
         println!("== tests with {name}");
@@ -48,7 +50,8 @@ pub(crate) fn run(quick: bool, extra: &[String]) -> Result<bool, String> {
         let seeds = (!quick && passes.is_empty()).then_some(SEEDS);
         let running = emulators.take();
         let addresses = running.iter().flat_map(Emulators::variables);
-        passes.push(pass(name, arguments, extra, addresses.chain(seeds))?);
+        let environment = addresses.chain(servers.variables()).chain(seeds);
+        passes.push(pass(name, arguments, extra, environment)?);
     }
     println!("== tidy checks");
     let tidy = tidy::run()?;

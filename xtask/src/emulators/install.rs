@@ -1,11 +1,10 @@
 //! The Python environment of the emulators: made once per set of pinned packages, and reused by every later run.
 
-use std::fs::{self, File};
-use std::io;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::workspace;
+use crate::machine::{apt_install, lock, must, runs, tools};
 
 /// Every package with its version and the hashes of its files; pip takes nothing else.
 const REQUIREMENTS: &str = include_str!("../../emulators/requirements.txt");
@@ -36,7 +35,7 @@ pub(super) fn environment() -> Result<PathBuf, String> {
     let base = match interpreter() {
         Some(base) => base,
         None => {
-            install_python(&lock)?;
+            apt_install(&["python3", "python3-venv"], &lock)?;
             interpreter().ok_or(MISSING)?
         }
     };
@@ -57,16 +56,6 @@ pub(super) fn environment() -> Result<PathBuf, String> {
     Ok(python)
 }
 
-/// Where tools are kept from run to run.
-fn tools() -> Result<PathBuf, String> {
-    if let Some(named) = std::env::var_os("PETSWIPE_TOOLS_DIR").filter(|named| !named.is_empty()) {
-        return Ok(workspace::root().join(named));
-    }
-    let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
-    let home = home.ok_or("neither PETSWIPE_TOOLS_DIR nor HOME says where tools are kept")?;
-    Ok(Path::new(&home).join(".cache/petswipe-tools"))
-}
-
 fn is_whole(home: &Path) -> bool {
     fs::read_to_string(home.join(STAMP)).is_ok_and(|held| held == REQUIREMENTS)
 }
@@ -75,45 +64,6 @@ fn is_whole(home: &Path) -> bool {
 fn interpreter() -> Option<PathBuf> {
     let candidates = ["python3", "/usr/bin/python3"].map(PathBuf::from);
     candidates.into_iter().find(|python| runs(Command::new(python).args(["-c", EXAMINE])))
-}
-
-/// Installs Python where that is a matter of one command: as root on Debian.
-fn install_python(lock: &File) -> Result<(), String> {
-    let id = Command::new("id").arg("-u").output();
-    let is_root = id.is_ok_and(|answer| answer.stdout.trim_ascii() == b"0");
-    if !is_root || !runs(Command::new("apt-get").arg("--version")) {
-        return Err(MISSING.to_owned());
-    }
-    println!("installing python3 and python3-venv");
-    must(Command::new("apt-get").args(["-qq", "update"]), lock, "apt-get update")?;
-    let mut install = Command::new("apt-get");
-    install.env("DEBIAN_FRONTEND", "noninteractive");
-    install.args(["-qq", "install", "--yes", "--no-install-recommends", "python3", "python3-venv"]);
-    must(&mut install, lock, "apt-get install python3 python3-venv")
-}
-
-/// Whether a command ends with success; what it says is nobody's business.
-fn runs(command: &mut Command) -> bool {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
-}
-
-/// Two runs at once must not both write. The lock is held as long as this process, or one that it has started with it,
-/// lives: a pip that outlives its killed starter must not write into what the next run makes.
-fn lock(path: &Path) -> io::Result<File> {
-    let lock = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
-    if lock.try_lock().is_err() {
-        println!("another run is installing the emulators of AWS: waiting for it");
-        lock.lock()?;
-    }
-    Ok(lock)
-}
-
-/// Runs a command whose complaints are shown, which must succeed, and which holds the lock as its empty standard input.
-fn must(command: &mut Command, lock: &File, what: &str) -> Result<(), String> {
-    let mut run = || command.stdin(lock.try_clone()?).status();
-    let status = run().map_err(|error| format!("{what}: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("{what} failed ({status})")) }
 }
 
 /// FNV-1a: the same for the same text on every machine and with every compiler, which is all that a name needs.
