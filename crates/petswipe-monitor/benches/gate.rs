@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use divan::{Bencher, black_box};
 use petswipe_monitor::{
-    AbsolutePolicy, Carried, Comparison, Errors, Gate, Histogram, Observation, Step, Subject,
-    Window,
+    AbsolutePolicy, Carried, Comparison, Errors, EvidencePolicy, Gate, Histogram, Observation,
+    Policy, Saturation, Step, Subject, Targets, Window,
 };
 
 fn main() {
@@ -47,6 +47,52 @@ fn absolute_judgement(bencher: Bencher<'_, '_>) {
     let policy = AbsolutePolicy::default();
     let carried = Carried::default();
     bencher.bench(|| policy.judge(black_box(&step), black_box(&seen), &carried));
+}
+
+/// Ten seconds of one side: `requests`, one in 200 of which fails, in 183 buckets below 800 ms.
+fn ten_seconds(side: &str, from: u64, requests: u64) -> Observation {
+    let mut latency = Histogram::new();
+    latencies().for_each(|time| latency.record_many(time / 5, requests / 1_000));
+    let second = |second| jiff::Timestamp::UNIX_EPOCH + Duration::from_secs(second);
+    let window = Window { from: second(from), to: second(from + 10) };
+    Observation {
+        requests: Some(requests),
+        errors: Errors { client: Some(2), server: Some(requests / 200), balancer: Some(0) },
+        latency: Some(latency),
+        saturation: Saturation { cpu: Some(0.4), memory: Some(0.5) },
+        targets: Some(Targets { healthy: 4, unhealthy: 0 }),
+        ..Observation::missing(Subject::environment(side), window)
+    }
+}
+
+/// One tick of the gate that rollouts have by default, in the middle of a stage: limits for error rate, latency, CPU, memory
+/// and unhealthy targets; evidence about errors, slow requests at five quantiles, and the division of traffic.
+#[divan::bench]
+fn standard_tick(bencher: Bencher<'_, '_>) {
+    let second = |second| jiff::Timestamp::UNIX_EPOCH + Duration::from_secs(second);
+    let gate = Policy::gate(&Policy::standard(EvidencePolicy::default()));
+    let step = |now| Step {
+        started: second(0),
+        judged_until: second(now - 10),
+        now: second(now),
+        weight: 5,
+        reference_weight: 95,
+    };
+    let seen = |step: &Step, from| {
+        let windows = gate.windows(step);
+        let sides = windows.iter().map(|_| Comparison {
+            candidate: ten_seconds("green", from, 1_000),
+            reference: Some(ten_seconds("blue", from, 19_000)),
+        });
+        sides.collect::<Vec<_>>()
+    };
+    let first = step(10);
+    let carried = gate.judge(&first, &seen(&first, 0), &Carried::default()).carried;
+    let second = step(20);
+    let seen = seen(&second, 10);
+    let judged = gate.judge(&second, &seen, &carried);
+    assert!(judged.verdict.is_pass(), "{}", judged.verdict);
+    bencher.bench(|| gate.judge(black_box(&second), black_box(&seen), black_box(&carried)));
 }
 
 #[divan::bench]

@@ -138,7 +138,12 @@ impl Bets {
     /// The logarithm of what all stakes together have become.
     pub(crate) fn ln(&self) -> f64 {
         let idle = (1.0 - self.staked).max(0.0).ln();
-        self.wealth.iter().fold(idle, |sum, wealth| ln_add(sum, wealth.ln()))
+        let highest = self.wealth.iter().fold(idle, |highest, wealth| highest.max(wealth.ln()));
+        if highest == f64::NEG_INFINITY {
+            return highest;
+        }
+        let rest: f64 = self.wealth.iter().map(|wealth| (wealth.ln() - highest).exp()).sum();
+        highest + ((idle - highest).exp() + rest).ln()
     }
 }
 

@@ -81,8 +81,9 @@ impl Slow {
     /// The quantile with the most evidence, and the threshold of the reference at it.
     pub(super) fn worst(&self, policy: &LatencyEvidence) -> Option<(f64, Duration)> {
         let all = policy.quantiles.iter().zip(&self.thresholds).zip(&self.tests);
-        let worst = all.max_by(|(_, a), (_, b)| a.ln().total_cmp(&b.ln()));
-        worst.map(|((quantile, threshold), _)| (*quantile, *threshold))
+        let all = all.map(|((quantile, threshold), test)| (test.ln(), *quantile, *threshold));
+        let worst = all.max_by(|(a, ..), (b, ..)| a.total_cmp(b));
+        worst.map(|(_, quantile, threshold)| (quantile, threshold))
     }
 
     /// Where the candidate is slower than the reference by most, in the present step. `alpha` is for all steps together.
