@@ -94,6 +94,7 @@ mod memory;
 mod observation;
 mod observe;
 pub mod planner;
+pub mod probe;
 mod source;
 mod window;
 
