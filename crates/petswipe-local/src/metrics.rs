@@ -2,6 +2,7 @@
 //!
 //! A second is final the moment it is over: [`Metrics::LAG`] is zero.
 
+mod exposition;
 mod series;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use jiff::Timestamp;
 use petswipe_monitor::{Errors, Observation, Saturation, Subject, Window};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use exposition::CONTENT_TYPE;
 use series::{Clock, NANOS};
 pub(crate) use series::{GroupMetrics, Series};
 
@@ -176,6 +178,14 @@ impl Metrics {
     /// that have long been gone are forgotten.
     pub fn test_totals(&self, group: &str, revision: Option<&str>) -> Option<Counts> {
         Some(self.find(group)?.test_totals(revision))
+    }
+
+    /// All counters since the start in the text format that Prometheus scrapes, each group under the name that `named`
+    /// gives it; groups without one are left out.
+    pub(crate) fn exposition(&self, named: impl Fn(&str) -> Option<String>) -> String {
+        let groups = self.0.groups.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let named = groups.iter().filter_map(|(group, held)| Some((named(group)?, held)));
+        exposition::text(named.map(|(name, held)| (name, held.snapshot(), held.in_flight())))
     }
 
     /// Requests that were sent to targets of the group and have not ended. `None` for an unknown group.

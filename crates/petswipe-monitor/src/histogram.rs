@@ -134,9 +134,25 @@ impl Histogram {
         above.fold(0, |sum, (_, count)| sum.saturating_add(*count))
     }
 
-    /// The last bucket bound that is not above `duration`; of less than a microsecond, zero.
-    #[cfg(feature = "aws")]
-    pub(crate) fn bound_within(duration: Duration) -> Duration {
+    /// All durations together, each rounded up to a whole microsecond.
+    pub fn sum(&self) -> Duration {
+        Duration::from_micros(self.sum_micros)
+    }
+
+    /// The last bucket bound that is not above `duration`; of less than a microsecond, zero. At such a bound
+    /// [`count_above`](Self::count_above) is exact.
+    ///
+    /// ```
+    /// use petswipe_monitor::Histogram;
+    /// use std::time::Duration;
+    /// let bound = Histogram::bound_within(Duration::from_millis(500));
+    /// assert_eq!(bound, Duration::from_micros(480_774));
+    /// let mut latency = Histogram::new();
+    /// latency.record(bound);
+    /// latency.record(bound + Duration::from_micros(1));
+    /// assert_eq!(latency.count_above(bound), 1);
+    /// ```
+    pub fn bound_within(duration: Duration) -> Duration {
         let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         let below = BOUNDS.partition_point(|bound| *bound <= micros);
         let bound = below.checked_sub(1).and_then(|index| BOUNDS.get(index));

@@ -74,9 +74,10 @@
 //!
 //! # What is not here yet
 //!
-//! Service level objectives with their error budgets, alarms and dashboards come later. Of the sources for running systems there is
-//! the one for CloudWatch, `aws::CloudWatchSource` behind the feature `aws`; one's own is checked with the suites behind
-//! the feature `conformance`.
+//! Service level objectives with their error budgets, alarms and dashboards come later. Of the sources for running systems there
+//! are those for CloudWatch, `aws::CloudWatchSource` behind the feature `aws`, and for Prometheus,
+//! `prometheus::PrometheusSource` behind the feature `prometheus`; one's own is checked with the suites behind the feature
+//! `conformance`. [`Fastest`] makes one source of several, and [`Shared`] one for many gates.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -86,6 +87,7 @@ pub mod aws;
 pub mod conformance;
 mod error;
 pub mod evidence;
+mod fastest;
 mod gate;
 mod histogram;
 #[cfg(feature = "lab")]
@@ -95,10 +97,14 @@ mod observation;
 mod observe;
 pub mod planner;
 pub mod probe;
+#[cfg(feature = "prometheus")]
+pub mod prometheus;
+mod shared;
 mod source;
 mod window;
 
 pub use error::{Cause, Error, explain};
+pub use fastest::{Answered, Fastest};
 pub use gate::{
     AbsolutePolicy, All, Carried, Comparison, EvidencePolicy, Finding, FindingResult, Gate,
     Judgement, LatencyEvidence, LatencyLimit, LatencyRegression, NoData, Policy, SampleRatioPolicy,
@@ -108,6 +114,7 @@ pub use histogram::Histogram;
 pub use memory::MemorySource;
 pub use observation::{Errors, Observation, Saturation, Subject, Targets};
 pub use observe::{Reference, observe_and_judge};
+pub use shared::Shared;
 pub use source::MetricSource;
 #[cfg(feature = "mock")]
 pub use source::MockMetricSource;

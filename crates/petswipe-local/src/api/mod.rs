@@ -15,7 +15,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use petswipe_deploy::Error;
 use tokio::net::TcpListener;
@@ -27,6 +27,7 @@ pub(crate) use self::call::encode;
 use self::endpoints::ENDPOINTS;
 pub(crate) use self::wire::Problem;
 use crate::cloud::Control;
+use crate::metrics::CONTENT_TYPE as CONTENT_TYPE_OF_METRICS;
 
 /// The longest body that is read.
 const LONGEST: usize = 1024 * 1024;
@@ -98,6 +99,9 @@ async fn answer(control: &Control, request: Request<Incoming>) -> Response<Full<
     if request.uri().path() == "/healthz" {
         return json(StatusCode::OK, r#"{"status":"ok"}"#.to_owned());
     }
+    if request.uri().path() == "/metrics" && request.method() == Method::GET {
+        return typed(StatusCode::OK, control.exposition(), CONTENT_TYPE_OF_METRICS);
+    }
     let path = request.uri().path();
     let matching: Vec<_> = ENDPOINTS.iter().filter_map(|e| Some((e, e.captures(path)?))).collect();
     let Some((endpoint, captures)) = matching.iter().find(|(e, _)| e.method == request.method())
@@ -142,8 +146,12 @@ fn nothing_there(request: &Request<Incoming>, allowed: &str) -> Response<Full<By
 }
 
 fn json(status: StatusCode, body: String) -> Response<Full<Bytes>> {
+    typed(status, body, "application/json")
+}
+
+fn typed(status: StatusCode, body: String, content_type: &'static str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(body));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }

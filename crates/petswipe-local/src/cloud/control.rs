@@ -217,6 +217,14 @@ impl Control {
         }
     }
 
+    /// The counters of all environments as Prometheus scrapes them.
+    pub(crate) fn exposition(&self) -> String {
+        self.balancer.metrics().exposition(|group| {
+            let found = self.services.iter().find(|service| service.group == group)?;
+            Some(found.environment.to_string())
+        })
+    }
+
     pub(crate) fn tasks(&self) -> Vec<TaskStatus> {
         self.services.iter().flat_map(|service| service.tasks()).collect()
     }

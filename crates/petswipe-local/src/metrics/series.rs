@@ -130,6 +130,24 @@ impl GroupMetrics {
         totals
     }
 
+    /// Everything since the group was created, by revision. `None`, what was answered before a target was chosen, is
+    /// always there, so that a group without traffic is known for one.
+    pub(super) fn snapshot(&self) -> BTreeMap<Option<String>, Snapshot> {
+        let series = lock(&self.series).clone();
+        let mut all: BTreeMap<_, _> = series
+            .into_iter()
+            .map(|(revision, series)| {
+                let data = lock(&series.data);
+                let targets = data.targets.back().map(|(_, targets)| *targets);
+                let snapshot =
+                    Snapshot { counts: data.totals, latency: data.latency.clone(), targets };
+                (revision, snapshot)
+            })
+            .collect();
+        all.entry(None).or_default();
+        all
+    }
+
     pub(super) fn test_totals(&self, revision: Option<&str>) -> Counts {
         let mut totals = Counts::default();
         for series in self.selected(revision) {
@@ -168,6 +186,14 @@ pub(super) struct Sum {
     pub(super) targets: Targets,
 }
 
+/// What one series has counted so far, and its targets at present, if it ever had any.
+#[derive(Debug, Default)]
+pub(super) struct Snapshot {
+    pub(super) counts: Counts,
+    pub(super) latency: Histogram,
+    pub(super) targets: Option<Targets>,
+}
+
 /// What one revision of one group did.
 #[derive(Debug)]
 pub(crate) struct Series {
@@ -183,6 +209,8 @@ struct Data {
     /// Targets since the second, in rising order; at most one entry for a second.
     targets: VecDeque<(i64, Targets)>,
     totals: Counts,
+    /// All latencies since the beginning.
+    latency: Histogram,
     tests: Counts,
 }
 
@@ -210,6 +238,9 @@ impl Series {
         }
         let second = self.clock.nanos().div_euclid(NANOS);
         data.totals.add(answer);
+        if let Answer::Target { latency, .. } = answer {
+            data.latency.record(latency);
+        }
         if data.seconds.back().is_none_or(|last| last.second != second) {
             let horizon = second - self.retention;
             while data.seconds.front().is_some_and(|s| s.second < horizon) {

@@ -97,3 +97,40 @@ async fn what_comes_by_the_test_route_is_no_production_traffic() {
     assert_eq!(metrics.test_totals("no-such-tg", None), None);
     cloud.shutdown().await;
 }
+
+/// Whoever can read the counters could as well count the users, so they are guarded like everything else.
+#[tokio::test(flavor = "multi_thread")]
+async fn prometheus_gets_the_counters_for_the_token_alone() {
+    let cloud = cloud().await;
+    let api = cloud.url().address();
+    for _ in 0..7 {
+        assert_eq!(get(cloud.balancer_address(), "/api/pets", &[]).await.status(), 200);
+    }
+    let refused = get(api, "/metrics", &[]).await;
+    assert_eq!(refused.status(), 401);
+    assert!(!refused.body().contains("petswipe_"), "{}", refused.body());
+    let revealed = cloud.url().reveal();
+    let token = revealed.trim_start_matches("http://").split('@').next().unwrap();
+    let bearer = format!("Bearer {token}");
+    let scraped = get(api, "/metrics", &[("Authorization", &bearer)]).await;
+    assert_eq!(scraped.status(), 200);
+    assert_eq!(scraped.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+    let (blue, green) = (side(&cloud, "blue"), side(&cloud, "green"));
+    for line in [
+        format!(
+            r#"petswipe_requests_total{{environment="{blue}",revision="petswipe:1",class="success"}} 7"#
+        ),
+        format!(
+            r#"petswipe_request_duration_seconds_count{{environment="{blue}",revision="petswipe:1"}} 7"#
+        ),
+        format!(
+            r#"petswipe_targets{{environment="{blue}",revision="petswipe:1",health="healthy"}} 2"#
+        ),
+        format!(r#"petswipe_requests_total{{environment="{green}",revision="",class="server"}} 0"#),
+        format!(r#"petswipe_requests_in_flight{{environment="{green}"}} 0"#),
+    ] {
+        assert!(scraped.body().lines().any(|found| found == line), "{line} in\n{}", scraped.body());
+    }
+    assert!(!scraped.body().contains(token));
+    cloud.shutdown().await;
+}

@@ -1,6 +1,6 @@
 //! The suites over the implementations of this crate, and what they would find in others.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 use super::MetricWorld;
 use crate::{
-    AbsolutePolicy, All, Errors, Gate, Histogram, LatencyRegression, MemorySource, MetricSource,
-    NoData, Observation, Saturation, Subject, Targets, Window,
+    AbsolutePolicy, All, Error, Errors, Gate, Histogram, LatencyRegression, MemorySource,
+    MetricSource, NoData, Observation, Saturation, Subject, Targets, Window,
 };
 
 /// A world on a clock of its own, watched by a source in memory.
@@ -126,6 +126,83 @@ impl MetricWorld for MemoryWorld {
         self.pass(&mut self.present(), time + self.restless);
     }
 }
+
+/// The same world, watched through something in between.
+struct Through<S>(Arc<MemoryWorld>, S);
+
+/// A world as its source.
+struct Watched(Arc<MemoryWorld>);
+
+impl<S> Through<S> {
+    fn new(resolution: u64, lag: u64, between: impl FnOnce(Watched) -> S) -> Self {
+        let world = Arc::new(MemoryWorld::new(resolution, lag, Duration::ZERO));
+        Self(world.clone(), between(Watched(world)))
+    }
+}
+
+#[async_trait]
+impl MetricSource for Watched {
+    async fn observe(
+        &self,
+        subject: &Subject,
+        window: Window,
+        now: Timestamp,
+    ) -> Result<Observation, Error> {
+        self.0.source.observe(subject, window, now).await
+    }
+
+    fn resolution(&self) -> Duration {
+        self.0.source.resolution()
+    }
+
+    fn lag(&self) -> Duration {
+        self.0.source.lag()
+    }
+
+    fn name(&self) -> String {
+        self.0.source.name()
+    }
+}
+
+#[async_trait]
+impl<S: MetricSource> MetricWorld for Through<S> {
+    fn source(&self) -> &dyn MetricSource {
+        &self.1
+    }
+
+    fn subject(&self) -> Subject {
+        self.0.subject()
+    }
+
+    fn idle_subject(&self) -> Option<Subject> {
+        self.0.idle_subject()
+    }
+
+    fn unknown_subject(&self) -> Subject {
+        self.0.unknown_subject()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    async fn serve(&self, requests: u64, failed: u64) {
+        self.0.serve(requests, failed).await;
+    }
+
+    async fn let_time_pass(&self, periods: u32) {
+        self.0.let_time_pass(periods).await;
+    }
+}
+
+crate::metric_source_conformance!(shared, Through::new(10, 25, crate::Shared::new));
+crate::metric_source_conformance!(
+    fastest_of_one_that_fails_and_one_that_answers,
+    Through::new(10, 25, |watched| {
+        let blind = MemorySource::new(Duration::from_secs(10), Duration::from_secs(25));
+        crate::Fastest::new(vec![Arc::new(blind), Arc::new(watched)]).unwrap()
+    })
+);
 
 const STILL: Duration = Duration::ZERO;
 
