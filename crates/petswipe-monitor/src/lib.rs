@@ -90,6 +90,8 @@ pub mod evidence;
 mod fastest;
 mod gate;
 mod histogram;
+#[cfg(feature = "http")]
+mod http;
 #[cfg(feature = "lab")]
 pub mod lab;
 mod memory;

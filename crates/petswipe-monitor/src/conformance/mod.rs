@@ -12,6 +12,7 @@
 
 pub mod gate;
 pub mod source;
+pub mod web;
 
 pub use source::MetricWorld;
 

@@ -29,6 +29,8 @@
 
 mod baseline;
 mod check;
+#[cfg(feature = "probe")]
+mod http;
 mod results;
 mod run;
 mod schedule;
@@ -37,6 +39,8 @@ mod web;
 
 pub use baseline::{Baseline, Pace, Paced};
 pub use check::{Capture, Check, Expect, Part, Statuses, Step};
+#[cfg(feature = "probe")]
+pub use http::HttpWeb;
 pub use results::Results;
 pub use run::{Run, StepRun};
 pub use schedule::Schedule;

@@ -107,7 +107,7 @@ async fn the_first_step_that_is_not_as_expected_ends_the_run_and_says_why() {
         (
             "/login",
             answered(200, None, "{}", 2_501),
-            "failed after 2500 ms: step 1 (POST /login) no answer in time",
+            "failed after 2500 ms: step 1 (POST /login) got no answer in time",
         ),
         (
             "/login",

@@ -93,7 +93,7 @@ impl<F: Fn(&Request) -> Reply + Send + Sync> Web for MemoryWeb<F> {
         let reply = (self.0)(request);
         match reply.took <= request.timeout {
             true => reply,
-            false => Reply::failed("no answer in time", request.timeout),
+            false => Reply::failed("got no answer in time", request.timeout),
         }
     }
 }

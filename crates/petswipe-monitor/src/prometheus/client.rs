@@ -7,20 +7,13 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::header::{ACCEPT, AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::{Request, StatusCode, Uri};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use jiff::Timestamp;
 
 use super::answer::Answer;
 use super::config::{Credentials, PrometheusConfig};
 use super::{Series, base64};
 use crate::Error;
-
-#[cfg(feature = "prometheus-tls")]
-type Connector = hyper_rustls::HttpsConnector<HttpConnector>;
-#[cfg(not(feature = "prometheus-tls"))]
-type Connector = HttpConnector;
+use crate::http::{self, Client};
 
 /// What one call says, and the time by the clock of who answered.
 pub(super) struct Reply {
@@ -35,7 +28,7 @@ pub(super) struct Reply {
 /// Source: "HTTP API", Prometheus documentation.
 #[derive(Clone)]
 pub struct PrometheusClient {
-    http: Client<Connector, Empty<Bytes>>,
+    http: Client<Empty<Bytes>>,
     base: String,
     authorization: Option<HeaderValue>,
     timeout: Duration,
@@ -73,10 +66,7 @@ impl PrometheusClient {
             value.set_sensitive(true);
             Ok::<_, Error>(value)
         });
-        let http = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(Duration::from_secs(60))
-            .pool_timer(TokioTimer::new())
-            .build(connector()?);
+        let http = http::client()?;
         let authorization = authorization.transpose()?;
         Ok(Self {
             http,
@@ -216,8 +206,8 @@ fn check_url(base: &str, config: &PrometheusConfig) -> Result<(), Error> {
         Some("http") => false,
         _ => return Err(wrong()),
     };
-    if https && !cfg!(feature = "prometheus-tls") {
-        let allowed = "http://, or https:// in a program with the feature prometheus-tls";
+    if https && !cfg!(feature = "tls") {
+        let allowed = "http://, or https:// in a program with the feature tls";
         return Err(Error::invalid("URL of Prometheus", base, allowed));
     }
     let host = authority.host().trim_start_matches('[').trim_end_matches(']');
@@ -230,21 +220,6 @@ fn check_url(base: &str, config: &PrometheusConfig) -> Result<(), Error> {
         return Err(Error::invalid("URL of Prometheus", base, allowed));
     }
     Ok(())
-}
-
-#[cfg(feature = "prometheus-tls")]
-fn connector() -> Result<Connector, Error> {
-    let builder = hyper_rustls::HttpsConnectorBuilder::new()
-        .with_provider_and_native_roots(rustls::crypto::aws_lc_rs::default_provider())
-        .map_err(|why| Error::backend("reading the system's certificates", why))?;
-    Ok(builder.https_or_http().enable_http1().build())
-}
-
-#[cfg(not(feature = "prometheus-tls"))]
-fn connector() -> Result<Connector, Error> {
-    let mut connector = HttpConnector::new();
-    connector.set_nodelay(true);
-    Ok(connector)
 }
 
 /// Seconds with their milliseconds.
