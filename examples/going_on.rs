@@ -35,10 +35,12 @@ pub(crate) fn command(example: &str, common: &Common, flag: &str, journal: &Path
     if let Some(file) = common.approval_file.as_ref().filter(|_| flag == "--resume") {
         add("--approval-file", &file.display().to_string());
     }
+    let mut arguments = common.metrics.arguments();
     if common.backend == Backend::Aws {
-        for argument in common.aws.arguments() {
-            command += &format!(" {}", quoted(&argument));
-        }
+        arguments.extend(common.aws.arguments());
+    }
+    for argument in arguments {
+        command += &format!(" {}", quoted(&argument));
     }
     command
 }

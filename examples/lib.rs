@@ -18,6 +18,7 @@ mod journal;
 pub mod lab;
 mod last_look;
 pub mod leases;
+mod metrics;
 // Beside it is the example of that name.
 #[cfg(feature = "aws")]
 #[path = "native/mod.rs"]

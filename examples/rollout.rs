@@ -56,10 +56,11 @@ pub fn policies(
 /// How far back a judgement looks. CloudWatch answers in whole minutes that are published late: only over the lag and two
 /// minutes there is a whole one in any case. With less no verdict would ever be conclusive.
 fn lookback(common: &Common) -> Duration {
-    match common.backend {
+    let backend = match common.backend {
         Backend::Local => 60 * SECOND,
         Backend::Aws => 120 * SECOND + common.aws.metric_lag,
-    }
+    };
+    backend + common.metrics.later()
 }
 
 /// The pace of the backend. On an account that of the plan, which is the guide's; on the local cloud everything takes
@@ -67,7 +68,7 @@ fn lookback(common: &Common) -> Duration {
 pub fn at_pace(common: &Common, plan: &mut Plan) {
     if common.backend == Backend::Local {
         plan.check_interval = SECOND;
-        plan.patience = 15 * SECOND;
+        plan.patience = 15 * SECOND + common.metrics.later();
         plan.capacity.deadline = 20 * SECOND;
         plan.capacity.poll = Duration::from_millis(250);
         plan.call_timeout = 10 * SECOND;

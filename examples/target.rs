@@ -63,6 +63,21 @@ impl Target {
     /// # Errors
     /// When there is none, or it does not have the environments of the project.
     pub(crate) async fn open(common: &Common) -> Result<Self, Exit> {
+        // A wrong address is found before a cloud is started.
+        let metrics = common.metrics.open()?;
+        if metrics.is_some() && common.backend == Backend::Local && common.cloud()?.is_none() {
+            return Err(Exit::usage(
+                "--metrics prometheus=… needs --cloud: nobody scrapes the cloud that an example starts itself",
+            ));
+        }
+        let mut target = Self::of_backend(common).await?;
+        if let Some(metrics) = metrics {
+            target.parts.metrics = metrics;
+        }
+        Ok(target)
+    }
+
+    async fn of_backend(common: &Common) -> Result<Self, Exit> {
         match common.backend {
             Backend::Local => Self::open_local(common).await,
             #[cfg(feature = "aws")]

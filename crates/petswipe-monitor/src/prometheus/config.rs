@@ -71,8 +71,8 @@ pub struct PrometheusConfig {
     pub scrape_interval: Duration,
     /// The length of a period: the scrape interval unless set. Never below it, in whole milliseconds.
     pub resolution: Option<Duration>,
-    /// How long after its end a period is complete: two scrape intervals unless set. A scrape is dated when it begins and
-    /// takes its time-out at most, which is never longer than the interval; the second one is for clocks and storage.
+    /// How long after its end a period is complete: two scrape intervals unless set. Within the first is the scrape that ends
+    /// it; that is dated when it begins and takes its time-out at most, which is never longer than the interval.
     pub lag: Option<Duration>,
     /// By how much its clock may differ from ours, besides the second that its `Date` leaves open; 2 s unless set. With
     /// `None` that is not looked at. A clock that is off answers about another time than was asked about.
@@ -106,7 +106,7 @@ impl PrometheusConfig {
         self.lag.unwrap_or(self.scrape_interval * 2)
     }
 
-    /// How old a sample may be and still tell how things were: three scrapes, of which two may have failed.
+    /// How long after an edge a scrape tells how things were there: three scrapes, of which two may have failed.
     pub(super) fn gap(&self) -> Duration {
         self.scrape_interval * 3
     }

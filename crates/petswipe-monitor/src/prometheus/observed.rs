@@ -85,14 +85,14 @@ impl Known<'_> {
     /// is would be taken for all.
     fn no_stranger(&self) -> Result<(), String> {
         let queries = self.queries;
-        let since = self.scraped.from - self.span.gap;
         for series in self.series {
             if !queries.selectors().any(|selector| selector.matches(series)) {
                 continue;
             }
             let samples = series.samples.iter().map(|sample| sample.at);
             let samples = samples.chain(series.histograms.iter().map(|sample| sample.at));
-            let mut samples = samples.filter(|at| *at > since && *at <= self.span.to).peekable();
+            let mut samples =
+                samples.filter(|at| *at >= self.scraped.from && *at <= self.span.to).peekable();
             if samples.peek().is_none() {
                 continue;
             }

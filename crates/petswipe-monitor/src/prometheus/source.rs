@@ -22,9 +22,10 @@ type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// The counters that Prometheus scrapes, counted from their raw samples.
 ///
-/// What happened in a window is the difference of a counter between the last scrapes at or before its two edges, over all
-/// resets in between. So a request counts once, in the period of the first scrape that saw it, which is up to a scrape
-/// interval after its answer; windows that meet add up exactly. What follows from that:
+/// What happened in a window is the difference of a counter between the first scrapes at or after its two edges, over all
+/// resets in between. So a request counts once, in the period of the last scrape before it, which is up to a scrape interval
+/// before its answer; windows that meet add up exactly, and nothing in a window is from before it, when traffic may have been
+/// divided in another way. What follows from that:
 ///
 /// - **When something was scraped** is read from `up`. Before Prometheus began, the window is cut off; a time in which
 ///   nothing was scraped is unknown; and if a target's scrape fails at the end of the window, or a target has only part
@@ -156,16 +157,17 @@ impl MetricSource for PrometheusSource {
             return Ok(Observation::missing(subject.clone(), closed));
         }
         let span = self.span(closed);
-        let time = closed.length() + self.config.gap();
+        let gap = self.config.gap();
+        let (time, at) = (closed.length() + gap * 2, closed.to + gap);
         let incomplete = |why: String| {
             Error::backend(format!("counting what {subject} did, from {}", self.name()), why)
         };
-        let ups = self.ask(&queries.scraped(time), closed.to).await?;
+        let ups = self.ask(&queries.scraped(time), at).await?;
         let Some(scraped) = scraped(&ups, &span).map_err(incomplete)? else {
             return Ok(Observation::missing(subject.clone(), closed));
         };
         let about = queries.about(&labels, time);
-        let series = self.ask(&about, closed.to).await?;
+        let series = self.ask(&about, at).await?;
         let earlier = self.earlier(&about, &scraped, &span).await?;
         let from =
             Timestamp::from_millisecond(scraped.from).map_err(|why| incomplete(explain(&why)))?;

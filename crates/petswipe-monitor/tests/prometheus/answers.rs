@@ -65,7 +65,7 @@ fn up(instance: &str, samples: &[(i64, &str)]) -> String {
 
 /// Scrapes of one target from before the window to its end.
 fn scraped() -> Reply {
-    matrix(&[up("a", &[(9, "1"), (12, "1"), (15, "1"), (18, "1"), (20, "1")])])
+    matrix(&[up("a", &[(9, "1"), (10, "1"), (15, "1"), (20, "1")])])
 }
 
 /// What happened from second 10 to 20, from these answers.
@@ -97,12 +97,12 @@ async fn classes_latency_and_targets_come_from_two_calls() {
         )
     };
     let all = [
-        requests("success", &[(9, "100"), (12, "100"), (20, "180")]),
+        requests("success", &[(10, "100"), (15, "100"), (20, "180")]),
         // It appears with the first failure.
-        requests("server", &[(18, "3"), (20, "5")]),
-        requests("balancer", &[(9, "1"), (20, "2")]),
-        bucket("0.25", &[(9, "50"), (20, "120")]),
-        bucket("+Inf", &[(9, "50"), (20, "125")]),
+        requests("server", &[(15, "3"), (20, "5")]),
+        requests("balancer", &[(10, "1"), (15, "1"), (20, "2")]),
+        bucket("0.25", &[(10, "50"), (20, "120")]),
+        bucket("+Inf", &[(10, "50"), (20, "125")]),
         targets("healthy", "3"),
         targets("unhealthy", "0"),
     ];
@@ -121,10 +121,10 @@ async fn classes_latency_and_targets_come_from_two_calls() {
     let heard = server.heard();
     assert_eq!(heard.len(), 2);
     assert!(heard[0].starts_with(&format!(
-        "GET /api/v1/query?query=up%7Bjob%3D%22petswipe%22%7D%5B13000ms%5D&timeout=20&time={}.000 ",
-        BEGIN + 20
+        "GET /api/v1/query?query=up%7Bjob%3D%22petswipe%22%7D%5B16000ms%5D&timeout=20&time={}.000 ",
+        BEGIN + 23
     )), "{}", heard[0]);
-    assert!(heard[1].contains("environment%3D%22green%22%7D%5B13000ms%5D"), "{}", heard[1]);
+    assert!(heard[1].contains("environment%3D%22green%22%7D%5B16000ms%5D"), "{}", heard[1]);
 }
 
 /// Recorded in the form that "HTTP API", section "Native histograms", documents.
@@ -134,7 +134,7 @@ async fn a_native_histogram_is_a_latency() {
         format!(r#"[{},{{"count":"{count}","sum":"9.5","buckets":[{buckets}]}}]"#, BEGIN + at)
     };
     let held = [
-        histogram(9, 5, r#"[0,"0.08838834764831845","0.125","5"]"#),
+        histogram(10, 5, r#"[0,"0.08838834764831845","0.125","5"]"#),
         histogram(
             20,
             25,
@@ -145,7 +145,7 @@ async fn a_native_histogram_is_a_latency() {
         r#"{{"metric":{{"__name__":"seconds","job":"shop","instance":"a","environment":"green"}},"histograms":[{}]}}"#,
         held.join(",")
     );
-    let replies = [scraped(), matrix(&[requests("success", &[(9, "5"), (20, "25")]), native])];
+    let replies = [scraped(), matrix(&[requests("success", &[(10, "5"), (20, "25")]), native])];
     let server = Scripted::start(replies).await;
     let mut config = config(&server);
     config.queries.latency =
@@ -163,12 +163,12 @@ async fn a_native_histogram_is_a_latency() {
 
 #[tokio::test]
 async fn half_the_series_are_no_smaller_number() {
-    let half = [requests("success", &[(9, "1"), (20, "9")])];
+    let half = [requests("success", &[(10, "1"), (20, "9")])];
     let both = |samples: &[(i64, &str)]| {
-        let a = up("a", &[(9, "1"), (20, "1")]);
+        let a = up("a", &[(9, "1"), (10, "1"), (20, "1")]);
         matrix(&[a, up("b", samples)])
     };
-    let said = refused(vec![both(&[(9, "1"), (20, "0")]), matrix(&half)]).await;
+    let said = refused(vec![both(&[(9, "1"), (10, "1"), (20, "0")]), matrix(&half)]).await;
     assert!(
         said.contains(
             r#"the scrape of up{instance="b",job="shop"} failed at 2023-11-14T22:13:40Z"#
@@ -181,11 +181,11 @@ async fn half_the_series_are_no_smaller_number() {
     assert!(said.contains("query `{__name__=~"), "{said}");
     let stranger = series(
         "__name__=petswipe_requests_total,job=shop,instance=c,environment=green",
-        &[(9, "1"), (20, "9")],
+        &[(10, "1"), (20, "9")],
     );
     let said = refused(vec![scraped(), matrix(&[half[0].clone(), stranger])]).await;
     assert!(said.contains("comes from a target of which no up is known"), "{said}");
-    let off = requests("server", &[(9, "1"), (19, "9")]);
+    let off = requests("server", &[(10, "1"), (19, "9")]);
     let said = refused(vec![scraped(), matrix(&[half[0].clone(), off])]).await;
     assert!(said.contains("when its target was not scraped"), "{said}");
 }
@@ -193,16 +193,16 @@ async fn half_the_series_are_no_smaller_number() {
 #[tokio::test]
 async fn odd_numbers_and_orders_are_told_with_their_series() {
     for (samples, words) in [
-        (&[(9, "1"), (20, "NaN")][..], "is NaN at 2023-11-14T22:13:40Z"),
-        (&[(9, "1"), (20, "+Inf")], "is inf at"),
-        (&[(9, "1"), (20, "2.5")], "which is no whole number"),
-        (&[(20, "2"), (9, "1")], "do not rise"),
-        (&[(9, "1"), (20, "1"), (20, "2")], "do not rise"),
+        (&[(10, "1"), (20, "NaN")][..], "is NaN at 2023-11-14T22:13:40Z"),
+        (&[(10, "1"), (20, "+Inf")], "is inf at"),
+        (&[(10, "1"), (20, "2.5")], "which is no whole number"),
+        (&[(20, "2"), (10, "1")], "do not rise"),
+        (&[(10, "1"), (20, "1"), (20, "2")], "do not rise"),
     ] {
         let said = refused(vec![scraped(), matrix(&[requests("success", samples)])]).await;
         assert!(said.contains(words) && said.contains("petswipe_requests_total"), "{said}");
     }
-    let twice = requests("success", &[(9, "1"), (20, "2")]);
+    let twice = requests("success", &[(10, "1"), (20, "2")]);
     let said = refused(vec![scraped(), matrix(&[twice.clone(), twice])]).await;
     assert!(said.contains("the same series twice"), "{said}");
 }
@@ -219,13 +219,18 @@ async fn an_unknown_metric_is_not_found_and_a_time_without_scrapes_is_missing() 
 
 #[tokio::test]
 async fn a_new_target_counts_from_zero_unless_it_was_known_before() {
-    let ups =
-        || matrix(&[up("a", &[(9, "1"), (15, "1"), (20, "1")]), up("b", &[(15, "1"), (20, "1")])]);
+    let ups = || {
+        matrix(&[
+            up("a", &[(9, "1"), (10, "1"), (15, "1"), (20, "1")]),
+            up("b", &[(15, "1"), (20, "1")]),
+        ])
+    };
     let of = |instance: &str, samples: &[(i64, &str)]| {
         let name = "__name__=petswipe_requests_total,job=shop,environment=green";
         series(&format!("{name},class=success,instance={instance}"), samples)
     };
-    let all = || matrix(&[of("a", &[(9, "10"), (20, "11")]), of("b", &[(15, "400"), (20, "500")])]);
+    let all =
+        || matrix(&[of("a", &[(10, "10"), (20, "11")]), of("b", &[(15, "400"), (20, "500")])]);
     let seen = observed(vec![ups(), all(), matrix(&[])]).await.unwrap();
     assert_eq!(seen.requests, Some(501));
     let before = |value: &str| {
@@ -251,7 +256,7 @@ async fn what_a_server_refuses_is_told_with_the_query() {
     assert!(matches!(wrong, Error::InvalidPolicy { .. }) && !wrong.is_retryable());
     let said = wrong.to_string();
     assert!(
-        said.contains("`up{job=\"petswipe\"}[13000ms]`") && said.contains("it says why"),
+        said.contains("`up{job=\"petswipe\"}[16000ms]`") && said.contains("it says why"),
         "{said}"
     );
     let failed = explain(&answered("422 Unprocessable Entity", "", &error("execution")).await);
@@ -285,9 +290,8 @@ async fn slow_long_and_absent_servers_are_errors() {
     short.longest_answer = 999;
     let said = look(PrometheusSource::new(short, Timestamp::now).unwrap()).await.unwrap_err();
     assert!(explain(&said).contains("length limit exceeded"), "{}", explain(&said));
-    let url = std::mem::take(&mut super::answers::config(&silent).url);
+    let gone = config(&silent);
     drop(silent);
-    let gone = PrometheusConfig::new(url);
     let gone = look(PrometheusSource::new(gone, Timestamp::now).unwrap()).await;
     assert!(gone.is_err());
 }
@@ -302,7 +306,7 @@ async fn a_clock_that_is_off_is_an_error() {
     let none = Reply { headers: String::new(), ..scraped() };
     assert!(refused(vec![none.clone()]).await.contains("no Date"));
     let server =
-        Scripted::start([none, matrix(&[requests("success", &[(9, "1"), (20, "2")])])]).await;
+        Scripted::start([none, matrix(&[requests("success", &[(10, "1"), (20, "2")])])]).await;
     let config = PrometheusConfig { clock_skew: None, ..config(&server) };
     let seen = look(PrometheusSource::new(config, Timestamp::now).unwrap()).await.unwrap();
     assert_eq!(seen.requests, Some(1));
@@ -357,10 +361,10 @@ async fn series_of_ones_own_are_told_apart_by_ones_own_labels() {
         series(&format!("__name__={name},job=shop,instance=a,service=green,code={code}"), samples)
     };
     let all = [
-        of("http_requests_total", "200", &[(9, "10"), (20, "30")]),
-        of("http_requests_total", "404", &[(9, "10"), (20, "13")]),
-        of("http_requests_total", "503", &[(9, "10"), (20, "14")]),
-        of("cpu_share", "", &[(9, "0.9"), (20, "0.25")]),
+        of("http_requests_total", "200", &[(10, "10"), (20, "30")]),
+        of("http_requests_total", "404", &[(10, "10"), (20, "13")]),
+        of("http_requests_total", "503", &[(10, "10"), (20, "14")]),
+        of("cpu_share", "", &[(10, "0.9"), (20, "0.25")]),
     ];
     let server = Scripted::start([scraped(), matrix(&all)]).await;
     let config = PrometheusConfig { queries, ..config(&server) };

@@ -17,10 +17,14 @@ async fn since(prometheus: &Prometheus, from: Timestamp) -> Result<Observation, 
     source.observe(&Subject::environment("green"), window, window.to).await
 }
 
+/// A time from which on everything is known, and each target was scraped since.
 async fn begin(prometheus: &Prometheus, targets: usize) -> Timestamp {
     let first = prometheus.next_scrape(targets).await;
-    until(first + super::shop::INTERVAL * 4).await;
-    prometheus.next_scrape(targets).await
+    until(first + super::shop::INTERVAL * 3).await;
+    let from = Timestamp::now();
+    until(from + super::shop::INTERVAL).await;
+    prometheus.next_scrape(targets).await;
+    from
 }
 
 #[tokio::test]

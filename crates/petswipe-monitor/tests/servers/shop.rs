@@ -16,7 +16,7 @@ use tokio::process::{Child, Command};
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// How often is scraped.
-pub(crate) const INTERVAL: Duration = Duration::from_millis(500);
+pub(crate) const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Something that counts, and tells it to who asks.
 pub(crate) struct Shop {

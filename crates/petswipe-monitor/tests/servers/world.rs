@@ -53,11 +53,11 @@ impl MetricWorld for World {
         Timestamp::now()
     }
 
-    /// Returns when they were scraped: that is when they count.
+    /// A request counts in the period of the last scrape before it, so there is one between whatever was before and it.
     async fn serve(&self, number: u64, failed: u64) {
+        self.prometheus.next_scrape(1).await;
         self.shop.add(&requests("green", "server"), failed as f64);
         self.shop.add(&requests("green", "success"), (number - failed) as f64);
-        self.prometheus.next_scrape(1).await;
     }
 
     async fn let_time_pass(&self, periods: u32) {
