@@ -11,6 +11,7 @@ use petswipe_local::{CloudUrl, Fault};
 use crate::Exit;
 pub use crate::aws_flags::AwsFlags;
 pub use crate::leases::LeasePlace;
+pub use crate::telemetry::TelemetryFlags;
 
 /// The first part of resource names, unless another one is given.
 pub(crate) const PROJECT: &str = "petswipe";
@@ -95,6 +96,9 @@ pub struct Common {
     /// locally, 600 on AWS]
     #[arg(long, env = "PATIENCE", value_name = "SECONDS", value_parser = some_seconds)]
     pub patience: Option<Duration>,
+    /// Where to tell what it does
+    #[command(flatten)]
+    pub telemetry: TelemetryFlags,
     /// What only matters on an AWS account
     #[command(flatten)]
     pub aws: AwsFlags,
