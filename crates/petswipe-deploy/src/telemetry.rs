@@ -9,12 +9,12 @@ use petswipe_runbook::telemetry::{
 };
 use petswipe_runbook::{Event, EventOf};
 
-use crate::RevisionId;
 use crate::native::{NativeEffect, NativeOutput, NativePlan, NativeState};
 use crate::rollout::{
-    Direction, Effect, Outcome, Output, Plan, Purpose, StageRecord, State, Target,
+    Direction, Effect, Outcome, Output, Plan, Purpose, StageRecord, State, Strategy, Target,
 };
 use crate::scaling::{self, ScalePlan};
+use crate::{Percent, RevisionId};
 
 static WEIGHT: Instrument = Instrument {
     name: "petswipe.rollout.weight",
@@ -106,14 +106,13 @@ impl Describe for Plan {
     }
 
     fn place(&self, state: &State) -> Vec<Attribute> {
-        let weight = f64::from(state.weight.get());
-        place(&state.direction, &state.stages, weight)
+        place(&state.direction, &state.stages, f64::from(self.share(state).get()))
     }
 
     fn moment(&self, event: &EventOf<Self>, state: &State) -> Option<Moment> {
         match event {
             Event::Succeeded { output: Output::Seen(seen), .. } => {
-                let weight = f64::from(state.weight.get());
+                let weight = f64::from(self.share(state).get());
                 judged(seen.judgement.as_ref()?, &state.stages, weight)
             }
             _ => None,
@@ -126,12 +125,25 @@ impl Describe for Plan {
             Event::Intended { .. } => return Vec::new(),
             _ => None,
         };
-        let share = f64::from(state.weight.get()) / 100.0;
+        let share = f64::from(self.share(state).get()) / 100.0;
         measures(judgement, &state.direction, &state.stages, share)
     }
 
     fn ending(outcome: &Outcome) -> Ending {
         ending(outcome)
+    }
+}
+
+impl Plan {
+    /// The new version's share of traffic. The state's own weight is how far it came; on the way back the weights say more.
+    fn share(&self, state: &State) -> Percent {
+        let shifts = !matches!(self.strategy, Strategy::Rolling { .. });
+        let before = state.before.as_ref().filter(|_| shifts);
+        match (before.zip(state.known_split()), &state.ended) {
+            (Some((before, split)), _) => split.share(&before.candidate),
+            (None, Some(Outcome::RolledBack { .. } | Outcome::Aborted { .. })) => Percent::ZERO,
+            (None, _) => state.weight,
+        }
     }
 }
 

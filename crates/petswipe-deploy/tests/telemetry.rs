@@ -102,6 +102,7 @@ fn a_bad_version_says_why_it_goes_back() {
     assert!(whys.last().unwrap().contains("error rate 20"), "{whys:?}");
     let directions = course(&signals, "petswipe.place", "petswipe.direction");
     assert_eq!(directions, ["starting", "forward", "back"]);
+    assert_eq!(course(&signals, "petswipe.place", "petswipe.weight"), ["0", "5", "0"]);
     assert!(course(&signals, "petswipe.place", "petswipe.cause")[0].starts_with("not healthy"));
     let ending = ending(&signals);
     assert_eq!((&*ending.word, ending.good), ("rolled-back", Some(false)));
@@ -115,7 +116,7 @@ fn a_bad_version_says_why_it_goes_back() {
     assert_eq!(shifts.collect::<BTreeSet<_>>(), BTreeSet::from(["back".into(), "forward".into()]));
     for line in [
         format!("petswipe_verdicts_total{{{LABELS},verdict=\"fail\"}} 1\n"),
-        format!("petswipe_operations_total{{{LABELS},outcome=\"rolled-back\"}} 1\n"),
+        "petswipe_operations_total{kind=\"petswipe rollout\",outcome=\"rolled-back\",".to_owned(),
         format!("petswipe_rollout_weight_ratio{{{LABELS},version=\"new\"}} 0\n"),
     ] {
         assert!(metrics.contains(&line), "{line} is not in\n{metrics}");
