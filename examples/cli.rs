@@ -12,6 +12,7 @@ use crate::Exit;
 pub use crate::aws_flags::AwsFlags;
 pub use crate::leases::LeasePlace;
 pub use crate::metrics::MetricFlags;
+pub use crate::telemetry::TelemetryFlags;
 
 /// The first part of resource names, unless another one is given.
 pub(crate) const PROJECT: &str = "petswipe";
@@ -99,6 +100,9 @@ pub struct Common {
     /// What the new version is judged by
     #[command(flatten)]
     pub metrics: MetricFlags,
+    /// Where to tell what it does
+    #[command(flatten)]
+    pub telemetry: TelemetryFlags,
     /// What only matters on an AWS account
     #[command(flatten)]
     pub aws: AwsFlags,

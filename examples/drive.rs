@@ -21,6 +21,7 @@ use crate::leases::holder;
 use crate::progress::Progress;
 use crate::signals::Signals;
 use crate::target::{CallCount, Target, traffic};
+use crate::telemetry::Watch;
 use crate::{BAD_USAGE, DONE, Exit, HALF_WAY, HELD, NOT_AS_ASKED};
 use crate::{print, report, say};
 
@@ -60,6 +61,7 @@ pub(crate) struct Running {
     going_on: String,
     /// The command that goes back after a promotion, on a cloud that is still there then.
     undo: Option<String>,
+    watch: Watch<Plan>,
 }
 
 impl Running {
@@ -69,6 +71,7 @@ impl Running {
         plan: &Plan,
         written: &Written<'_>,
         approver: Arc<dyn Approver>,
+        watch: Watch<Plan>,
     ) -> Result<Self, Exit> {
         let performer = target.performer(plan);
         let progress = Progress::new(common.quiet);
@@ -80,6 +83,7 @@ impl Running {
             .abort(abort.clone())
             .holder(holder(target.is_own()))
             .lease(target.parts.leases.terms(plan.lease_key()));
+        let driver = watch.over(driver);
         let load = target.start_load(common.rate)?;
         progress.line(&format!("the journal is {}", written.path.display()));
         let undo = command(written.example, common, "--undo", written.path);
@@ -93,7 +97,7 @@ impl Running {
         };
         let log = Journaled(Arc::clone(&written.journal));
         let calls = target.calls.clone();
-        Ok(Self { driver, log, progress, load, abort, performer, calls, going_on, undo })
+        Ok(Self { driver, log, progress, load, abort, performer, calls, going_on, undo, watch })
     }
 
     pub(crate) async fn drive(
@@ -124,9 +128,13 @@ impl Running {
         // From here on a signal finds nothing half-way.
         listening.abort();
         let touched = !matches!(&result, Err(halted) if !halted.touched);
-        if loaded && touched {
-            tokio::time::sleep(LEAD).await;
-        }
+        let lead = async {
+            if loaded && touched {
+                tokio::time::sleep(LEAD).await;
+            }
+        };
+        let halted = result.as_ref().err().map(|halted| &halted.error);
+        tokio::join!(lead, self.watch.end(halted));
         self.progress.done();
         let users = match self.load {
             Some(load) => Some(load.stop().await),

@@ -30,6 +30,7 @@ pub mod rollout;
 pub mod scaling;
 mod signals;
 mod target;
+pub mod telemetry;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

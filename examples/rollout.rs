@@ -11,6 +11,7 @@ use crate::cli::{Backend, Common};
 use crate::drive::{Running, Written};
 use crate::going_on::{same_cloud, same_fault};
 use crate::target::Target;
+use crate::telemetry::Watch;
 use crate::{DONE, Exit, going_on, journal, print, prompt, report};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -96,6 +97,7 @@ where
         if let Some(path) = &common.report {
             report::check(path).map_err(Exit::usage)?;
         }
+        common.telemetry.check()?;
         // A wrong flag is found before a cloud is started.
         let sample = ["side-a", "side-b"].map(petswipe_deploy::Environment::new);
         if let [Ok(a), Ok(b)] = sample {
@@ -165,11 +167,12 @@ where
         journal::check_free::<Plan>(&path, common.backend, &target.id).await?;
         may_begin(target, &plan).await?;
         let new = !path.exists();
-        let journal = journal::fresh::<Plan>(&path, common.backend, &target.id).await?;
         let operation = journal::new_operation(self.name)?;
+        let watch = Watch::starting(&common.telemetry, self.name, &operation)?;
+        let journal = journal::fresh::<Plan>(&path, common.backend, &target.id).await?;
         let approver = approver(common, &plan)?;
         let written = Written { example: self.name, journal, path: &path };
-        let run = Running::new(common, target, &plan, &written, approver)?;
+        let run = Running::new(common, target, &plan, &written, approver, watch)?;
         let start = Some((operation, plan));
         let result = run.drive(common, start).await;
         if new && result.is_err() {
@@ -186,6 +189,7 @@ where
         };
         let state = history.state();
         same_cloud(common.backend, &path, &history, &target.id)?;
+        let watch = Watch::resuming(&common.telemetry, self.name, &history)?;
         let plan = history.opening.plan;
         let wanted = (self.plan)(common, plan.environments.clone(), plan.target.clone())?;
         let same_kind =
@@ -205,7 +209,7 @@ where
             false => prompt::nobody(),
         };
         let written = Written { example: self.name, journal: opened.journal, path: &path };
-        let run = Running::new(common, target, &plan, &written, approver)?;
+        let run = Running::new(common, target, &plan, &written, approver, watch)?;
         run.drive(common, None).await
     }
 

@@ -17,6 +17,7 @@ use crate::drive::{LAST_LOOK, Wanted, code_of, publish};
 use crate::leases::holder;
 use crate::progress::Progress;
 use crate::signals::Signals;
+use crate::telemetry::Watch;
 use crate::{Exit, HALF_WAY, HELD, say};
 
 /// A deployment that is being carried out.
@@ -28,6 +29,7 @@ pub(super) struct Running<'a> {
     progress: Arc<Progress>,
     abort: AbortHandle,
     performer: NativePerformer,
+    watch: Option<Watch<NativePlan>>,
 }
 
 impl<'a> Running<'a> {
@@ -36,6 +38,7 @@ impl<'a> Running<'a> {
         parts: &'a Parts,
         plan: &NativePlan,
         journal: Arc<dyn Journal>,
+        watch: Watch<NativePlan>,
     ) -> Self {
         let performer = parts.performer(plan);
         let progress = Progress::new(flags.quiet);
@@ -46,12 +49,17 @@ impl<'a> Running<'a> {
             .abort(abort.clone())
             .holder(holder(false))
             .lease(parts.leases.terms(plan.lease_key()));
+        let driver = watch.over(driver);
         progress.line(&format!("the journal is {}", flags.journal.display()));
-        Self { flags, parts, driver, log: Journaled(journal), progress, abort, performer }
+        let (log, watch) = (Journaled(journal), Some(watch));
+        Self { flags, parts, driver, log, progress, abort, performer, watch }
     }
 
     /// Begins a deployment, or goes on with the one in the journal.
-    pub(super) async fn drive(self, start: Option<(OperationId, NativePlan)>) -> Result<u8, Exit> {
+    pub(super) async fn drive(
+        mut self,
+        start: Option<(OperationId, NativePlan)>,
+    ) -> Result<u8, Exit> {
         let going_on = format!("to go on: {}", command(self.flags, "--resume"));
         let signals = Signals::listen()?;
         let listening = tokio::spawn(signals.obey(self.abort.clone(), going_on.clone()));
@@ -72,6 +80,9 @@ impl<'a> Running<'a> {
         // From here on a signal finds nothing half-way.
         listening.abort();
         self.progress.done();
+        if let Some(watch) = self.watch.take() {
+            watch.end(result.as_ref().err().map(|halted| &halted.error)).await;
+        }
         let code = code_of(&result);
         if let Err(halted) = &result
             && !halted.touched

@@ -15,6 +15,7 @@ use crate::cli::{
     truth,
 };
 use crate::leases::LEASES;
+use crate::telemetry::TelemetryFlags;
 
 mod account;
 mod drive;
@@ -101,6 +102,9 @@ pub struct Flags {
     /// Print the IAM policy document of whoever runs this, and call nothing
     #[arg(long)]
     pub iam_policy: bool,
+    /// Where to tell what it does
+    #[command(flatten)]
+    pub telemetry: TelemetryFlags,
     /// Where what is deployed is found
     #[command(flatten)]
     pub place: Place,

@@ -14,6 +14,7 @@ use crate::aws::within_budget;
 use crate::cli::{Backend, is_bare};
 use crate::going_on::same_cloud;
 use crate::target::tag_of;
+use crate::telemetry::Watch;
 use crate::{DONE, Exit, NOT_AS_ASKED, journal, print, prompt, report};
 
 /// Carries out what the flags ask for, in the ambient account, and gives the exit code.
@@ -36,6 +37,7 @@ fn check(flags: &Flags) -> Result<(), Exit> {
     if let Some(path) = &flags.report {
         report::check(path).map_err(Exit::usage)?;
     }
+    flags.telemetry.check()?;
     let image = Image::new(match flags.image.as_deref() {
         Some(text) if !is_bare(text) => text.to_owned(),
         tag => format!("any:{}", tag.unwrap_or("v1")),
@@ -101,9 +103,10 @@ async fn start(
         });
     }
     let new = !path.exists();
-    let journal = journal::fresh::<NativePlan>(path, Backend::Aws, here).await?;
     let operation = journal::new_operation("native")?;
-    let running = Running::new(flags, parts, &plan, journal);
+    let watch = Watch::starting(&flags.telemetry, "native", &operation)?;
+    let journal = journal::fresh::<NativePlan>(path, Backend::Aws, here).await?;
+    let running = Running::new(flags, parts, &plan, journal, watch);
     let result = running.drive(Some((operation, plan))).await;
     if new && result.is_err() {
         journal::discard_empty(path);
@@ -120,7 +123,8 @@ async fn resume(flags: &Flags, parts: &Parts) -> Result<u8, Exit> {
     same_cloud(Backend::Aws, path, &history, &parts.location)?;
     let plan = &history.opening.plan;
     same_service(flags, plan)?;
-    Running::new(flags, parts, plan, opened.journal).drive(None).await
+    let watch = Watch::resuming(&flags.telemetry, "native", &history)?;
+    Running::new(flags, parts, plan, opened.journal, watch).drive(None).await
 }
 
 /// The plan that takes a promotion in the journal back.

@@ -19,6 +19,7 @@ use crate::going_on::quoted;
 use crate::last_look::last_look;
 use crate::leases::{LEASES, holder};
 use crate::signals::Signals;
+use crate::telemetry::Watch;
 use crate::{BAD_USAGE, DONE, Exit, HALF_WAY, HELD, NOT_AS_ASKED, print, say};
 
 /// How long a halted operation waits for the cloud to say how things stand.
@@ -31,6 +32,7 @@ pub(super) struct Running<'a> {
     driver: Driver<ScalePlan>,
     log: Journaled,
     abort: AbortHandle,
+    watch: Option<Watch<ScalePlan>>,
 }
 
 impl<'a> Running<'a> {
@@ -39,6 +41,7 @@ impl<'a> Running<'a> {
         target: &'a Target,
         plan: &ScalePlan,
         journal: Arc<dyn Journal>,
+        watch: Watch<ScalePlan>,
     ) -> Self {
         let parts = &target.parts;
         let abort = AbortHandle::new();
@@ -52,11 +55,15 @@ impl<'a> Running<'a> {
             say(&format!("the journal is {}", manners.journal.display()));
             driver = driver.observer(Arc::new(notice));
         }
-        Self { manners, target, driver, log: Journaled(journal), abort }
+        let driver = watch.over(driver);
+        Self { manners, target, driver, log: Journaled(journal), abort, watch: Some(watch) }
     }
 
     /// Begins an operation, or goes on with the one in the journal.
-    pub(super) async fn drive(self, start: Option<(OperationId, ScalePlan)>) -> Result<u8, Exit> {
+    pub(super) async fn drive(
+        mut self,
+        start: Option<(OperationId, ScalePlan)>,
+    ) -> Result<u8, Exit> {
         let going_on = match self.target.is_own() {
             true => "its cloud ends with it, so nothing is left to resume".to_owned(),
             false => format!("to go on: {}", self.command("--resume")),
@@ -69,6 +76,9 @@ impl<'a> Running<'a> {
         };
         // From here on a signal finds nothing half-way.
         listening.abort();
+        if let Some(watch) = self.watch.take() {
+            watch.end(result.as_ref().err().map(|halted| &halted.error)).await;
+        }
         let code = code_of(&result);
         if let Err(halted) = &result {
             let message = format!("{halted}: {}", explain(&halted.error));

@@ -14,6 +14,7 @@ use crate::cli::{
     truth,
 };
 use crate::leases::LEASES;
+use crate::telemetry::TelemetryFlags;
 
 mod drive;
 mod report;
@@ -108,6 +109,9 @@ pub struct TrackingFlags {
 /// The manners that all examples share.
 #[derive(Args, Clone, Debug)]
 pub struct Manners {
+    /// Where to tell what it does
+    #[command(flatten)]
+    pub telemetry: TelemetryFlags,
     /// What to act upon: a small cloud on this machine, or an AWS account
     #[arg(long, env = "BACKEND", default_value = "local", global = true)]
     pub backend: Backend,

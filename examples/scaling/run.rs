@@ -7,6 +7,7 @@ use super::target::Target;
 use super::{Flags, Manners, What};
 use crate::cli::Backend;
 use crate::going_on::same_cloud;
+use crate::telemetry::Watch;
 use crate::{DONE, Exit, journal, print};
 
 /// Carries out what the flags ask for and gives the exit code.
@@ -21,6 +22,7 @@ pub async fn run(flags: &Flags) -> Result<u8, Exit> {
     if let Some(path) = &manners.report {
         crate::report::check(path).map_err(Exit::usage)?;
     }
+    manners.telemetry.check()?;
     // A wrong flag is found before a cloud is started.
     let again = [(manners.resume, "--resume"), (manners.undo, "--undo")];
     let again = again.iter().find(|(asked, _)| *asked).map(|(_, flag)| *flag);
@@ -93,9 +95,10 @@ async fn begin(manners: &Manners, target: &Target, plan: ScalePlan) -> Result<u8
     journal::check_free::<ScalePlan>(path, manners.backend, id).await?;
     target.parts.leases.check_free(&plan.lease_key(), jiff::Timestamp::now()).await?;
     let new = !path.exists();
-    let journal = journal::fresh::<ScalePlan>(path, manners.backend, id).await?;
     let operation = journal::new_operation("scale")?;
-    let running = Running::new(manners, target, &plan, journal);
+    let watch = Watch::starting(&manners.telemetry, "scale", &operation)?;
+    let journal = journal::fresh::<ScalePlan>(path, manners.backend, id).await?;
+    let running = Running::new(manners, target, &plan, journal, watch);
     let result = running.drive(Some((operation, plan))).await;
     if new && result.is_err() {
         journal::discard_empty(path);
@@ -124,7 +127,8 @@ async fn go_on(flags: &Flags, target: &Target) -> Result<u8, Exit> {
         )));
     }
     if manners.resume {
-        return Running::new(manners, target, plan, opened.journal).drive(None).await;
+        let watch = Watch::resuming(&manners.telemetry, "scale", &history)?;
+        return Running::new(manners, target, plan, opened.journal, watch).drive(None).await;
     }
     let Some(outcome) = history.outcome() else {
         return Err(Exit::usage(format!(

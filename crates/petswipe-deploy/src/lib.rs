@@ -87,6 +87,7 @@ mod report;
 mod rollout;
 pub mod scaling;
 pub mod sim;
+mod telemetry;
 mod types;
 
 pub use backend::{AutoScaling, Compute, SmokeResult, SmokeTest, TrafficRouter};
@@ -110,6 +111,7 @@ pub use rollout::{
     JudgeRequest, Look, Move, Outcome, Output, Plan, Purpose, Seen, SeenSide, ServedBefore,
     SmokePlan, Stage, StageRecord, State, Strategy, Survey, SurveyedSide, Target, Which,
 };
+pub use telemetry::ROLLOUT_INSTRUMENTS;
 pub use types::{
     Authority, Deployment, DeploymentState, Environment, GivesUp, Image, Percent, Replacement,
     RevisionId, Route, ScalingState, ServiceStatus, Split, SuspendedActivities, TargetHealth,

@@ -159,6 +159,7 @@ mod observer;
 mod retry;
 mod runbook;
 pub mod sim;
+pub mod telemetry;
 
 pub use abort::{AbortHandle, AbortRequest};
 pub use approval::{

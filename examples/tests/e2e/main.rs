@@ -8,6 +8,8 @@
 mod again;
 mod bad_input;
 mod cloud;
+#[cfg(feature = "otlp")]
+mod collector;
 mod drift;
 mod faults;
 mod going_on;
@@ -20,4 +22,6 @@ mod scale;
 mod second;
 mod signals;
 mod support;
+#[cfg(feature = "otlp")]
+mod telemetry;
 mod tool;

@@ -220,6 +220,11 @@ impl State {
         self.hold.as_ref().map(|holding| holding.until)
     }
 
+    /// How traffic is divided, as long as there is only one way in which it may be.
+    pub(crate) fn known_split(&self) -> Option<&Split> {
+        self.splits.first().filter(|_| self.knows_split())
+    }
+
     /// Whether there is only one way in which traffic may be divided, unless somebody else changed it.
     pub(crate) fn knows_split(&self) -> bool {
         self.splits.len() <= 1
