@@ -81,10 +81,12 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod alarms;
+pub mod apply;
 #[cfg(feature = "aws")]
 pub mod aws;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+pub mod dashboards;
 mod error;
 pub mod evidence;
 mod gate;
@@ -94,6 +96,7 @@ pub mod lab;
 mod memory;
 mod observation;
 mod observe;
+mod owner;
 pub mod planner;
 mod source;
 mod window;
@@ -108,6 +111,7 @@ pub use histogram::Histogram;
 pub use memory::MemorySource;
 pub use observation::{Errors, Observation, Saturation, Subject, Targets};
 pub use observe::{Reference, observe_and_judge};
+pub use owner::{MANAGER, Owner};
 pub use source::MetricSource;
 #[cfg(feature = "mock")]
 pub use source::MockMetricSource;

@@ -3,7 +3,8 @@
 //! An [`Alarm`] watches one metric ([`Alarm::on_metric`]), a number calculated from several ([`Alarm::on_math`]), or the
 //! states of other alarms ([`Alarm::composite`]). It can't be built unless CloudWatch would take it: names, lengths, periods
 //! and counts are checked at construction, against the API reference. As JSON it has the shape of the request of
-//! PutMetricAlarm or PutCompositeAlarm, and is read from it.
+//! PutMetricAlarm or PutCompositeAlarm, and is read from it. [`guide`] has the alarms of a service behind a load balancer; what
+//! creates, changes and deletes them in an account is in [`apply`](crate::apply).
 //!
 //! ```
 //! use petswipe_monitor::alarms::{Alarm, Metric, MissingData, Statistic, Threshold};
@@ -33,6 +34,7 @@
 mod alarm;
 mod check;
 mod document;
+pub mod guide;
 mod math;
 mod metric;
 mod rule;
@@ -42,7 +44,9 @@ mod tests;
 mod threshold;
 
 pub use alarm::{Actions, Alarm, Condition};
+pub(crate) use check::metric as check_metric;
 pub use math::Query;
+pub(crate) use math::references;
 pub use metric::{Measure, Metric};
 pub use rule::{AlarmState, Rule};
 pub use statistic::{ExtendedStatistic, Statistic};
