@@ -29,6 +29,9 @@ pub mod rollout;
 pub mod scaling;
 mod signals;
 mod target;
+// Beside it is the example of that name.
+#[path = "watch/mod.rs"]
+pub mod watch;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

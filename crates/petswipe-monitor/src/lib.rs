@@ -1,4 +1,5 @@
-//! Is the new version healthy? Metrics per version and window, mergeable latency histograms, and gates that judge them.
+//! Is the new version healthy? Metrics per version and window, mergeable latency histograms, and gates that judge them. And
+//! what tells people: [`alarms`] and [`dashboards`] as code, and [`apply`], which brings them to what they say.
 //!
 //! An [`Observation`] is what one [`Subject`] did in one [`Window`] of closed periods; what was not measured is `None`
 //! and never zero. A [`MetricSource`] answers with observations. A [`Gate`] judges them and says [`Verdict::Pass`],
@@ -74,7 +75,7 @@
 //!
 //! # What is not here yet
 //!
-//! Service level objectives with their error budgets, alarms and dashboards come later. Of the sources for running systems there is
+//! Service level objectives with their error budgets come later. Of the sources for running systems there is
 //! the one for CloudWatch, `aws::CloudWatchSource` behind the feature `aws`; one's own is checked with the suites behind
 //! the feature `conformance`.
 

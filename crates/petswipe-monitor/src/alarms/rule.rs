@@ -249,6 +249,6 @@ impl Reader<'_> {
             self.rest = after;
             name.trim().to_owned()
         };
-        (self.take(")") && !name.is_empty()).then(|| Rule::Is(state, name))
+        (self.take(")") && !name.is_empty()).then_some(Rule::Is(state, name))
     }
 }

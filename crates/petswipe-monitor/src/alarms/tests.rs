@@ -415,7 +415,7 @@ fn a_number_breaches_a_threshold_as_its_operator_says() {
         let breached =
             [1.0, 2.0, 3.0].map(|number| threshold.operator.is_breached(number, threshold.value));
         assert_eq!((breached, threshold.operator.symbol()), (expected, symbol));
-        assert!(threshold.operator.is_breached(f64::NAN, 2.0) == false);
+        assert!(!threshold.operator.is_breached(f64::NAN, 2.0));
     }
 }
 

@@ -37,10 +37,10 @@ pub trait DefinitionStore: Send + Sync {
         held: Option<&'a Definition>,
     ) -> Result<(), Error>;
 
-    /// Deletes them, all or none. They do not depend on each other, and at most [`together`](Self::together) are given.
+    /// Deletes them. They do not depend on each other, and at most [`together`](Self::together) are given.
     ///
     /// # Errors
-    /// As [`list`](Self::list), and [`Error::NotFound`] if one is not there.
+    /// As [`list`](Self::list), and [`Error::NotFound`] if one is not there. Nothing is known about which of them are gone.
     async fn delete(&self, doomed: &[Definition]) -> Result<(), Error>;
 
     /// How many can be deleted at once.
