@@ -5,7 +5,7 @@
 //! things live: alarms in CloudWatch, dashboards there, files that Grafana reads ([`Directory`]). [`plan`] compares what shall be
 //! with what is, a pure function; [`apply`] carries it out, dependencies first.
 //!
-//! - **Owned by tag.** What carries the tags of an [`Owner`] is its own, and is deleted when no definition is left of it. What
+//! - **Owned by tag.** What carries the tags of an [`Owner`](crate::Owner) is its own, and is deleted when no definition is left of it. What
 //!   has a name that is wanted but not the tags is somebody else's: nothing at all is done, and the error names it.
 //! - **Idempotent.** A second time there is nothing to do. After a stop half-way the same command goes on; [`Interrupted`]
 //!   says what was done, what failed and what is left.
