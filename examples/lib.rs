@@ -31,6 +31,9 @@ pub mod scaling;
 mod signals;
 mod target;
 pub mod telemetry;
+// Beside it is the example of that name.
+#[path = "watch/mod.rs"]
+pub mod watch;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -22,6 +22,12 @@ pub enum Error {
         /// What would be accepted.
         allowed: String,
     },
+    /// Something is in the way that belongs to somebody else. Rename one or the other, or give it the tags.
+    #[error("not ours: {what}; nothing was changed")]
+    NotOurs {
+        /// What it is, and what it lacks.
+        what: String,
+    },
     /// The source does not know that subject.
     #[error("{what} was not found")]
     NotFound {

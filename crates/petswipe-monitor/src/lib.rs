@@ -1,4 +1,5 @@
-//! Is the new version healthy? Metrics per version and window, mergeable latency histograms, and gates that judge them.
+//! Is the new version healthy? Metrics per version and window, mergeable latency histograms, and gates that judge them. And
+//! what tells people: [`alarms`] and [`dashboards`] as code, and [`apply`], which brings them to what they say.
 //!
 //! An [`Observation`] is what one [`Subject`] did in one [`Window`] of closed periods; what was not measured is `None`
 //! and never zero. A [`MetricSource`] answers with observations. A [`Gate`] judges them and says [`Verdict::Pass`],
@@ -74,17 +75,20 @@
 //!
 //! # What is not here yet
 //!
-//! Service level objectives with their error budgets, alarms and dashboards come later. Of the sources for running systems there
+//! Service level objectives with their error budgets come later. Of the sources for running systems there
 //! are those for CloudWatch, `aws::CloudWatchSource` behind the feature `aws`, and for Prometheus,
 //! `prometheus::PrometheusSource` behind the feature `prometheus`; one's own is checked with the suites behind the feature
 //! `conformance`. [`Fastest`] makes one source of several, and [`Shared`] one for many gates.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod alarms;
+pub mod apply;
 #[cfg(feature = "aws")]
 pub mod aws;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+pub mod dashboards;
 mod error;
 pub mod evidence;
 mod fastest;
@@ -97,6 +101,7 @@ pub mod lab;
 mod memory;
 mod observation;
 mod observe;
+mod owner;
 pub mod planner;
 pub mod probe;
 #[cfg(feature = "prometheus")]
@@ -117,6 +122,7 @@ pub use memory::MemorySource;
 pub use observation::{Errors, Observation, Saturation, Subject, Targets};
 pub use observe::{Reference, observe_and_judge};
 pub use shared::Shared;
+pub use owner::{MANAGER, Owner};
 pub use source::MetricSource;
 #[cfg(feature = "mock")]
 pub use source::MockMetricSource;

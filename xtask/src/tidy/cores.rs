@@ -8,6 +8,9 @@ use crate::workspace::Workspace;
 /// `**` any number of them.
 const CORES: &[&str] = &[
     "crates/petswipe-monitor/src/gate",
+    "crates/petswipe-monitor/src/alarms",
+    "crates/petswipe-monitor/src/dashboards",
+    "crates/petswipe-monitor/src/apply/plan",
     "crates/petswipe-deploy/src/rollout",
     "crates/*/src/**/analyzer",
     "crates/*/src/**/core",

@@ -1,15 +1,20 @@
-//! Sources for Amazon Web Services, behind the feature `aws`.
+//! Sources of metrics, and stores of alarms and dashboards, for Amazon Web Services, behind the feature `aws`.
 //!
 //! A constructor takes an [`SdkConfig`](aws_types::SdkConfig): credentials, region, endpoints, time-outs and retries are
 //! the caller's. An SDK retries throttled and failed calls by itself as that configuration says; what still fails is an
 //! [`Error`](crate::Error) that says whether trying again later can help.
 
+mod alarms;
 mod cloudwatch;
 mod config;
+mod dashboards;
 mod error;
 mod fetch;
 mod minutes;
 mod queries;
+mod tags;
 
+pub use alarms::CloudWatchAlarms;
 pub use cloudwatch::CloudWatchSource;
 pub use config::{CloudWatchMetrics, EcsService, EnvironmentMetrics, Revisions};
+pub use dashboards::CloudWatchDashboards;

@@ -1,7 +1,7 @@
 //! Conformance suites: one test per sentence of a trait's contract, for every implementation of it, here or elsewhere.
 //!
-//! [`metric_source_conformance!`](crate::metric_source_conformance) and [`gate_conformance!`](crate::gate_conformance)
-//! make a module of tests, each in a fresh world or on a fresh gate. The functions behind them are public, for those
+//! [`metric_source_conformance!`](crate::metric_source_conformance), [`gate_conformance!`](crate::gate_conformance) and
+//! [`definition_store_conformance!`](crate::definition_store_conformance) make a module of tests, each in a fresh world or on a fresh gate. The functions behind them are public, for those
 //! who need another harness; they panic with what was found when the sentence does not hold.
 
 #![allow(
@@ -10,6 +10,7 @@
     reason = "a conformance test fails by panicking, wherever it is compiled"
 )]
 
+pub mod definitions;
 pub mod gate;
 pub mod source;
 pub mod web;

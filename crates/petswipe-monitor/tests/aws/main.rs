@@ -10,6 +10,8 @@
 
 mod cbor;
 mod cloudwatch;
+mod definitions;
+mod definitions_service;
 mod faults;
 mod questions;
 mod values;

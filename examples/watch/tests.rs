@@ -1,0 +1,107 @@
+//! What the example writes, changes and leaves alone.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::Path;
+
+use super::*;
+
+fn flags(arguments: &[&str]) -> Flags {
+    Flags::try_parse_from(["watch", "--quiet"].iter().chain(arguments)).unwrap()
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn everything_is_written_without_any_cloud() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_str().unwrap();
+    let balancer = "arn:aws:elasticloadbalancing:us-east-1:1:loadbalancer/app/petswipe-production-alb/50dc6c495c0c9188";
+    let group = "blue=arn:aws:elasticloadbalancing:us-east-1:1:targetgroup/petswipe-production-blue-tg/73e2d6bc24d8a067";
+    let all = [
+        "--out",
+        path,
+        "--load-balancer",
+        balancer,
+        "--target-group",
+        group,
+        "--database",
+        "petswipe-db",
+    ];
+    assert_eq!(run(&flags(&all)).await.unwrap(), DONE);
+    let count = |kind: &str| names(&directory.path().join(kind)).len();
+    assert_eq!((count("alarms"), count("dashboards"), count("grafana")), (7, 3, 4));
+    let text =
+        fs::read_to_string(directory.path().join("alarms/petswipe-production-blue-latency.json"));
+    let alarm: petswipe_monitor::alarms::Alarm = serde_json::from_str(&text.unwrap()).unwrap();
+    assert_eq!(alarm.name(), "petswipe-production-blue-latency");
+    assert_eq!(alarm.tags()["ManagedBy"], "petswipe-monitor");
+}
+
+#[tokio::test]
+async fn the_dashboards_of_grafana_come_stay_change_and_go() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_str().unwrap();
+    let file = directory.path().join("petswipe-production-business-metrics.json");
+    let with = |more: &[&str]| flags(&[&["--grafana", path], more].concat());
+
+    assert_eq!(run(&with(&["--dry-run"])).await.unwrap(), DONE);
+    assert!(names(directory.path()).is_empty());
+    assert_eq!(run(&with(&[])).await.unwrap(), DONE);
+    assert_eq!(names(directory.path()).len(), 4);
+    let written = fs::read_to_string(&file).unwrap();
+    let at = fs::metadata(&file).unwrap().modified().unwrap();
+    assert_eq!(run(&with(&[])).await.unwrap(), DONE);
+    assert_eq!(fs::metadata(&file).unwrap().modified().unwrap(), at, "it was as it shall be");
+
+    fs::write(&file, written.replace("Business metrics", "Mine")).unwrap();
+    assert_eq!(run(&with(&["--json"])).await.unwrap(), DONE);
+    assert_eq!(fs::read_to_string(&file).unwrap(), written);
+
+    let mine = directory.path().join("petswipe-production-mine.json");
+    fs::write(&mine, "{\"title\": \"Mine\", \"tags\": []}").unwrap();
+    assert_eq!(run(&with(&["--destroy"])).await.unwrap(), DONE);
+    assert_eq!(names(directory.path()), ["petswipe-production-mine.json"]);
+}
+
+#[tokio::test]
+async fn what_is_not_ours_stops_everything() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_str().unwrap();
+    let file = directory.path().join("petswipe-production-custom-metrics.json");
+    fs::write(&file, "{\"title\": \"Mine\"}").unwrap();
+    let stopped = run(&flags(&["--grafana", path])).await.unwrap_err();
+    assert_eq!(stopped.code, crate::BAD_USAGE);
+    assert!(
+        stopped.message.contains("petswipe-production-custom-metrics (it lacks "),
+        "{}",
+        stopped.message
+    );
+    assert_eq!(names(directory.path()).len(), 1);
+}
+
+#[tokio::test]
+async fn bad_usage_is_said_before_anything_is_touched() {
+    for (arguments, words) in [
+        (&[][..], "there is no place for alarms and dashboards"),
+        (&["--out", "/nonexistent", "--project", "a b"], "project is a b;"),
+        (&["--out", "/nonexistent", "--load-balancer", "alb"], "load balancer is alb;"),
+        (&["--grafana", "/nonexistent", "--custom", "Mine=up{job=\"$what\"}"], "is $what;"),
+    ] {
+        let refused = run(&flags(arguments)).await.unwrap_err();
+        assert_eq!(refused.code, crate::BAD_USAGE);
+        assert!(refused.message.contains(words), "{}", refused.message);
+    }
+    #[cfg(not(feature = "aws"))]
+    for flag in [&["--backend", "aws"][..], &["--iam-policy"]] {
+        let refused = run(&flags(flag)).await.unwrap_err();
+        assert!(refused.message.contains("is not built in"), "{}", refused.message);
+    }
+}
