@@ -94,6 +94,7 @@ mod memory;
 mod observation;
 mod observe;
 pub mod planner;
+pub mod slo;
 mod source;
 mod window;
 
