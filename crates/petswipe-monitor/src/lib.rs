@@ -80,6 +80,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod alarms;
 #[cfg(feature = "aws")]
 pub mod aws;
 #[cfg(any(test, feature = "conformance"))]
