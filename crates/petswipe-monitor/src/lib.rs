@@ -67,6 +67,7 @@
 //! - [`EvidencePolicy`] compares with the version that serves beside the new one, at every tick and over all steps, with one
 //!   stated probability of a false alarm; the statistics are in [`evidence`], for whoever wants them alone.
 //! - [`LatencyRegression`] compares the latency of both plainly. [`planner`] says what stages can show.
+//! - [`BudgetPolicy`] lets a rollout spend a stated share of the error budget of a service level objective, and no more.
 //! - [`All`] makes one gate of several.
 //!
 //! A source that fails, an answer about another subject or time, and periods that may still change are no data, whatever
@@ -74,7 +75,7 @@
 //!
 //! # What is not here yet
 //!
-//! Service level objectives with their error budgets, alarms and dashboards come later. Of the sources for running systems there is
+//! Dashboards come later. Of the sources for running systems there is
 //! the one for CloudWatch, `aws::CloudWatchSource` behind the feature `aws`; one's own is checked with the suites behind
 //! the feature `conformance`.
 
@@ -101,9 +102,9 @@ mod window;
 
 pub use error::{Cause, Error, explain};
 pub use gate::{
-    AbsolutePolicy, All, Carried, Comparison, EvidencePolicy, Finding, FindingResult, Gate,
-    Judgement, LatencyEvidence, LatencyLimit, LatencyRegression, NoData, Policy, SampleRatioPolicy,
-    Step, Verdict,
+    AbsolutePolicy, All, BudgetPolicy, Carried, Comparison, EvidencePolicy, Finding, FindingResult,
+    Gate, Judgement, LatencyEvidence, LatencyLimit, LatencyRegression, NoData, Policy,
+    SampleRatioPolicy, Step, Verdict,
 };
 pub use histogram::Histogram;
 pub use memory::MemorySource;

@@ -2,7 +2,8 @@
 //!
 //! An [`Slo`] promises one or more [`Objective`]s over a rolling period. [`evaluate`] reads its windows from a
 //! [`MetricSource`](crate::MetricSource) and gives the [`ErrorBudget`] and the state of every [`BurnRateAlert`], with the
-//! numbers. What was not measured is unknown, and an objective of which something is unknown is never ok.
+//! numbers. What was not measured is unknown, and an objective of which something is unknown is never ok. A
+//! rollout is kept from spending more than its share by a [`BudgetPolicy`](crate::BudgetPolicy).
 //!
 //! Source of the formulas: Google, *The Site Reliability Workbook*, chapters 2, "Implementing SLOs", and 5, "Alerting on SLOs".
 
@@ -15,6 +16,7 @@ mod objective;
 mod tests;
 
 pub use alert::{BurnRateAlert, Severity};
+pub(crate) use budget::exceeds;
 pub use budget::{ErrorBudget, burn_rate, exhausted_after};
 pub use definition::{DAYS_30, Slo};
 pub use evaluate::{

@@ -110,7 +110,7 @@ impl Objective {
         Ok(objective)
     }
 
-    pub(super) fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         match self {
             Self::Latency { threshold, .. } if threshold.is_zero() => {
                 Err(Error::invalid("latency threshold", "0", "a positive time"))
