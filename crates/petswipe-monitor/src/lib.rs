@@ -68,17 +68,17 @@
 //! - [`EvidencePolicy`] compares with the version that serves beside the new one, at every tick and over all steps, with one
 //!   stated probability of a false alarm; the statistics are in [`evidence`], for whoever wants them alone.
 //! - [`LatencyRegression`] compares the latency of both plainly. [`planner`] says what stages can show.
+//! - [`BudgetPolicy`] lets a rollout spend a stated share of the error budget of a service level objective, and no more.
 //! - [`All`] makes one gate of several.
 //!
 //! A source that fails, an answer about another subject or time, and periods that may still change are no data, whatever
 //! the gate.
 //!
-//! # What is not here yet
+//! # Sources
 //!
-//! Service level objectives with their error budgets come later. Of the sources for running systems there
-//! are those for CloudWatch, `aws::CloudWatchSource` behind the feature `aws`, and for Prometheus,
-//! `prometheus::PrometheusSource` behind the feature `prometheus`; one's own is checked with the suites behind the feature
-//! `conformance`. [`Fastest`] makes one source of several, and [`Shared`] one for many gates.
+//! Of the sources for running systems there are those for CloudWatch, `aws::CloudWatchSource` behind the feature `aws`, and for
+//! Prometheus, `prometheus::PrometheusSource` behind the feature `prometheus`; one's own is checked with the suites behind the
+//! feature `conformance`. [`Fastest`] makes one source of several, and [`Shared`] one for many gates.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -107,15 +107,16 @@ pub mod probe;
 #[cfg(feature = "prometheus")]
 pub mod prometheus;
 mod shared;
+pub mod slo;
 mod source;
 mod window;
 
 pub use error::{Cause, Error, explain};
 pub use fastest::{Answered, Fastest};
 pub use gate::{
-    AbsolutePolicy, All, Carried, Comparison, EvidencePolicy, Finding, FindingResult, Gate,
-    Judgement, LatencyEvidence, LatencyLimit, LatencyRegression, NoData, Policy, SampleRatioPolicy,
-    Step, Verdict,
+    AbsolutePolicy, All, BudgetPolicy, Carried, Comparison, EvidencePolicy, Finding, FindingResult,
+    Gate, Judgement, LatencyEvidence, LatencyLimit, LatencyRegression, NoData, Policy,
+    SampleRatioPolicy, Step, Verdict,
 };
 pub use histogram::Histogram;
 pub use memory::MemorySource;

@@ -7,7 +7,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use self::held::Held;
 use crate::{Error, MetricSource, Observation, Subject, Window};
+
+mod held;
 
 /// Observations that were put in, one per closed period and subject.
 ///
@@ -34,7 +37,7 @@ use crate::{Error, MetricSource, Observation, Subject, Window};
 pub struct MemorySource {
     resolution: Duration,
     lag: Duration,
-    periods: Mutex<HashMap<Subject, Vec<Observation>>>,
+    periods: Mutex<HashMap<Subject, Held>>,
 }
 
 impl MemorySource {
@@ -91,11 +94,8 @@ impl MetricSource for MemorySource {
         let Some(held) = periods.get(subject) else {
             return Err(Error::NotFound { what: format!("a metric of {subject}") });
         };
-        let first = held.partition_point(|period| period.window.from < closed.from);
-        let inside = held[first..].iter().take_while(|period| closed.covers(&period.window));
         // Without the first or the last period the sum is not about this window, and over a gap it is unknown.
-        let sum = inside.cloned().reduce(Observation::then);
-        let sum = sum.filter(|sum| sum.window == closed);
+        let sum = held.sum(closed, self.resolution);
         Ok(sum.unwrap_or_else(|| Observation::missing(subject.clone(), closed)))
     }
 

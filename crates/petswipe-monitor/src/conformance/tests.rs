@@ -239,6 +239,8 @@ crate::gate_conformance!(
     crate::EvidencePolicy { no_data: NoData::Ignore, ..crate::EvidencePolicy::default() }
 );
 crate::gate_conformance!(regression, LatencyRegression::default());
+crate::gate_conformance!(budget, budget(1e6));
+crate::gate_conformance!(budget_that_is_spent, budget(10.0));
 crate::gate_conformance!(all_of_none, All::new(Vec::new()));
 crate::gate_conformance!(
     all_of_several,
@@ -258,6 +260,17 @@ crate::gate_conformance!(
     behind_pointers,
     std::sync::Arc::new(Box::new(AbsolutePolicy::default()) as Box<dyn Gate>)
 );
+
+/// A rollout that may have half of so many bad requests.
+fn budget(budget: f64) -> crate::BudgetPolicy {
+    crate::BudgetPolicy {
+        slo: "checkout".to_owned(),
+        objective: crate::slo::Objective::availability(0.999).unwrap(),
+        budget,
+        share: 0.5,
+        stale_after: Duration::from_secs(300),
+    }
+}
 
 /// The sentences in the `# Contract` sections of a source file.
 fn sentences(source: &str) -> Vec<&str> {

@@ -14,6 +14,7 @@ use crate::{Observation, Window};
 
 mod absolute;
 mod all;
+mod budget;
 mod evidence;
 mod policy;
 mod regression;
@@ -21,6 +22,7 @@ mod verdict;
 
 pub use absolute::{AbsolutePolicy, LatencyLimit, NoData};
 pub use all::All;
+pub use budget::BudgetPolicy;
 pub use evidence::{EvidencePolicy, LatencyEvidence, SampleRatioPolicy};
 pub use policy::Policy;
 pub use regression::LatencyRegression;
@@ -135,6 +137,12 @@ forward!(Box);
 fn recent(step: &Step, lookback: Duration) -> Window {
     let from = step.now.saturating_sub(lookback).unwrap_or(step.started);
     let from = from.max(step.started);
+    Window { from, to: step.now.max(from) }
+}
+
+/// What is new since the last judgement in the step.
+fn news(step: &Step) -> Window {
+    let from = step.judged_until.max(step.started);
     Window { from, to: step.now.max(from) }
 }
 

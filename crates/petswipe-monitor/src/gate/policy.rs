@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AbsolutePolicy, All, EvidencePolicy, Gate, LatencyRegression};
+use super::{AbsolutePolicy, All, BudgetPolicy, EvidencePolicy, Gate, LatencyRegression};
 use crate::Error;
 
 /// One of this crate's policies, as data.
@@ -16,6 +16,8 @@ pub enum Policy {
     Evidence(EvidencePolicy),
     /// A plain comparison of latency with the version beside it.
     LatencyRegression(LatencyRegression),
+    /// A share of an error budget that the rollout may spend.
+    Budget(BudgetPolicy),
 }
 
 impl Policy {
@@ -35,6 +37,7 @@ impl Policy {
             Self::Absolute(policy) => policy.clone().validated().map(drop),
             Self::Evidence(policy) => policy.clone().validated().map(drop),
             Self::LatencyRegression(policy) => policy.clone().validated().map(drop),
+            Self::Budget(policy) => policy.clone().validated().map(drop),
         }
     }
 
@@ -54,6 +57,7 @@ impl Policy {
                 Self::Absolute(policy) => Box::new(policy.clone()),
                 Self::Evidence(policy) => Box::new(policy.clone()),
                 Self::LatencyRegression(policy) => Box::new(policy.clone()),
+                Self::Budget(policy) => Box::new(policy.clone()),
             }
         };
         All::new(policies.iter().map(gate).collect())

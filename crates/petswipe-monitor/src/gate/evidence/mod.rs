@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::state::State;
-use super::{Carried, Comparison, Gate, Judgement, NoData, Step, Verdict, about};
+use super::{Carried, Comparison, Gate, Judgement, NoData, Step, Verdict, about, news};
 use crate::{Error, Window};
 
 mod findings;
@@ -194,12 +194,6 @@ impl EvidencePolicy {
         }
         Ok(())
     }
-
-    /// What is new since the last judgement in the step.
-    fn news(step: &Step) -> Window {
-        let from = step.judged_until.max(step.started);
-        Window { from, to: step.now.max(from) }
-    }
 }
 
 impl Gate for EvidencePolicy {
@@ -208,7 +202,7 @@ impl Gate for EvidencePolicy {
     }
 
     fn windows(&self, step: &Step) -> Vec<Window> {
-        vec![Self::news(step)]
+        vec![news(step)]
     }
 
     fn judge(&self, step: &Step, seen: &[Comparison], carried: &Carried) -> Judgement {
@@ -227,7 +221,7 @@ impl Gate for EvidencePolicy {
             }
         };
         state.enter(self, step);
-        let news = Self::news(step);
+        let news = news(step);
         if let Some(seen) = seen.first()
             && let Some(candidate) = about(news, &seen.candidate)
         {

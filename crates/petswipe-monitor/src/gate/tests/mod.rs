@@ -2,6 +2,7 @@
 
 mod absolute;
 mod all;
+mod budget;
 mod bugs;
 mod evidence;
 mod properties;

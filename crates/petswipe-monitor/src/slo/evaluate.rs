@@ -1,0 +1,343 @@
+//! Evaluating SLOs: reading each window once, and saying what it means.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::alert::spoken;
+use super::budget::exceeds;
+use super::{BurnRateAlert, ErrorBudget, Events, Objective, Slo, burn_rate};
+use crate::{Error, MetricSource, Observation, Subject, Window, explain};
+
+/// What is known of an SLO's windows, by their length. What was not measured is not in it.
+pub type Seen = BTreeMap<Duration, Observation>;
+
+/// What became of an SLO.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SloReport {
+    /// Its name.
+    pub name: String,
+    /// Its service.
+    pub service: String,
+    /// The end of all windows.
+    pub at: Timestamp,
+    /// One for each objective, in their order.
+    pub objectives: Vec<ObjectiveReport>,
+    /// Why something is not known, where the source said so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<String>,
+}
+
+/// What became of one objective.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ObjectiveReport {
+    /// The objective.
+    pub objective: Objective,
+    /// Its error budget over the period; `None` while that is not known.
+    pub budget: Option<ErrorBudget>,
+    /// Its alerts.
+    pub alerts: Vec<AlertReport>,
+}
+
+/// What an alert says.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AlertReport {
+    /// The alert.
+    pub alert: BurnRateAlert,
+    /// The burn rate over the long window; `None` while it is not known.
+    pub long: Option<f64>,
+    /// The burn rate over the short window.
+    pub short: Option<f64>,
+    /// What follows.
+    pub state: AlertState,
+}
+
+/// Whether an alert fires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertState {
+    /// Both burn rates are above its factor.
+    Firing,
+    /// One of them is known not to be.
+    Quiet,
+    /// It can't be said.
+    Unknown,
+}
+
+/// An objective in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SloStatus {
+    /// All is known, nothing fires, and there is budget left.
+    Ok,
+    /// Nothing is known to be wrong, and something is not known.
+    Unknown,
+    /// An alert that makes a ticket fires, or the budget is spent.
+    Burning,
+    /// An alert that pages fires.
+    Page,
+}
+
+impl fmt::Display for SloStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ok => "ok",
+            Self::Unknown => "unknown",
+            Self::Burning => "burning",
+            Self::Page => "page",
+        })
+    }
+}
+
+impl SloReport {
+    /// The worst of its objectives.
+    pub fn status(&self) -> SloStatus {
+        let all = self.objectives.iter().map(ObjectiveReport::status);
+        all.max().unwrap_or(SloStatus::Unknown)
+    }
+}
+
+impl ObjectiveReport {
+    /// Judges one objective by what is known of its windows.
+    pub fn new(slo: &Slo, objective: Objective, seen: &Seen) -> Self {
+        let target = objective.target();
+        let known: BTreeMap<Duration, Events> = seen
+            .iter()
+            .filter_map(|(length, seen)| Some((*length, objective.events(seen)?)))
+            .collect();
+        let burn = |length: Duration| known.get(&length).map(|events| burn_rate(target, *events));
+        let alert = |alert: &BurnRateAlert| {
+            let (long, short) = (burn(alert.long()), burn(alert.short()));
+            let is_above = |rate: f64| exceeds(rate, alert.factor());
+            let state = match (long.map(is_above), short.map(is_above)) {
+                (Some(true), Some(true)) => AlertState::Firing,
+                (Some(false), _) | (_, Some(false)) => AlertState::Quiet,
+                _ => AlertState::Unknown,
+            };
+            AlertReport { alert: *alert, long, short, state }
+        };
+        Self {
+            objective,
+            budget: known.get(&slo.period()).map(|events| ErrorBudget::new(target, *events)),
+            alerts: slo.alerts().iter().map(alert).collect(),
+        }
+    }
+
+    /// In one word.
+    pub fn status(&self) -> SloStatus {
+        let firing = self.alerts.iter().filter(|alert| alert.state == AlertState::Firing);
+        let worst = firing.map(|alert| alert.alert.severity()).max();
+        let overspent = self.budget.is_some_and(|budget| budget.is_overspent());
+        let unknown = self.alerts.iter().any(|alert| alert.state == AlertState::Unknown);
+        match worst {
+            Some(super::Severity::Page) => SloStatus::Page,
+            Some(super::Severity::Ticket) => SloStatus::Burning,
+            None if overspent => SloStatus::Burning,
+            None if unknown || self.budget.is_none() => SloStatus::Unknown,
+            None => SloStatus::Ok,
+        }
+    }
+}
+
+impl fmt::Display for SloReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}: {}", self.name, self.service, self.status())?;
+        for objective in &self.objectives {
+            write!(f, "\n  {objective}")?;
+        }
+        for doubt in &self.doubts {
+            write!(f, "\n  {doubt}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for ObjectiveReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; ", self.objective, self.status())?;
+        match &self.budget {
+            Some(budget) => write!(f, "{budget}")?,
+            None => f.write_str("what is spent of the error budget is not known")?,
+        }
+        for AlertReport { alert, long, short, state } in &self.alerts {
+            let rate = |rate: &Option<f64>| {
+                rate.map_or_else(|| "unknown".to_owned(), |rate| format!("{rate:.2}x"))
+            };
+            let word = match state {
+                AlertState::Quiet => continue,
+                AlertState::Firing => "fires",
+                AlertState::Unknown => "is not known",
+            };
+            let (over, and) = (spoken(alert.long()), spoken(alert.short()));
+            write!(f, "; {alert} {word}: {} over {over}, {} over {and}", rate(long), rate(short))?;
+        }
+        Ok(())
+    }
+}
+
+/// Evaluates an SLO: reads each of its windows once, and judges every objective.
+///
+/// All windows end where the last period of the source that can't change any more does, so that a source that publishes late
+/// makes the answer late, and not wrong. A window that a source can't answer, or only in part, is not known.
+///
+/// ```
+/// use petswipe_monitor::{Errors, MemorySource, Observation, Subject, Window, slo::*};
+/// use std::time::Duration;
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let source = MemorySource::new(Duration::from_secs(60), Duration::ZERO);
+/// let at = |minute: i64| jiff::Timestamp::from_second(minute * 60).unwrap();
+/// // Thirty days without a fault, and in the last hour two requests of 100 fail.
+/// let days_30 = 30 * 24 * 60;
+/// for minute in 0..days_30 {
+///     let failed = if minute >= days_30 - 60 { 2 } else { 0 };
+///     source.record(Observation {
+///         requests: Some(100),
+///         errors: Errors { client: Some(0), server: Some(failed), balancer: Some(0) },
+///         ..Observation::missing(Subject::environment("shop"), Window::new(at(minute), at(minute + 1))?)
+///     })?;
+/// }
+/// let slo = Slo::new("checkout", "shop", [Objective::availability(0.999)?], DAYS_30)?;
+/// let report = evaluate(&source, &slo, at(days_30)).await?;
+/// assert_eq!(report.status(), SloStatus::Page);
+/// assert_eq!(
+///     report.to_string(),
+///     "checkout of shop: page\n  99.9 % of requests do not fail: page; \
+///      2.8 % of the error budget is spent: 120 of 4320 bad requests in 4320000; \
+///      page at 14.4x over 1h and 5m fires: 20.00x over 1h, 20.00x over 5m"
+/// );
+/// # Ok::<(), petswipe_monitor::Error>(()) }).unwrap();
+/// ```
+///
+/// # Errors
+/// [`Error::InvalidPolicy`] for a window that is shorter than the periods of the source. Everything that the source itself
+/// says is in the report's [`doubts`](SloReport::doubts).
+pub async fn evaluate(
+    source: &dyn MetricSource,
+    slo: &Slo,
+    now: Timestamp,
+) -> Result<SloReport, Error> {
+    let plan = Plan::new(source, slo, now)?;
+    let answers = together(plan.asked.iter().map(|(_, window)| ask(source, slo, *window, now)));
+    Ok(plan.report(slo, answers.await))
+}
+
+/// Evaluates many SLOs, of up to 100 of which the questions are asked at the same moment, so that a source can answer several
+/// with one call.
+///
+/// # Errors
+/// [`Error::InvalidPolicy`] for two SLOs of the same name, and for windows shorter than the periods of the source.
+pub async fn evaluate_all(
+    source: &dyn MetricSource,
+    slos: &[Slo],
+    now: Timestamp,
+) -> Result<Vec<SloReport>, Error> {
+    Slo::check_unique(slos)?;
+    let plans: Result<Vec<_>, Error> = slos.iter().map(|slo| Plan::new(source, slo, now)).collect();
+    let mut reports = Vec::with_capacity(slos.len());
+    for (slos, plans) in slos.chunks(100).zip(plans?.chunks(100)) {
+        let asked = slos.iter().zip(plans).flat_map(|(slo, plan)| {
+            plan.asked.iter().map(move |(_, window)| ask(source, slo, *window, now))
+        });
+        let mut answers = together(asked).await.into_iter();
+        for (slo, plan) in slos.iter().zip(plans) {
+            let mine = answers.by_ref().take(plan.asked.len()).collect();
+            reports.push(plan.report(slo, mine));
+        }
+    }
+    Ok(reports)
+}
+
+/// Which windows to read.
+struct Plan {
+    at: Timestamp,
+    asked: Vec<(Duration, Window)>,
+}
+
+impl Plan {
+    fn new(source: &dyn MetricSource, slo: &Slo, now: Timestamp) -> Result<Self, Error> {
+        let step = source.resolution().max(Duration::from_nanos(1));
+        let lag = source.lag();
+        let everything = Window { from: Timestamp::MIN, to: now };
+        let at = everything.closed(step, lag, now).to;
+        let mut asked = Vec::new();
+        for length in slo.windows() {
+            if length < step {
+                let field = format!("window of the SLO {}", slo.name());
+                let allowed = format!("at least the {step:?} of {}", source.name());
+                return Err(Error::invalid(field, spoken(length), allowed));
+            }
+            // A whole number of periods, and no less than asked.
+            let periods = length.as_nanos().div_ceil(step.as_nanos());
+            let whole = step.saturating_mul(u32::try_from(periods).unwrap_or(u32::MAX));
+            let from = at.checked_sub(whole).unwrap_or(Timestamp::MIN);
+            asked.push((length, Window { from, to: at }));
+        }
+        Ok(Self { at, asked })
+    }
+
+    fn report(&self, slo: &Slo, answers: Vec<Result<Observation, Error>>) -> SloReport {
+        let mut seen = Seen::new();
+        let mut doubts = Vec::new();
+        for ((length, window), answer) in self.asked.iter().zip(answers) {
+            match answer {
+                Ok(answer) if is_whole(&answer, slo.subject(), *window) => {
+                    seen.insert(*length, answer);
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let doubt = format!("not known: {}", explain(&error));
+                    if !doubts.contains(&doubt) {
+                        doubts.push(doubt);
+                    }
+                }
+            }
+        }
+        let report = |objective: &Objective| ObjectiveReport::new(slo, *objective, &seen);
+        SloReport {
+            name: slo.name().to_owned(),
+            service: slo.service().to_owned(),
+            at: self.at,
+            objectives: slo.objectives().iter().map(report).collect(),
+            doubts,
+        }
+    }
+}
+
+/// Whether it is about all of the window and the right subject.
+fn is_whole(answer: &Observation, subject: &Subject, window: Window) -> bool {
+    answer.subject == *subject && answer.window == window && !window.is_empty()
+}
+
+async fn ask(
+    source: &dyn MetricSource,
+    slo: &Slo,
+    window: Window,
+    now: Timestamp,
+) -> Result<Observation, Error> {
+    source.observe(slo.subject(), window, now).await
+}
+
+/// Waits for all, which are begun in the same moment.
+async fn together<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut waiting: Vec<(Option<Pin<Box<F>>>, Option<F::Output>)> =
+        futures.map(|future| (Some(Box::pin(future)), None)).collect();
+    poll_fn(|context| {
+        let mut all = true;
+        for (future, answer) in &mut waiting {
+            let Some(running) = future else { continue };
+            match running.as_mut().poll(context) {
+                Poll::Ready(output) => (*future, *answer) = (None, Some(output)),
+                Poll::Pending => all = false,
+            }
+        }
+        if all { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    waiting.into_iter().filter_map(|(_, answer)| answer).collect()
+}

@@ -1,0 +1,25 @@
+//! Service level objectives: what is promised, what is left of the error budget, how fast it burns, and when somebody is told.
+//!
+//! An [`Slo`] promises one or more [`Objective`]s over a rolling period. [`evaluate`] reads its windows from a
+//! [`MetricSource`](crate::MetricSource) and gives the [`ErrorBudget`] and the state of every [`BurnRateAlert`], with the
+//! numbers. What was not measured is unknown, and an objective of which something is unknown is never ok. A
+//! rollout is kept from spending more than its share by a [`BudgetPolicy`](crate::BudgetPolicy).
+//!
+//! Source of the formulas: Google, *The Site Reliability Workbook*, chapters 2, "Implementing SLOs", and 5, "Alerting on SLOs".
+
+mod alert;
+mod budget;
+mod definition;
+mod evaluate;
+mod objective;
+#[cfg(test)]
+mod tests;
+
+pub use alert::{BurnRateAlert, Severity};
+pub(crate) use budget::exceeds;
+pub use budget::{ErrorBudget, burn_rate, exhausted_after};
+pub use definition::{DAYS_30, Slo};
+pub use evaluate::{
+    AlertReport, AlertState, ObjectiveReport, Seen, SloReport, SloStatus, evaluate, evaluate_all,
+};
+pub use objective::{Events, Objective, Target};

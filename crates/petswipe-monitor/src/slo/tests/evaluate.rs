@@ -1,0 +1,172 @@
+//! What is said about a month in memory.
+
+use std::time::Duration;
+
+use super::{MINUTE, at, minute, month, shop};
+use crate::slo::{AlertState, Objective, SloStatus, evaluate, evaluate_all};
+use crate::{Error, Errors, MemorySource, MetricSource, Observation, Subject, Window};
+
+const END: i64 = 43_200;
+
+#[tokio::test]
+async fn each_burn_rate_calls_for_what_it_should() {
+    // Bad minutes at the end, failures in 1000 requests a minute, states of the four alerts, status.
+    use AlertState::{Firing, Quiet};
+    for (bad, failed, states, status) in [
+        (60, 15, [Firing, Quiet, Quiet, Quiet], SloStatus::Page),
+        (60, 14, [Quiet; 4], SloStatus::Ok),
+        (6 * 60, 7, [Quiet, Firing, Quiet, Quiet], SloStatus::Page),
+        (24 * 60, 4, [Quiet, Quiet, Firing, Firing], SloStatus::Burning),
+        (24 * 60, 3, [Quiet; 4], SloStatus::Ok),
+        (3 * 24 * 60, 2, [Quiet, Quiet, Quiet, Firing], SloStatus::Burning),
+        // Exactly as fast as allowed holds.
+        (3 * 24 * 60, 1, [Quiet; 4], SloStatus::Ok),
+        // Over and over enough to have spent everything.
+        (30 * 24 * 60, 2, [Quiet, Quiet, Quiet, Firing], SloStatus::Burning),
+    ] {
+        let report = evaluate(&month(bad, 1000, failed, 0), &shop(), at(END)).await.unwrap();
+        let found: Vec<_> = report.objectives[0].alerts.iter().map(|alert| alert.state).collect();
+        let status_of = (report.objectives[0].status(), report.objectives[1].status());
+        if bad == 24 * 60 && failed == 4 {
+            // 4x over a day is 1.33x over three.
+            assert_eq!(report.objectives[0].alerts[3].long, Some(4.0 / 3.0));
+        }
+        assert_eq!(found, states, "{bad} min with {failed}: {report}");
+        assert_eq!(status_of, (status, SloStatus::Ok), "{bad} min with {failed}");
+    }
+}
+
+#[tokio::test]
+async fn an_outage_that_is_over_no_longer_pages() {
+    let source = MemorySource::new(MINUTE, Duration::ZERO);
+    let mut last = Vec::new();
+    for n in 0..END {
+        let failed = if (END - 30..END - 15).contains(&n) { 100 } else { 0 };
+        source.record(minute(n, 100, failed, 0)).unwrap();
+    }
+    for now in [END - 16, END - 10, END - 9] {
+        let report = evaluate(&source, &shop(), at(now)).await.unwrap();
+        // Asked before the end, the month is one of less than 30 days: its budget is not known.
+        assert!(report.objectives[0].budget.is_none());
+        last.push(report.objectives[0].alerts[0].state);
+    }
+    assert_eq!(last, [AlertState::Firing, AlertState::Quiet, AlertState::Quiet]);
+}
+
+#[tokio::test]
+async fn slow_requests_burn_the_budget_of_the_latency_alone() {
+    let report = evaluate(&month(60, 100, 0, 20), &shop(), at(END)).await.unwrap();
+    let [available, fast] = &report.objectives[..] else { panic!("{report}") };
+    assert_eq!((available.status(), fast.status()), (SloStatus::Ok, SloStatus::Page));
+    assert_eq!(fast.alerts[0].long, Some(20.0));
+    let budget = fast.budget.unwrap();
+    assert_eq!((budget.spent(), budget.events().total()), (1200, 4_320_000));
+    assert_eq!(report.status(), SloStatus::Page);
+}
+
+#[tokio::test]
+async fn what_is_missing_is_unknown_and_never_ok() {
+    // Nothing at all; a gap; errors of the load balancer that nobody counted; requests without times.
+    let silent = MemorySource::new(MINUTE, Duration::ZERO);
+    let gap = MemorySource::new(MINUTE, Duration::ZERO);
+    let half = MemorySource::new(MINUTE, Duration::ZERO);
+    for n in 0..END {
+        if n != END - 100 {
+            gap.record(minute(n, 100, 0, 0)).unwrap();
+        }
+        let seen = minute(n, 100, 0, 0);
+        let errors = Errors { balancer: None, ..seen.errors };
+        half.record(Observation { errors, latency: None, ..seen }).unwrap();
+    }
+    for (source, known) in [(&silent, 0), (&half, 0), (&gap, 1)] {
+        let report = evaluate(source, &shop(), at(END)).await.unwrap();
+        assert_eq!(report.status(), SloStatus::Unknown);
+        for objective in &report.objectives {
+            assert_eq!(objective.status(), SloStatus::Unknown, "{objective}");
+            assert!(objective.budget.is_none());
+            let quiet = objective.alerts.iter().filter(|alert| alert.state == AlertState::Quiet);
+            // Five minutes and one hour are after the gap; the other short ones are quiet, too.
+            assert_eq!(quiet.count() > 0, known == 1, "{objective}");
+        }
+    }
+    let report = evaluate(&silent, &shop(), at(END)).await.unwrap();
+    assert_eq!(report.doubts, ["not known: a metric of shop was not found"]);
+}
+
+#[tokio::test]
+async fn no_requests_that_were_counted_spend_nothing() {
+    let report = evaluate(&month(60, 0, 0, 0), &shop(), at(END)).await.unwrap();
+    assert_eq!(report.status(), SloStatus::Ok, "{report}");
+    assert_eq!(report.objectives[0].budget.unwrap().spent_share(), 0.0);
+}
+
+#[tokio::test]
+async fn a_source_that_publishes_late_is_asked_about_what_is_published() {
+    let source = MemorySource::new(MINUTE, 3 * MINUTE);
+    for n in -10..END {
+        source.record(minute(n, 100, u64::from(n >= END - 60) * 2, 0)).unwrap();
+    }
+    let report = evaluate(&source, &shop(), at(END) + MINUTE / 2).await.unwrap();
+    assert_eq!(report.at, at(END - 3));
+    assert_eq!(report.objectives[0].alerts[0].short, Some(20.0));
+    assert_eq!(report.objectives[0].alerts[0].long, Some(19.0));
+    assert!(report.objectives[0].budget.is_some());
+}
+
+/// Answers about another time or subject than it was asked about.
+struct Wrong(MemorySource, bool);
+
+#[async_trait::async_trait]
+impl MetricSource for Wrong {
+    async fn observe(
+        &self,
+        subject: &Subject,
+        window: Window,
+        now: jiff::Timestamp,
+    ) -> Result<Observation, Error> {
+        let seen = self.0.observe(subject, window, now).await?;
+        match self.1 {
+            true => Ok(Observation { subject: Subject::environment("blog"), ..seen }),
+            false => Ok(Observation {
+                window: Window { from: window.from + MINUTE, to: window.to },
+                ..seen
+            }),
+        }
+    }
+    fn resolution(&self) -> Duration {
+        self.0.resolution()
+    }
+    fn lag(&self) -> Duration {
+        self.0.lag()
+    }
+    fn name(&self) -> String {
+        "wrong".to_owned()
+    }
+}
+
+#[tokio::test]
+async fn an_answer_about_something_else_is_no_answer() {
+    for other_subject in [true, false] {
+        let source = Wrong(month(0, 100, 0, 0), other_subject);
+        let report = evaluate(&source, &shop(), at(END)).await.unwrap();
+        assert_eq!(report.status(), SloStatus::Unknown);
+    }
+}
+
+#[tokio::test]
+async fn many_are_evaluated_as_one_would_be() {
+    let source = month(60, 1000, 15, 0);
+    let promise = Objective::availability(0.99).unwrap();
+    let slos: Vec<_> = (0..250)
+        .map(|n| {
+            let slo =
+                crate::slo::Slo::new(format!("slo-{n}"), "shop", [promise], crate::slo::DAYS_30);
+            slo.unwrap().about(Subject::environment(if n % 2 == 0 { "shop" } else { "blog" }))
+        })
+        .collect();
+    let all = evaluate_all(&source, &slos, at(END)).await.unwrap();
+    assert_eq!(all.len(), 250);
+    for (slo, report) in slos.iter().zip(&all).take(3).chain(slos.iter().zip(&all).skip(248)) {
+        assert_eq!(report, &evaluate(&source, slo, at(END)).await.unwrap());
+    }
+}
