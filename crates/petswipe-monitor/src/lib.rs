@@ -84,6 +84,7 @@
 pub mod aws;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+pub mod diagnosis;
 mod error;
 pub mod evidence;
 mod gate;
