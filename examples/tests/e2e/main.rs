@@ -8,6 +8,7 @@
 mod again;
 mod bad_input;
 mod cloud;
+mod diagnosis;
 mod drift;
 mod faults;
 mod going_on;

@@ -10,6 +10,7 @@
     reason = "a conformance test fails by panicking, wherever it is compiled"
 )]
 
+pub mod diagnosis;
 pub mod gate;
 pub mod source;
 
@@ -47,6 +48,8 @@ macro_rules! conformance_tests {
     };
 }
 
+#[cfg(test)]
+mod diagnosis_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

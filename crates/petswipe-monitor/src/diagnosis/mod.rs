@@ -48,6 +48,8 @@ mod commands;
 mod database;
 mod facts;
 mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod redact;
 mod symptom;
 
