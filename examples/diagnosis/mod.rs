@@ -57,6 +57,24 @@ pub struct Flags {
     /// (needs --features postgres)
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<database::DatabaseUrl>,
+    /// The ECS cluster [default: PROJECT-ENVIRONMENT-cluster] (aws only)
+    #[arg(long, env = "ECS_CLUSTER", value_name = "NAME")]
+    pub cluster: Option<String>,
+    /// The Application Load Balancer [default: PROJECT-ENVIRONMENT-alb] (aws only)
+    #[arg(long, env = "LOAD_BALANCER", value_name = "NAME")]
+    pub load_balancer: Option<String>,
+    /// The port of its listener (aws only)
+    #[arg(long, env = "LISTENER_PORT", default_value_t = 443)]
+    pub port: u16,
+    /// The log group of the tasks [default: /ecs/PROJECT-ENVIRONMENT] (aws only)
+    #[arg(long, env = "LOG_GROUP", value_name = "NAME")]
+    pub log_group: Option<String>,
+    /// The database instance [default: PROJECT-ENVIRONMENT-postgres] (aws only)
+    #[arg(long, env = "DATABASE", value_name = "NAME")]
+    pub database: Option<String>,
+    /// Print the IAM policy document of whoever does this on AWS, and call nothing
+    #[arg(long)]
+    pub iam_policy: bool,
     /// Print the diagnosis as one JSON document on stdout, and nothing else there
     #[arg(long)]
     pub json: bool,
@@ -96,6 +114,9 @@ impl Flags {
 /// # Errors
 /// Bad usage, and that there is nobody to ask.
 pub async fn run(flags: &Flags) -> Result<u8, Exit> {
+    if flags.iam_policy {
+        return iam_policy(flags);
+    }
     let limits = flags.limits()?;
     let mut place = open(flags).await?;
     if let Some(url) = &flags.database_url {
@@ -151,9 +172,23 @@ fn flat(document: &mut serde_json::Value) {
     }
 }
 
+#[cfg(feature = "aws")]
+fn iam_policy(flags: &Flags) -> Result<u8, Exit> {
+    print(&crate::aws::diagnosis::policy(flags).to_string());
+    Ok(DONE)
+}
+
+#[cfg(not(feature = "aws"))]
+fn iam_policy(_: &Flags) -> Result<u8, Exit> {
+    Err(Exit::usage("--iam-policy needs a program that was built with --features aws"))
+}
+
 async fn open(flags: &Flags) -> Result<Place, Exit> {
     match flags.backend {
         Backend::Local => local::open(flags),
+        #[cfg(feature = "aws")]
+        Backend::Aws => crate::aws::diagnosis::open(flags).await,
+        #[cfg(not(feature = "aws"))]
         Backend::Aws => Err(Exit::usage(
             "--backend is aws, which this program was built without; allowed: local, or build it with --features aws",
         )),

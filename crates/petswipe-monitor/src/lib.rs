@@ -72,6 +72,10 @@
 //! A source that fails, an answer about another subject or time, and periods that may still change are no data, whatever
 //! the gate.
 //!
+//! # What is wrong
+//!
+//! [`diagnosis`] asks all sources at once and ranks what may be wrong, with evidence and the next command.
+//!
 //! # What is not here yet
 //!
 //! Service level objectives with their error budgets, alarms and dashboards come later. Of the sources for running systems there is

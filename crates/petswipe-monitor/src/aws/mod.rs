@@ -6,6 +6,9 @@
 
 mod cloudwatch;
 mod config;
+mod database;
+#[cfg(feature = "aws-diagnosis")]
+mod diagnosis;
 mod error;
 mod fetch;
 mod minutes;
@@ -13,3 +16,8 @@ mod queries;
 
 pub use cloudwatch::CloudWatchSource;
 pub use config::{CloudWatchMetrics, EcsService, EnvironmentMetrics, Revisions};
+pub use database::RdsLoad;
+#[cfg(feature = "aws-diagnosis")]
+pub use diagnosis::{
+    AwsPlace, CloudWatchLogs, EcsEvents, ElbTargets, ScalingHistory, diagnosis_policy,
+};

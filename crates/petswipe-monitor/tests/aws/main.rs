@@ -10,6 +10,8 @@
 
 mod cbor;
 mod cloudwatch;
+#[cfg(feature = "aws-diagnosis")]
+mod diagnosis;
 mod faults;
 mod questions;
 mod values;

@@ -58,7 +58,7 @@ async fn a_blocked_query_is_found_and_ending_the_blocker_lets_it_go_on() {
     assert_eq!(first.next_command.effect, Effect::EndsWork);
     let operator = world.server.session("postgres").await;
     operator.batch_execute(&sql(first)).await.unwrap();
-    world.until(waits, "state = 'idle'").await;
+    world.becomes("Milo").await;
     assert!(find(&world).await.hypotheses.is_empty());
 }
 

@@ -62,6 +62,18 @@ impl World {
     }
 }
 
+impl World {
+    /// Waits until an update has got through.
+    pub(crate) async fn becomes(&self, name: &str) {
+        let began = Instant::now();
+        let sql = "select 1 from pets where id = 1 and name = $1";
+        while self.watcher.query(sql, &[&name]).await.unwrap().is_empty() {
+            assert!(began.elapsed() < DEADLINE, "the pet is not called {name}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
 impl DatabaseWorld for World {
     fn database(&self) -> &dyn DatabaseActivity {
         &self.source

@@ -93,9 +93,12 @@ pub(super) fn rules(
     });
     let since = deployed(case, seen).and_then(|(at, revision)| {
         let (before, after) = around(parts, at);
+        // What begins to fail only later is not put down to the deployment.
+        let first = after.iter().find_map(|part| Tally::of([*part]).rate(fewest))?;
         let (before, after) = (Tally::of(before), Tally::of(after));
         let (was, is) = (before.rate(fewest)?, after.rate(fewest)?);
-        (was * WORSE < is && was <= limit && is > limit).then_some((at, revision, before, was, is))
+        let worse = was * WORSE < is && was <= limit && is > limit && first > limit;
+        worse.then_some((at, revision, before, was, is))
     });
     let draft = match (better, since) {
         (Some((other, tally, their)), _) => {

@@ -61,8 +61,11 @@ pub(super) fn rules(
     });
     let since = deployed(case, seen).and_then(|(at, revision)| {
         let (earlier, later) = around(parts, at);
-        let (was, is) = (quantile(earlier, fewest)?, quantile(later, fewest)?);
-        (was <= limit && was * SLOWER < is).then_some((at, revision, was, is))
+        let was = quantile(earlier, fewest)?;
+        let is = quantile(later.iter().copied(), fewest)?;
+        // What becomes slow only later is not put down to the deployment.
+        let at_once = later.iter().find_map(|part| quantile([*part], fewest))? > limit;
+        (at_once && was <= limit && was * SLOWER < is).then_some((at, revision, was, is))
     });
     let (cause, confidence, why, summary, step) = match (better, since, saturation.cpu) {
         (Some((other, their)), ..) => {
