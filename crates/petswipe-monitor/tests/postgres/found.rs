@@ -81,15 +81,7 @@ async fn a_slow_query_is_found_and_cancelled_by_the_command() {
     assert!(first(&found).evidence[0].text.contains("select pg_sleep(?)"), "{found:?}");
     let operator = world.server.session("postgres").await;
     operator.batch_execute(&sql(first(&found))).await.unwrap();
-    let gone =
-        format!("select count(*) from pg_stat_activity where pid = {slow} and state = 'active'");
-    loop {
-        let left: i64 = operator.query_one(&gone, &[]).await.unwrap().get(0);
-        if left == 0 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    world.ends(slow).await;
 }
 
 #[tokio::test]

@@ -72,6 +72,16 @@ impl World {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
+
+    /// Waits until a session is gone.
+    pub(crate) async fn ends(&self, pid: i32) {
+        let began = Instant::now();
+        let sql = "select 1 from pg_stat_activity where pid = $1";
+        while !self.watcher.query(sql, &[&pid]).await.unwrap().is_empty() {
+            assert!(began.elapsed() < DEADLINE, "session {pid} is still there");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
 }
 
 impl DatabaseWorld for World {
