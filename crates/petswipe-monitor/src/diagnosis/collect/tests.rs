@@ -1,4 +1,5 @@
 //! Sources that answer, fail, refuse and never answer, on a paused clock.
+#![allow(clippy::disallowed_methods, reason = "the paused clock is the test's own")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
