@@ -43,10 +43,12 @@ pub(super) fn of(found: &Diagnosis) -> String {
 }
 
 fn nothing(found: &Diagnosis) -> String {
-    match found.is_complete() {
-        true => "Nothing wrong was found, and everything answered.".to_owned(),
-        false => "Nothing wrong was found in what answered. That is not all there is.".to_owned(),
-    }
+    let text = match (found.looked_at.is_empty(), found.is_complete()) {
+        (true, _) => "Nothing could be read, so nothing is known.",
+        (false, true) => "Nothing wrong was found, and everything answered.",
+        (false, false) => "Nothing wrong was found in what answered. That is not all there is.",
+    };
+    text.to_owned()
 }
 
 fn full(one: &Hypothesis, lines: &mut Vec<String>) {
