@@ -12,6 +12,7 @@ use std::sync::atomic::AtomicBool;
 pub mod aws;
 mod aws_flags;
 pub mod cli;
+pub mod diagnosis;
 mod drive;
 mod going_on;
 mod journal;

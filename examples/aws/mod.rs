@@ -3,6 +3,7 @@
 //! The configuration is the ambient one of every AWS tool: variables, profiles, roles, endpoints (`AWS_ENDPOINT_URL*`).
 
 mod account;
+pub(crate) mod diagnosis;
 mod failed;
 pub mod leases;
 pub(crate) mod rollout;

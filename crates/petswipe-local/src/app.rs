@@ -154,6 +154,11 @@ impl App {
             (_, path) if path.starts_with("/api/") => self.api(not_found).await,
             _ => not_found(),
         };
+        if status.is_server_error() {
+            // The log of the task. Nobody reading it is no reason to fail.
+            let method = request.method();
+            let _ = writeln!(std::io::stderr(), "ERROR {method} {path} answered {status}: {body}");
+        }
         let mut response = Response::new(Full::from(body));
         *response.status_mut() = status;
         let headers = response.headers_mut();

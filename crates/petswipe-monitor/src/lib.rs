@@ -74,6 +74,10 @@
 //! A source that fails, an answer about another subject or time, and periods that may still change are no data, whatever
 //! the gate.
 //!
+//! # What is wrong
+//!
+//! [`diagnosis`] asks all sources at once and ranks what may be wrong, with evidence and the next command.
+//!
 //! # Sources
 //!
 //! Of the sources for running systems there are those for CloudWatch, `aws::CloudWatchSource` behind the feature `aws`, and for
@@ -89,6 +93,7 @@ pub mod aws;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 pub mod dashboards;
+pub mod diagnosis;
 mod error;
 pub mod evidence;
 mod fastest;
@@ -122,8 +127,8 @@ pub use histogram::Histogram;
 pub use memory::MemorySource;
 pub use observation::{Errors, Observation, Saturation, Subject, Targets};
 pub use observe::{Reference, observe_and_judge};
-pub use shared::Shared;
 pub use owner::{MANAGER, Owner};
+pub use shared::Shared;
 pub use source::MetricSource;
 #[cfg(feature = "mock")]
 pub use source::MockMetricSource;

@@ -10,6 +10,7 @@ mod bad_input;
 mod cloud;
 #[cfg(feature = "otlp")]
 mod collector;
+mod diagnosis;
 mod drift;
 mod faults;
 mod going_on;

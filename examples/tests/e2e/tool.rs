@@ -226,6 +226,14 @@ pub(crate) struct Done {
 }
 
 impl Done {
+    /// The same, if it ended with one of those exit codes.
+    #[track_caller]
+    pub(crate) fn with_any(self, codes: &[i32]) -> Self {
+        let ended = self.code.is_some_and(|code| codes.contains(&code));
+        assert!(ended, "{:?} and not one of {codes:?}: {}", self.code, self.all());
+        self
+    }
+
     /// The same, if it ended with that exit code.
     #[track_caller]
     pub(crate) fn with(self, code: i32) -> Self {

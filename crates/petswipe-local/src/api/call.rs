@@ -55,6 +55,12 @@ impl Call {
         let found = self.query.get(name).map(String::as_str);
         found.ok_or_else(|| Error::invalid(name, "missing", "a value in the query"))
     }
+
+    /// A time in the query.
+    pub(super) fn time(&self, name: &str) -> Result<jiff::Timestamp, Error> {
+        let text = self.query(name)?;
+        text.parse().map_err(|_| Error::invalid(name, text, "a time such as 2026-11-23T03:10:38Z"))
+    }
 }
 
 /// The body of a call: an object, or nothing.

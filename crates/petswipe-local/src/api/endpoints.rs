@@ -2,6 +2,7 @@
 
 use hyper::{Method, StatusCode};
 use petswipe_deploy::{Error, Image, RevisionId};
+use petswipe_monitor::diagnosis::LogQuery;
 use petswipe_monitor::{Subject, Window};
 use petswipe_runbook::lease::{Lease, LeaseRequest};
 use serde::Serialize;
@@ -53,6 +54,10 @@ endpoints! {
     PUT "/v1/services/{environment}/deployment" => deploy;
     PUT "/v1/services/{environment}/desired" => scale;
     GET "/v1/services/{environment}/health" => health;
+    GET "/v1/services/{environment}/targets" => targets;
+    GET "/v1/services/{environment}/events" => events;
+    GET "/v1/services/{environment}/stopped" => stopped;
+    GET "/v1/services/{environment}/logs" => logs;
     GET "/v1/services/{environment}/scaling" => scaling;
     PUT "/v1/services/{environment}/scaling" => restore_scaling;
     POST "/v1/services/{environment}/scaling/suspend" => suspend_scaling;
@@ -112,6 +117,36 @@ fn health(control: &Control, call: &Call) -> Answer {
     ok(control.health(&call.environment()?)?)
 }
 
+fn targets(control: &Control, call: &Call) -> Answer {
+    ok(json!({ "targets": control.targets(&call.environment()?)? }))
+}
+
+fn events(control: &Control, call: &Call) -> Answer {
+    ok(control.report(&call.environment()?)?)
+}
+
+fn stopped(control: &Control, call: &Call) -> Answer {
+    ok(json!({ "stopped": control.stopped(&call.environment()?)? }))
+}
+
+/// Without a window all that is kept, without words every line.
+fn logs(control: &Control, call: &Call) -> Answer {
+    let all = (jiff::Timestamp::MIN, jiff::Timestamp::MAX);
+    let time = |name: &str, otherwise| match call.query.contains_key(name) {
+        true => call.time(name),
+        false => Ok(otherwise),
+    };
+    let window = Window::new(time("from", all.0)?, time("to", all.1)?)
+        .map_err(|why| Error::invalid("window", "turned round", why.to_string()))?;
+    let most = call.query.get("most").map_or(Ok(1000), |text| {
+        text.parse().map_err(|_| Error::invalid("most", text, "a whole number"))
+    })?;
+    let words = call.query.get("words").map_or("", String::as_str);
+    let words = words.split(',').filter(|word| !word.is_empty()).map(super::call::decode).collect();
+    let environment = call.environment()?.to_string();
+    ok(control.search(&LogQuery { environment, window, words, most })?)
+}
+
 fn scaling(control: &Control, call: &Call) -> Answer {
     ok(json!({ "scaling": control.scaling(&call.environment()?)? }))
 }
@@ -167,10 +202,7 @@ fn set_test_route(control: &Control, call: &Call) -> Answer {
 }
 
 fn metrics(control: &Control, call: &Call) -> Answer {
-    let time = |name: &str| -> Result<jiff::Timestamp, Error> {
-        let text = call.query(name)?;
-        text.parse().map_err(|_| Error::invalid(name, text, "a time such as 2026-11-23T03:10:38Z"))
-    };
+    let time = |name: &str| call.time(name);
     let subject = Subject {
         environment: call.query("environment")?.to_owned(),
         revision: call.query.get("revision").cloned(),

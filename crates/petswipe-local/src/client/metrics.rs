@@ -46,7 +46,7 @@ impl MetricSource for LocalClient {
 }
 
 impl LocalClient {
-    fn in_words_of_metrics(&self, error: petswipe_deploy::Error) -> Error {
+    pub(super) fn in_words_of_metrics(&self, error: petswipe_deploy::Error) -> Error {
         use petswipe_deploy::Error as Deploy;
         let source_name = MetricSource::name(self);
         match error {

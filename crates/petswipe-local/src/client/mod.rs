@@ -1,6 +1,7 @@
 //! The client of a cloud: the traits of deployments, metrics and leases over the control API.
 
 mod backend;
+mod diagnosis;
 mod http;
 mod lease;
 mod metrics;
@@ -29,7 +30,8 @@ pub const CLOUD_VARIABLE: &str = "PETSWIPE_CLOUD";
 ///
 /// It is [`Compute`](petswipe_deploy::Compute), [`TrafficRouter`](petswipe_deploy::TrafficRouter),
 /// [`AutoScaling`](petswipe_deploy::AutoScaling), [`SmokeTest`](petswipe_deploy::SmokeTest),
-/// [`MetricSource`](petswipe_monitor::MetricSource) and [`LeaseStore`](petswipe_runbook::lease::LeaseStore).
+/// [`MetricSource`](petswipe_monitor::MetricSource), the sources of
+/// [`diagnosis`](petswipe_monitor::diagnosis) but for those of a database, and [`LeaseStore`](petswipe_runbook::lease::LeaseStore).
 ///
 /// ```
 /// use petswipe_local::{CloudUrl, LocalClient};

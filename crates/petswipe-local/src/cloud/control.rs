@@ -9,6 +9,9 @@ use petswipe_deploy::{
     Authority, Deployment, Environment, Error, Image, RevisionId, Route, ScalingState,
     ServiceStatus, Split, TargetHealth,
 };
+use petswipe_monitor::diagnosis::{
+    LogLines, LogQuery, Redacted, ServiceReport, StoppedTask, TargetCondition, TargetReport,
+};
 use petswipe_monitor::{Observation, Subject, Window};
 use petswipe_runbook::Error as LeaseError;
 use petswipe_runbook::lease::{Lease, LeaseRequest};
@@ -18,7 +21,7 @@ use tokio::sync::watch;
 use super::authority::Authorities;
 use super::router::{Router, not_found};
 use crate::Token;
-use crate::balancer::Balancer;
+use crate::balancer::{Balancer, TargetState};
 use crate::registry::{ImageSource, Registry, Revision};
 use crate::service::{Service, TaskStatus, percents};
 
@@ -200,6 +203,44 @@ impl Control {
     ) -> Result<(), Error> {
         let service = self.service_of(environment)?;
         self.authorities().obey(authority, || service.restore_scaling(state))
+    }
+
+    pub(crate) fn report(&self, environment: &Environment) -> Result<ServiceReport, Error> {
+        self.service_of(environment).map(|service| service.report())
+    }
+
+    pub(crate) fn stopped(&self, environment: &Environment) -> Result<Vec<StoppedTask>, Error> {
+        self.service_of(environment).map(|service| service.stopped())
+    }
+
+    pub(crate) fn search(&self, query: &LogQuery) -> Result<LogLines, Error> {
+        let environment = Environment::new(query.environment.as_str())?;
+        self.service_of(&environment).map(|service| service.search(query))
+    }
+
+    pub(crate) fn targets(&self, environment: &Environment) -> Result<Vec<TargetReport>, Error> {
+        let group = &self.service_of(environment)?.group;
+        let targets = self
+            .balancer
+            .targets(group)
+            .map_err(|why| Error::backend(format!("targets of {environment}"), why))?;
+        let report = targets.into_iter().map(|target| {
+            let (condition, reason) = match target.state {
+                TargetState::Initial => (TargetCondition::Initial, None),
+                TargetState::Healthy => (TargetCondition::Healthy, None),
+                TargetState::Unhealthy { reason } => (TargetCondition::Unhealthy, Some(reason)),
+                TargetState::Draining => (TargetCondition::Draining, None),
+            };
+            // The balancer says both in one text, as AWS's console does.
+            let reason = reason.as_ref().map(|text| text.split_once(": ").unwrap_or((text, "")));
+            TargetReport {
+                id: target.id,
+                condition,
+                code: reason.map(|(code, _)| code.to_owned()),
+                description: reason.map(|(_, text)| Redacted::line(text)),
+            }
+        });
+        Ok(report.collect())
     }
 
     pub(crate) fn observe(

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use petswipe_deploy::{Deployment, TaskFailure};
 use petswipe_runbook::OperationId;
 
@@ -22,6 +23,7 @@ pub(crate) fn percents(command: &Deployment) -> (u32, u32) {
 #[derive(Debug)]
 pub(super) struct Record {
     operation: Option<OperationId>,
+    pub(super) started_at: Timestamp,
     pub(super) command: Deployment,
     /// What the service goes for: the revision of the command, or after the circuit breaker the one before.
     pub(super) revision: Arc<Revision>,
@@ -31,7 +33,7 @@ pub(super) struct Record {
     /// Given up with nothing to go back to: no task is started any more.
     pub(super) stuck: bool,
     pub(super) failures: VecDeque<TaskFailure>,
-    failed_tasks: u32,
+    pub(super) failed_tasks: u32,
 }
 
 impl Record {
@@ -42,6 +44,7 @@ impl Record {
     ) -> Self {
         Self {
             operation: operation.cloned(),
+            started_at: Timestamp::now(),
             command,
             revision,
             completed: false,
@@ -101,7 +104,6 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jiff::Timestamp;
     use petswipe_deploy::{Image, RevisionId};
 
     fn revision(number: u32) -> Arc<Revision> {

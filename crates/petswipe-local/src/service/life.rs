@@ -22,6 +22,7 @@ impl Service {
             started: Instant::now(),
             started_at: Timestamp::now(),
             healthy_since: None,
+            was_healthy: false,
             process: None,
             stop: Some(stop),
         };
@@ -45,18 +46,22 @@ impl Service {
             variables: revision.variables.clone(),
             version: revision.version().to_owned(),
         };
+        let id = self.task_name(number);
+        let log = {
+            let (log, id) = (self.log.clone(), id.clone());
+            move |line: &str| log.write(&id, line)
+        };
         let launched = tokio::select! {
             biased;
             // The launch that is dropped kills what it started.
             _ = &mut stopped => return,
-            launched = self.platform.launcher.launch(&spec) => launched,
+            launched = self.platform.launcher.launch(&spec, log) => launched,
         };
         let (process, address) = match launched {
             Ok((process, address)) => (Arc::new(process), address),
             Err(reason) => return self.failed(number, reason),
         };
         let balancer = &self.platform.balancer;
-        let id = self.task_name(number);
         let target = Target { id: id.clone(), address, revision: revision.id.to_string() };
         if let Err(error) = balancer.register(&self.group, target) {
             return self.failed(number, format!("can't be registered: {error}"));

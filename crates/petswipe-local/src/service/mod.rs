@@ -2,6 +2,7 @@
 
 mod breaker;
 mod deployment;
+mod history;
 mod life;
 mod plan;
 mod supervise;
@@ -24,6 +25,11 @@ use crate::task::{Launcher, Process};
 pub use breaker::Backoff;
 use deployment::Record;
 pub(crate) use deployment::percents;
+use history::History;
+pub(crate) use history::Log;
+
+/// After so many failures in a row the service says that it is in trouble.
+const TROUBLE: u32 = 3;
 
 /// What all services of a cloud share.
 #[derive(Debug)]
@@ -43,6 +49,7 @@ pub(crate) struct Service {
     pub(crate) group: String,
     platform: Arc<Platform>,
     state: Mutex<State>,
+    log: Log,
     /// Something happened that may need a decision.
     changed: Notify,
 }
@@ -61,6 +68,7 @@ struct State {
     next_start: Option<Instant>,
     scaling: Option<ScalingState>,
     scaled_at: Option<Instant>,
+    history: History,
     /// Nothing starts any more; tasks end without draining.
     closing: bool,
 }
@@ -71,6 +79,8 @@ struct Task {
     started: Instant,
     started_at: Timestamp,
     healthy_since: Option<Instant>,
+    /// Whether it ever was.
+    was_healthy: bool,
     /// Since it listens and is registered.
     process: Option<Arc<Process>>,
     /// Taken when it shall stop.
@@ -127,6 +137,7 @@ impl Service {
             group,
             platform,
             state: Mutex::new(state),
+            log: Log::default(),
             changed: Notify::new(),
         })
     }
@@ -146,6 +157,7 @@ impl Service {
         let steady =
             state.record.as_ref().is_some_and(|r| r.failed.is_none() && state.is_steady(r));
         state.desired = command.desired;
+        let replaced = state.record.as_ref().map(|record| history::report(&state, record));
         let state = &mut *state;
         match &mut state.record {
             Some(record) if record.is_repeated_by(operation, &command) => record.command = command,
@@ -153,6 +165,11 @@ impl Service {
                 if let Some(complete) = before.take_if(|_| steady) {
                     state.last_completed = Some(complete.revision);
                 }
+                if let Some(replaced) = replaced {
+                    state.history.replace(replaced);
+                }
+                let (id, desired) = (&revision.id, command.desired);
+                state.history.tell(format!("deployment of {id} on {desired} tasks began"));
                 state.record = Some(Record::new(operation, revision, command));
                 state.row = 0;
                 state.next_start = None;
@@ -261,7 +278,7 @@ impl Service {
     fn failed(&self, number: u64, reason: String) {
         let mut state = self.state();
         let Some(task) = state.tasks.remove(&number) else { return };
-        state.count_failure(&task, reason, self.platform.backoff);
+        state.count_failure(self.task_name(number), &task, reason, self.platform.backoff);
         drop(state);
         self.changed.notify_one();
     }
@@ -269,10 +286,12 @@ impl Service {
 
 impl State {
     /// Counts a failed task for the backoff and, if it ran the newest deployment's revision, for that.
-    fn count_failure(&mut self, task: &Task, reason: String, backoff: Backoff) {
+    fn count_failure(&mut self, name: String, task: &Task, reason: String, backoff: Backoff) {
         if self.closing {
             return;
         }
+        self.history.tell(format!("task {name} of {} stopped: {reason}", task.revision.id));
+        self.history.stopped(name, task, &reason);
         let now = Instant::now();
         if self.next_start.is_some_and(|next| now > next + 2 * backoff.limit) {
             self.row = 0;
@@ -280,6 +299,9 @@ impl State {
         // Tasks that fail together are one round: only the failure of a replacement makes the row longer.
         if self.last_failure.is_none_or(|last| self.row == 0 || task.started >= last) {
             self.row += 1;
+        }
+        if self.row == TROUBLE && self.last_failure.is_some_and(|last| task.started >= last) {
+            self.history.tell("the service is unable to consistently start tasks successfully");
         }
         self.last_failure = Some(now);
         self.next_start = Some(now + backoff.after(self.row));

@@ -75,6 +75,7 @@ impl Service {
             };
             task.healthy_since =
                 (phase == Phase::Healthy).then(|| task.healthy_since.unwrap_or(now));
+            task.was_healthy |= phase == Phase::Healthy;
             views.push(View { id: *number, current: task.revision.id == current.id, phase });
         }
         let step = state.decide(&views);
@@ -82,7 +83,8 @@ impl Service {
             if let Some(reason) = reasons.remove(&number) {
                 let reason = format!("failed health checks: {reason}");
                 if let Some(task) = state.tasks.remove(&number) {
-                    state.count_failure(&task, reason, self.platform.backoff);
+                    let name = self.task_name(number);
+                    state.count_failure(name, &task, reason, self.platform.backoff);
                     state.tasks.insert(number, task);
                 }
             }
@@ -101,11 +103,20 @@ impl State {
     fn decide(&mut self, views: &[View]) -> Step {
         let Some(mut record) = self.record.take() else { return Step::default() };
         if record.failed.is_none() && self.is_steady(&record) {
-            record.completed = true;
+            if !std::mem::replace(&mut record.completed, true) {
+                let id = &record.revision.id;
+                self.history.tell(format!(
+                    "deployment of {id} completed; the service has reached a steady state"
+                ));
+            }
             self.last_completed = Some(record.revision.clone());
         }
         let before = record.revision.id.clone();
+        let failed_before = record.failed.is_some();
         record.trip(self.desired, self.last_completed.as_ref());
+        if let Some(reason) = record.failed.as_ref().filter(|_| !failed_before) {
+            self.history.tell(format!("deployment failed: {reason}"));
+        }
         let turned = record.revision.id != before;
         let (minimum, maximum) = percents(&record.command);
         let stuck = record.stuck;

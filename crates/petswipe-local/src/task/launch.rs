@@ -92,8 +92,12 @@ impl Launcher {
         Ok((Self { program, watchdog }, ended))
     }
 
-    /// Starts a task and waits until it listens. The error says why it does not.
-    pub(crate) async fn launch(&self, spec: &Spec) -> Result<(Process, SocketAddr), String> {
+    /// Starts a task and waits until it listens; `log` gets each line that it writes. The error says why it does not.
+    pub(crate) async fn launch(
+        &self,
+        spec: &Spec,
+        log: impl Fn(&str) + Clone + Send + 'static,
+    ) -> Result<(Process, SocketAddr), String> {
         let text = |error: io::Error| error.to_string();
         let port = match spec.command {
             Some(_) => free_port().await.map_err(text)?,
@@ -124,11 +128,19 @@ impl Launcher {
 
         let tails = [Tail::default(), Tail::default()];
         let (lines, mut said) = mpsc::channel(4);
-        tokio::spawn(tails[0].clone().follow(errors, |_| true));
+        let log_errors = log.clone();
+        tokio::spawn(tails[0].clone().follow(errors, move |line| {
+            log_errors(line);
+            true
+        }));
         // Only the first lines matter here; when nobody listens any more, they go to the tail alone.
         tokio::spawn(tails[1].clone().follow(output, move |line| {
             let _ = lines.try_send(line.to_owned());
-            line != HELLO && !line.starts_with(LISTENING)
+            let is_said = line != HELLO && !line.starts_with(LISTENING);
+            if is_said {
+                log(line);
+            }
+            is_said
         }));
         let mut process =
             Process::watch(child, tails, self.watchdog.clone()).ok_or("it ended at once")?;

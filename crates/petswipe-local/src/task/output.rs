@@ -61,7 +61,9 @@ impl Tail {
                 }
             }
         }
-        self.push(&line);
+        if keep(&String::from_utf8_lossy(&line)) {
+            self.push(&line);
+        }
     }
 }
 
@@ -81,7 +83,7 @@ mod tests {
                 true
             })
             .await;
-        assert_eq!(seen, 100);
+        assert_eq!(seen, 101);
         assert_eq!(tail.last().unwrap().len(), WIDTH);
         let lines = tail.lines.lock().unwrap();
         assert_eq!(lines.len(), LINES);

@@ -6,6 +6,7 @@ mod api;
 mod app;
 mod contracts;
 mod deployments;
+mod diagnosis;
 mod end_to_end;
 mod leases;
 mod metrics;

@@ -8,6 +8,9 @@ mod alarms;
 mod cloudwatch;
 mod config;
 mod dashboards;
+mod database;
+#[cfg(feature = "aws-diagnosis")]
+mod diagnosis;
 mod error;
 mod fetch;
 mod minutes;
@@ -18,3 +21,8 @@ pub use alarms::CloudWatchAlarms;
 pub use cloudwatch::CloudWatchSource;
 pub use config::{CloudWatchMetrics, EcsService, EnvironmentMetrics, Revisions};
 pub use dashboards::CloudWatchDashboards;
+pub use database::RdsLoad;
+#[cfg(feature = "aws-diagnosis")]
+pub use diagnosis::{
+    AwsPlace, CloudWatchLogs, EcsEvents, ElbTargets, ScalingHistory, diagnosis_policy,
+};

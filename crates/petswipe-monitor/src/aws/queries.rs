@@ -32,6 +32,12 @@ pub(super) enum Measure {
     Cpu,
     /// Memory use in percent.
     Memory,
+    /// Bytes of storage that a database has left.
+    FreeStorage,
+    /// Bytes of memory that a database has left.
+    FreeMemory,
+    /// Connections that a database has.
+    Connections,
 }
 
 /// One metric with its statistic: what identifies a `MetricDataQuery`.

@@ -11,6 +11,7 @@
 )]
 
 pub mod definitions;
+pub mod diagnosis;
 pub mod gate;
 pub mod source;
 pub mod web;
@@ -49,6 +50,8 @@ macro_rules! conformance_tests {
     };
 }
 
+#[cfg(test)]
+mod diagnosis_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -46,7 +46,7 @@ impl PrometheusClient {
     ///
     /// # Errors
     /// [`Error::InvalidPolicy`] for an address that is none, holds a password, or would send credentials over plain HTTP to
-    /// another machine, for https without the feature `prometheus-tls`, and for times out of their range;
+    /// another machine, for https without the feature `tls`, and for times out of their range;
     /// [`Error::Backend`] when the system has no trusted certificates.
     pub fn new(config: &PrometheusConfig) -> Result<Self, Error> {
         config.check()?;

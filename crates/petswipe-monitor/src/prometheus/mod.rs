@@ -1,4 +1,4 @@
-//! A source for Prometheus and what speaks its HTTP API, behind the feature `prometheus`; https behind `prometheus-tls`.
+//! A source for Prometheus and what speaks its HTTP API, behind the feature `prometheus`; https behind `tls`.
 //!
 //! [`PrometheusSource`] counts from raw samples, [`PrometheusQueries`] says which, [`PrometheusClient`] asks queries of
 //! one's own.

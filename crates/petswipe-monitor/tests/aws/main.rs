@@ -12,6 +12,8 @@ mod cbor;
 mod cloudwatch;
 mod definitions;
 mod definitions_service;
+#[cfg(feature = "aws-diagnosis")]
+mod diagnosis;
 mod faults;
 mod questions;
 mod values;

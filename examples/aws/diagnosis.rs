@@ -1,0 +1,171 @@
+//! The sources of a diagnosis on an AWS account: every resource by its name and tags.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use petswipe_aws::{Policy, Statement};
+use petswipe_deploy::Environment;
+use petswipe_deploy::aws::{AlbFound, AlbRouter, AlbRouting, ProductionRule};
+use petswipe_monitor::aws::{
+    AwsPlace, CloudWatchLogs, CloudWatchMetrics, CloudWatchSource, EcsEvents, EcsService,
+    ElbTargets, RdsLoad, Revisions, ScalingHistory, diagnosis_policy,
+};
+use petswipe_monitor::diagnosis::{AwsCommands, AwsEnvironment, Sources};
+use petswipe_monitor::{Error, MetricSource, Observation, Subject, Window, explain};
+use petswipe_runbook::SystemClock;
+
+use super::account::{place_in_any_account, within_budget};
+use crate::Exit;
+use crate::diagnosis::{Flags, Place};
+
+/// How long after its end a minute counts as published. Who is in a hurry takes one that is not quite complete.
+const LAG: Duration = Duration::from_secs(60);
+
+/// The ends of the names of environments.
+const SIDES: [&str; 2] = ["blue", "green"];
+
+/// Speaks to the services of the ambient account. Only the load balancer is looked for here; where it is not found, metrics
+/// and targets are what is missing.
+///
+/// # Errors
+/// Names that are none.
+pub(crate) async fn open(flags: &Flags) -> Result<Place, Exit> {
+    let (config, _) = within_budget(&flags.region).await;
+    let router = AlbRouter::new(&config, routing(flags)?, Arc::new(SystemClock::new()))?;
+    let found = match tokio::time::timeout(flags.deadline, router.found()).await {
+        Ok(Ok(found)) => Ok(found.clone()),
+        Ok(Err(error)) => Err(explain(&error)),
+        Err(_) => Err(format!("no answer within {:?}", flags.deadline)),
+    };
+    let mut place = place(flags);
+    let metrics: Arc<dyn MetricSource> = match &found {
+        Ok(found) => {
+            for (side, arn) in &found.target_groups {
+                if let Some(environment) = place.environments.get_mut(side.as_str()) {
+                    environment.target_group.clone_from(arn);
+                }
+            }
+            Arc::new(CloudWatchSource::new(&config, metrics(flags, found)).map_err(usage)?)
+        }
+        Err(why) => Arc::new(NotFound(format!("the load balancer was not found: {why}"))),
+    };
+    let sources = Sources {
+        metrics: Some(metrics),
+        logs: Some(Arc::new(CloudWatchLogs::new(&config, place.clone()).map_err(usage)?)),
+        targets: Some(Arc::new(ElbTargets::new(&config, place.clone()).map_err(usage)?)),
+        services: Some(Arc::new(EcsEvents::new(&config, place.clone()).map_err(usage)?)),
+        scaling: Some(Arc::new(ScalingHistory::new(&config, place.clone()).map_err(usage)?)),
+        database: None,
+        database_load: Some(Arc::new(RdsLoad::new(&config, database(flags)).map_err(usage)?)),
+    };
+    let commands = AwsCommands {
+        region: flags.region.clone(),
+        cluster: place.cluster,
+        listener: found.map_or_else(|_| String::new(), |found| found.listener),
+        database: database(flags),
+        environments: place.environments,
+    };
+    Ok(Place { sources, environments: names(flags).to_vec(), commands: Box::new(commands) })
+}
+
+fn usage(error: Error) -> Exit {
+    Exit::usage(explain(&error))
+}
+
+/// The policy document of whoever diagnoses. It only reads.
+pub(crate) fn policy(flags: &Flags) -> Policy {
+    let at = place_in_any_account(&flags.region);
+    let scope = (at.partition.as_str(), at.region.as_str(), at.account.as_str());
+    let own = diagnosis_policy(&place(flags), scope);
+    let find = Statement::allow(
+        "FindLoadBalancer",
+        [
+            "elasticloadbalancing:DescribeLoadBalancers",
+            "elasticloadbalancing:DescribeListeners",
+            "elasticloadbalancing:DescribeTargetGroups",
+            "elasticloadbalancing:DescribeTags",
+        ],
+        ["*"],
+    );
+    Policy::new(own.statements().iter().cloned().chain([find]))
+}
+
+fn names(flags: &Flags) -> [String; 2] {
+    SIDES.map(|side| format!("{}-{side}", flags.service()))
+}
+
+fn cluster(flags: &Flags) -> String {
+    flags.cluster.clone().unwrap_or_else(|| format!("{}-cluster", flags.service()))
+}
+
+fn database(flags: &Flags) -> String {
+    flags.database.clone().unwrap_or_else(|| format!("{}-postgres", flags.service()))
+}
+
+fn place(flags: &Flags) -> AwsPlace {
+    let log_group = flags.log_group.clone();
+    let log_group = log_group.unwrap_or_else(|| format!("/ecs/{}", flags.service()));
+    let environment = |name: String| {
+        let (service, log_group) = (name.clone(), log_group.clone());
+        (name, AwsEnvironment { service, log_group, target_group: String::new() })
+    };
+    AwsPlace { cluster: cluster(flags), environments: names(flags).map(environment).into() }
+}
+
+fn routing(flags: &Flags) -> Result<AlbRouting, Exit> {
+    let mut target_groups = BTreeMap::new();
+    for name in names(flags) {
+        let group = format!("{name}-tg");
+        target_groups.insert(Environment::new(name)?, group);
+    }
+    let balancer = flags.load_balancer.clone();
+    let own = [("Project", &flags.project), ("Environment", &flags.environment)];
+    Ok(AlbRouting {
+        load_balancer: balancer.unwrap_or_else(|| format!("{}-alb", flags.service())),
+        port: flags.port,
+        rule: ProductionRule::Default,
+        target_groups,
+        test_header: petswipe_local::TEST_HEADER.to_owned(),
+        tags: own.map(|(key, value)| (key.to_owned(), value.clone())).into(),
+    })
+}
+
+fn metrics(flags: &Flags, found: &AlbFound) -> CloudWatchMetrics {
+    let dimension = |arn: &String| AlbFound::dimension(arn).to_owned();
+    let groups = found.target_groups.iter();
+    let groups: BTreeMap<_, _> =
+        groups.map(|(side, arn)| (side.to_string(), dimension(arn))).collect();
+    let mut metrics = CloudWatchMetrics::new(dimension(&found.load_balancer), groups);
+    for (side, environment) in &mut metrics.environments {
+        let (cluster, service) = (cluster(flags), side.clone());
+        environment.service = Some(EcsService { cluster, service });
+    }
+    metrics.revisions = Revisions::AsEnvironment;
+    metrics.lag = LAG;
+    metrics
+}
+
+/// Metrics of a load balancer that was not found.
+struct NotFound(String);
+
+#[async_trait]
+impl MetricSource for NotFound {
+    async fn observe(&self, _: &Subject, _: Window, _: Timestamp) -> Result<Observation, Error> {
+        Err(Error::backend("reading metrics", self.0.clone()))
+    }
+
+    fn resolution(&self) -> Duration {
+        Duration::from_secs(60)
+    }
+
+    fn lag(&self) -> Duration {
+        LAG
+    }
+
+    fn name(&self) -> String {
+        "CloudWatch".to_owned()
+    }
+}

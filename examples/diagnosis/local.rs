@@ -1,0 +1,37 @@
+//! A running local cloud as the source of everything but a database.
+
+use std::sync::Arc;
+
+use petswipe_local::LocalClient;
+use petswipe_monitor::diagnosis::{LocalCommands, Sources};
+
+use super::{Flags, Place};
+use crate::Exit;
+use crate::cli::CloudText;
+
+/// The sources of the cloud that was named. Without one there is only a database to look at, if one was named.
+pub(super) fn open(flags: &Flags) -> Result<Place, Exit> {
+    let url = flags.cloud.as_ref().map_or(Ok(None), CloudText::url)?;
+    if url.is_none() && flags.database_url.is_none() {
+        return Err(Exit::usage(
+            "--cloud is missing; allowed: a running local cloud, as `cargo run --example local_cloud` prints it, or \
+             --database-url alone, or --backend aws",
+        ));
+    }
+    let commands = Box::new(LocalCommands::new(flags.project.as_str(), flags.environment.as_str()));
+    let Some(url) = url else {
+        let sources = Sources::default();
+        return Ok(Place { sources, environments: Vec::new(), commands });
+    };
+    let client = Arc::new(LocalClient::new(url).with_timeout(flags.deadline));
+    let environments = ["blue", "green"].map(|side| format!("{}-{side}", flags.service()));
+    let sources = Sources {
+        metrics: Some(client.clone()),
+        logs: Some(client.clone()),
+        targets: Some(client.clone()),
+        services: Some(client.clone()),
+        scaling: Some(client),
+        ..Sources::default()
+    };
+    Ok(Place { sources, environments: environments.to_vec(), commands })
+}

@@ -1,0 +1,188 @@
+//! Each fault of the local cloud is found, and is the first hypothesis.
+
+use std::time::Duration;
+
+use petswipe_deploy::{Authority, Compute, Deployment, Percent, Split, TrafficRouter};
+use petswipe_local::load::Load;
+use petswipe_monitor::{MetricSource, Subject, Window};
+use petswipe_runbook::{Fence, OperationId};
+use serde_json::Value;
+
+use super::cloud::CloudProcess;
+use super::support::*;
+use super::tool::*;
+
+const GREEN: &str = "petswipe-production-green";
+
+fn authority() -> Authority {
+    Authority { operation: OperationId::new("diagnosis").unwrap(), fence: Fence(1) }
+}
+
+/// A second version with that fault on the idle side.
+async fn deploys(cloud: &CloudProcess, fault: &str) {
+    let faulty = cloud.client.clone().with_fault(fault.parse().unwrap());
+    let live = cloud.client.service(&cloud.blue).await.unwrap();
+    let (from, image) = (live.revision.unwrap(), live.image.unwrap());
+    let revision = faulty.register(&authority(), &from, &image).await.unwrap();
+    let deployment = Deployment::new(revision, 2);
+    cloud.client.deploy(&authority(), &cloud.green, &deployment).await.unwrap();
+}
+
+/// Half of the traffic for it, as soon as it runs.
+async fn serves(cloud: &CloudProcess) -> Load {
+    eventually("green runs", async || {
+        let service = cloud.client.service(&cloud.green).await.unwrap();
+        (service.running == 2).then_some(())
+    })
+    .await;
+    let load = cloud.load(60.0);
+    let now = cloud.client.route().await.unwrap().split;
+    let half = Split::between(cloud.green.clone(), Percent::new(50).unwrap(), cloud.blue.clone());
+    cloud.client.set_split(&authority(), &[now], &half).await.unwrap();
+    load
+}
+
+/// Asks until the first hypothesis is that one, because evidence takes seconds to come together.
+async fn finds(cloud: &CloudProcess, arguments: &[&str], cause: &str) -> Value {
+    let directory = directory();
+    eventually(&format!("{cause} is found"), async || {
+        let tool = Tool::new("diagnose", &directory).on(cloud).args(["--json"]);
+        let done = tool.args(arguments.iter().copied()).run().await;
+        let found = done.with_any(&[0, 1]).json();
+        let first = found["hypotheses"].get(0)?;
+        assert_eq!(first["rank"], 1);
+        assert!(!has_secret(&found.to_string()));
+        (first["cause"] == cause && first["environment"] == GREEN).then_some(first.clone())
+    })
+    .await
+}
+
+fn evidence(hypothesis: &Value) -> String {
+    let pieces = hypothesis["evidence"].as_array().unwrap().iter();
+    pieces.map(|one| format!("{}: {}\n", one["source"], one["text"])).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_fails_is_told_apart_and_the_way_back_is_labelled() {
+    let cloud = CloudProcess::start().await;
+    deploys(&cloud, "error-rate=0.3").await;
+    let load = serves(&cloud).await;
+    let first = finds(&cloud, &["--since", "15"], "failing-version").await;
+    assert!(evidence(&first).contains("fault error-rate"), "{first:#}");
+    assert!(evidence(&first).contains("petswipe-production-blue"), "{first:#}");
+    assert_eq!(first["next_command"], "cargo run --example canary -- --undo");
+    assert_eq!(first["next_command_effect"], "changes");
+
+    let directory = directory();
+    let text = Tool::new("diagnose", &directory).on(&cloud).run().await.with(1).stdout;
+    assert!(text.starts_with("Most likely: petswipe-production-green fails "), "{text}");
+    assert!(text.contains("next, CHANGES the system:\n"), "{text}");
+    assert!(!has_secret(&text));
+    drop(load);
+    cloud.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_is_slow_is_told_apart() {
+    let cloud = CloudProcess::start().await;
+    deploys(&cloud, "latency=800ms").await;
+    let load = serves(&cloud).await;
+    let first = finds(&cloud, &["--since", "15"], "slow-version").await;
+    assert!(evidence(&first).contains("95 % of the requests took up to"), "{first:#}");
+    drop(load);
+    cloud.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_start_is_over_and_found() {
+    let cloud = CloudProcess::start().await;
+    deploys(&cloud, "slow-start=4s").await;
+    let load = serves(&cloud).await;
+    let first = finds(&cloud, &["--since", "40"], "slow-start").await;
+    assert!(first["summary"].as_str().unwrap().contains("cold caches"), "{first:#}");
+    drop(load);
+    cloud.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_at_the_start_is_found_with_its_last_words_and_the_command_shows_them() {
+    let cloud = CloudProcess::start().await;
+    deploys(&cloud, "crash-on-boot").await;
+    let first = finds(&cloud, &["--symptom", "deployment-stuck"], "crash-at-start").await;
+    assert!(evidence(&first).contains("exit code 1"), "{first:#}");
+    assert!(evidence(&first).contains("fault crash-on-boot"), "{first:#}");
+    let command = first["next_command"].as_str().unwrap();
+    assert_eq!(first["next_command_effect"], "reads");
+    let shown = Tool::shell(command, &directory()).on(&cloud).run().await.with(0);
+    assert!(shown.stdout.contains("booting failed: fault crash-on-boot"), "{}", shown.stdout);
+    cloud.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_after_a_while_is_no_crash_at_the_start() {
+    let cloud = CloudProcess::start().await;
+    deploys(&cloud, "crash-after=2s").await;
+    let first = finds(&cloud, &[], "crash-while-running").await;
+    assert!(evidence(&first).contains("fault crash-after=2s"), "{first:#}");
+    cloud.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_health_checks_are_found_by_their_code() {
+    let cloud = CloudProcess::start().await;
+    deploys(&cloud, "unhealthy").await;
+    let symptom = ["--symptom", "failed-health-checks"];
+    let first = finds(&cloud, &symptom, "target-health-check").await;
+    assert!(evidence(&first).contains("Target.ResponseCodeMismatch"), "{first:#}");
+    assert!(evidence(&first).contains("[500]"), "{first:#}");
+    let events = cloud.client.service(&cloud.green).await.unwrap();
+    assert!(!events.failures.is_empty());
+    let report =
+        petswipe_monitor::diagnosis::ServiceEvents::service(&cloud.client, GREEN).await.unwrap();
+    assert!(report.events[0].at >= report.events.last().unwrap().at);
+    cloud.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_all_is_well_nothing_is_found() {
+    let cloud = CloudProcess::start().await;
+    let load = cloud.load(60.0);
+    let directory = directory();
+    eventually("traffic was measured", async || {
+        let now = jiff::Timestamp::now();
+        let window = Window { from: now - Duration::from_secs(20), to: now };
+        let blue = Subject::environment(cloud.blue.as_str());
+        let seen = cloud.client.observe(&blue, window, now).await.unwrap();
+        seen.requests.filter(|requests| *requests > 100)
+    })
+    .await;
+    let tool = Tool::new("diagnose", &directory).on(&cloud).args(["--json", "--since", "30"]);
+    let found = tool.run().await.with(0).json();
+    assert_eq!(found["complete"], true, "{found:#}");
+    assert_eq!(found["hypotheses"], serde_json::json!([]));
+    assert_eq!(found["missing"], serde_json::json!([]));
+    assert_eq!(found["looked_at"].as_array().unwrap().len(), 12);
+    drop(load);
+    cloud.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nobody_answers_it_says_so_and_bad_flags_are_refused() {
+    let directory = directory();
+    let gone = format!("http://{FAKE_TOKEN}@127.0.0.1:9");
+    let tool = Tool::new("diagnose", &directory).without_cloud().env("PETSWIPE_CLOUD", &gone);
+    let done = tool.run().await.with(3);
+    assert!(done.stdout.contains("NOT looked at"), "{}", done.stdout);
+    assert!(!done.stdout.contains(FAKE_TOKEN));
+    for (arguments, words) in [
+        (&["--symptom", "slow"][..], &["--symptom", "high-latency"][..]),
+        (&["--since", "0"], &["--since", "above 0"]),
+        (&["--error-threshold", "0"], &["error rate is 0", "above 0"]),
+        (&[], &["--cloud is missing", "local_cloud"]),
+    ] {
+        let tool = Tool::new("diagnose", &directory).without_cloud();
+        if let Some(wrong) = tool.args(arguments.iter().copied()).run().await.is_no_refusal(words) {
+            panic!("{arguments:?}: {wrong}");
+        }
+    }
+}
