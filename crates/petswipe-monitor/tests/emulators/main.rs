@@ -1,4 +1,4 @@
-//! The source for CloudWatch against ministack, over HTTP: what was put there is read, and nothing else.
+//! What this crate does with CloudWatch against ministack, over HTTP: what was put there is read, and nothing else.
 //!
 //! `PETSWIPE_MINISTACK` says where it is. Without it these tests fail.
 
@@ -10,6 +10,8 @@
 )]
 
 use std::time::Duration;
+
+mod definitions;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -35,6 +37,12 @@ fn config(account: &str) -> SdkConfig {
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .endpoint_url(url)
         .build()
+}
+
+/// Another account each time: ministack forgets nothing until it ends.
+fn account(digits: &str) -> String {
+    let now = Timestamp::now().as_nanosecond();
+    format!("{digits}{:010}", now / 1000 % 10_000_000_000)
 }
 
 /// What load balancers put into CloudWatch.
@@ -63,8 +71,7 @@ impl Balancer {
 #[tokio::test]
 async fn what_was_put_is_read_minute_by_minute_and_what_was_not_is_unknown() {
     let now = Timestamp::now();
-    // Another account each time: ministack forgets nothing until it ends.
-    let config = config(&format!("24{:010}", now.as_nanosecond() / 1000 % 10_000_000_000));
+    let config = config(&account("24"));
     let balancer = Balancer(Client::new(&config));
     let minute =
         |ago: i64| Timestamp::from_second((now.as_second().div_euclid(60) - ago) * 60).unwrap();
