@@ -70,6 +70,18 @@ impl Slo {
         objectives: impl IntoIterator<Item = Objective>,
         period: Duration,
     ) -> Result<Self, Error> {
+        let slo = Self::unalerted(name, service, objectives, period)?;
+        let alerts = BurnRateAlert::standard(period)?;
+        Ok(Self { alerts, ..slo })
+    }
+
+    /// The same without alerts, of any period.
+    pub(super) fn unalerted(
+        name: impl Into<String>,
+        service: impl Into<String>,
+        objectives: impl IntoIterator<Item = Objective>,
+        period: Duration,
+    ) -> Result<Self, Error> {
         let service = service.into();
         let slo = Self {
             name: name.into(),
@@ -81,8 +93,7 @@ impl Slo {
             alerts: Vec::new(),
         };
         slo.check()?;
-        let alerts = BurnRateAlert::standard(period)?;
-        Ok(Self { alerts, ..slo })
+        Ok(slo)
     }
 
     /// The same with these alerts in the place of the standard ones; without any, nobody is called.
@@ -191,6 +202,23 @@ impl Slo {
         lengths.sort_unstable();
         lengths.dedup();
         lengths
+    }
+
+    /// One SLO for each objective: itself if it has one, else several with the objective's name behind its own.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPolicy`] if such a name is longer than 63 characters.
+    pub fn apart(&self) -> Result<Vec<Slo>, Error> {
+        if self.objectives.len() == 1 {
+            return Ok(vec![self.clone()]);
+        }
+        let one = |objective: &Objective| {
+            let name = format!("{}-{}", self.name, objective.name());
+            let slo = Self { name, objectives: vec![*objective], ..self.clone() };
+            slo.check()?;
+            Ok(slo)
+        };
+        self.objectives.iter().map(one).collect()
     }
 
     /// Checks that no two have the same name.

@@ -5,13 +5,20 @@
 //! numbers. What was not measured is unknown, and an objective of which something is unknown is never ok. A
 //! rollout is kept from spending more than its share by a [`BudgetPolicy`](crate::BudgetPolicy).
 //!
+//! The same SLO as rules for Prometheus is made by [`prometheus`], as alarms of CloudWatch by [`cloudwatch`]; files of OpenSLO are
+//! read and written by `openslo`, behind the feature of that name.
+//!
 //! Source of the formulas: Google, *The Site Reliability Workbook*, chapters 2, "Implementing SLOs", and 5, "Alerting on SLOs".
 
 mod alert;
 mod budget;
+pub mod cloudwatch;
 mod definition;
 mod evaluate;
 mod objective;
+#[cfg(feature = "openslo")]
+pub mod openslo;
+pub mod prometheus;
 #[cfg(test)]
 mod tests;
 

@@ -1,7 +1,11 @@
 //! Tests of SLOs, and what they share.
 
 mod bad_input;
+mod cloudwatch;
 mod evaluate;
+#[cfg(feature = "openslo")]
+mod openslo;
+mod prometheus;
 mod properties;
 mod workbook;
 

@@ -1,0 +1,89 @@
+//! Rules for Prometheus, as text. That Prometheus understands them is tested in `tests/promtool`.
+
+use super::{MINUTE, shop};
+use crate::slo::prometheus::{Metrics, PromRule, rules, rules_of};
+use crate::slo::{BurnRateAlert, DAYS_30, Objective, Severity, Slo};
+
+#[test]
+fn each_window_is_recorded_and_each_severity_is_one_alert() {
+    let file = rules(&shop(), &Metrics::of_service("shop")).unwrap();
+    let names = |group: usize| -> Vec<&str> {
+        let of = |rule| match rule {
+            &PromRule::Record { ref record, .. } => record.strip_prefix("slo:").unwrap(),
+            PromRule::Alert { alert, .. } => alert.as_str(),
+        };
+        file.groups[group].rules.iter().map(of).collect()
+    };
+    assert_eq!(names(0), names(1));
+    let ratios = ["5m", "30m", "1h", "2h", "6h", "1d", "3d", "30d"]
+        .map(|w| format!("sli_error:ratio_rate{w}"));
+    let others = ["current_burn_rate:ratio", "period_error_budget_remaining:ratio"];
+    let alerts = ["SloErrorBudgetBurn", "SloErrorBudgetBurn", "SloNotMeasured"];
+    let expected: Vec<&str> =
+        ratios.iter().map(String::as_str).chain(others).chain(alerts).collect();
+    assert_eq!(names(0), expected);
+}
+
+#[test]
+fn a_rule_says_what_the_workbook_says() {
+    let alert = BurnRateAlert::new(14.4, 60 * MINUTE, 5 * MINUTE, Severity::Page).unwrap();
+    let slo = Slo::new("checkout", "shop", [Objective::availability(0.999).unwrap()], DAYS_30);
+    let slo = slo.unwrap().with_alerts([alert]).unwrap();
+    let text = rules(&slo, &Metrics::of_service("shop")).unwrap().to_string();
+    let expected = r#"groups:
+  - name: "slo-checkout-availability"
+    rules:
+      - record: "slo:sli_error:ratio_rate5m"
+        expr: |-
+          (
+            (sum(rate(http_requests_total{service="shop",status=~"5.."}[5m])) or 0 * sum(rate(http_requests_total{service="shop"}[5m])))
+            / (sum(rate(http_requests_total{service="shop"}[5m])) > 0)
+          )
+          or (sum(rate(http_requests_total{service="shop"}[5m])) == 0)
+        labels:
+          "objective": "availability"
+          "service": "shop"
+          "slo": "checkout"
+"#;
+    assert!(text.starts_with(expected), "{text}");
+    let page = r#"      - alert: "SloErrorBudgetBurn"
+        expr: |-
+          (
+            slo:sli_error:ratio_rate1h{slo="checkout",objective="availability"} > (14.4 * 0.001)
+            and
+            slo:sli_error:ratio_rate5m{slo="checkout",objective="availability"} > (14.4 * 0.001)
+          )
+        labels:
+          "objective": "availability"
+          "service": "shop"
+          "severity": "page"
+          "slo": "checkout"
+"#;
+    assert!(text.contains(page), "{text}");
+}
+
+#[test]
+fn names_that_prometheus_would_refuse_are_refused() {
+    type Change = fn(&mut Metrics);
+    let changes: [(Change, &str); 7] = [
+        (
+            |metrics| metrics.requests = "http-requests".to_owned(),
+            "name of the counter of requests is http-requests;",
+        ),
+        (|metrics| metrics.latency = String::new(), "name of the histogram is ;"),
+        (|metrics| metrics.requests = "1st".to_owned(), "name of the counter of requests is 1st;"),
+        (|metrics| metrics.status = "a:b".to_owned(), "label is a:b;"),
+        (|metrics| metrics.status = "service".to_owned(), "label is service;"),
+        (|metrics| drop(metrics.labels.insert("le".to_owned(), "1".to_owned())), "label is le;"),
+        (|metrics| metrics.failed = String::new(), "failed status codes is empty;"),
+    ];
+    for (change, said) in changes {
+        let mut metrics = Metrics::of_service("shop");
+        change(&mut metrics);
+        let error = rules(&shop(), &metrics).unwrap_err().to_string();
+        assert!(error.starts_with(said), "{error}");
+    }
+    let (slo, metrics) = (shop(), Metrics::of_service("shop"));
+    let twice = rules_of([(&slo, &metrics), (&slo, &metrics)]).unwrap_err().to_string();
+    assert_eq!(twice, "name of the SLO is checkout; allowed: each name once");
+}
