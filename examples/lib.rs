@@ -24,6 +24,7 @@ mod metrics;
 #[cfg(feature = "aws")]
 #[path = "native/mod.rs"]
 pub mod native;
+pub mod probing;
 mod progress;
 mod prompt;
 pub mod report;

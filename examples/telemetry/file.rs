@@ -100,7 +100,7 @@ fn keep(path: &Path, text: &PrometheusText, stopped: &Receiver<()>) {
 }
 
 /// Whoever reads it finds the old text or the new one, whole.
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+pub(crate) fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     // The collector passes over names that do not end in .prom.
     let beside = directory(path).join(format!(".{name}.{}", std::process::id()));

@@ -16,6 +16,7 @@ mod file;
 mod otlp;
 
 use file::MetricsFile;
+pub(crate) use file::replace;
 #[cfg(feature = "otlp")]
 use otlp::Exporter;
 
