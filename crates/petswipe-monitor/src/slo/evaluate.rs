@@ -323,21 +323,30 @@ async fn ask(
     source.observe(slo.subject(), window, now).await
 }
 
+/// What is waited for, or its answer.
+enum Asked<F: Future> {
+    Running(Pin<Box<F>>),
+    Answered(F::Output),
+}
+
 /// Waits for all, which are begun in the same moment.
 async fn together<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
-    let mut waiting: Vec<(Option<Pin<Box<F>>>, Option<F::Output>)> =
-        futures.map(|future| (Some(Box::pin(future)), None)).collect();
+    let mut waiting: Vec<_> = futures.map(|future| Asked::Running(Box::pin(future))).collect();
     poll_fn(|context| {
         let mut all = true;
-        for (future, answer) in &mut waiting {
-            let Some(running) = future else { continue };
+        for asked in &mut waiting {
+            let Asked::Running(running) = asked else { continue };
             match running.as_mut().poll(context) {
-                Poll::Ready(output) => (*future, *answer) = (None, Some(output)),
+                Poll::Ready(output) => *asked = Asked::Answered(output),
                 Poll::Pending => all = false,
             }
         }
         if all { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
-    waiting.into_iter().filter_map(|(_, answer)| answer).collect()
+    let answers = waiting.into_iter().filter_map(|asked| match asked {
+        Asked::Answered(answer) => Some(answer),
+        Asked::Running(_) => None,
+    });
+    answers.collect()
 }

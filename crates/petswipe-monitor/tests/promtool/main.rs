@@ -2,6 +2,8 @@
 //!
 //! `cargo xtask test` installs it and sets `PETSWIPE_PROMTOOL` to its path.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;

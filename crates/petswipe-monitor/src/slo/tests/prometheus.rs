@@ -8,11 +8,14 @@ use crate::slo::{BurnRateAlert, DAYS_30, Objective, Severity, Slo};
 fn each_window_is_recorded_and_each_severity_is_one_alert() {
     let file = rules(&shop(), &Metrics::of_service("shop")).unwrap();
     let names = |group: usize| -> Vec<&str> {
-        let of = |rule| match rule {
-            &PromRule::Record { ref record, .. } => record.strip_prefix("slo:").unwrap(),
-            PromRule::Alert { alert, .. } => alert.as_str(),
-        };
-        file.groups[group].rules.iter().map(of).collect()
+        let mut names = Vec::new();
+        for rule in &file.groups[group].rules {
+            names.push(match rule {
+                PromRule::Record { record, .. } => record.strip_prefix("slo:").unwrap(),
+                PromRule::Alert { alert, .. } => alert,
+            });
+        }
+        names
     };
     assert_eq!(names(0), names(1));
     let ratios = ["5m", "30m", "1h", "2h", "6h", "1d", "3d", "30d"]
