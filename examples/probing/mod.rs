@@ -132,7 +132,10 @@ fn checks(flags: &Flags) -> Result<Vec<Check>, Exit> {
         None => Check::standard(),
         Some(path) => {
             let refused = |why: &dyn std::fmt::Display| {
-                Exit::usage(format!("--checks is {}: {why}; allowed: a JSON array of checks", path.display()))
+                Exit::usage(format!(
+                    "--checks is {}: {why}; allowed: a JSON array of checks",
+                    path.display()
+                ))
             };
             let text = std::fs::read_to_string(path).map_err(|error| refused(&error))?;
             serde_json::from_str(&text).map_err(|error| refused(&error))?
@@ -154,7 +157,10 @@ fn variables(checks: &[Check], of: impl Fn(&str) -> Option<String>) -> Result<Va
         for name in check.needs() {
             let variable = format!("{VARIABLE}{}", name.to_uppercase());
             let value = of(&variable).ok_or_else(|| {
-                Exit::usage(format!("{variable} is not set; allowed: a value for `{{{name}}}` in the check {}", check.name))
+                Exit::usage(format!(
+                    "{variable} is not set; allowed: a value for `{{{name}}}` in the check {}",
+                    check.name
+                ))
             })?;
             variables.set_secret(name, value);
         }
@@ -267,7 +273,10 @@ impl<'a> Probing<'a> {
         let Some(path) = &self.flags.metrics_file else { return Ok(()) };
         let text = self.results.prometheus_text();
         replace(path, &text).map_err(|error| {
-            Exit::usage(format!("--metrics-file is {}: {error}; allowed: a file that can be written", path.display()))
+            Exit::usage(format!(
+                "--metrics-file is {}: {error}; allowed: a file that can be written",
+                path.display()
+            ))
         })
     }
 }

@@ -122,6 +122,7 @@ fn again(error: &Arc<Error>) -> Error {
     match &**error {
         Error::InvalidPolicy { field, value, allowed } => Error::invalid(field, value, allowed),
         Error::NotFound { what } => Error::NotFound { what: what.clone() },
+        Error::NotOurs { what } => Error::NotOurs { what: what.clone() },
         Error::Denied { operation, .. } => Error::Denied { operation: operation.clone(), source },
         Error::Throttled { source_name, retry_after } => {
             Error::Throttled { source_name: source_name.clone(), retry_after: *retry_after }
