@@ -17,7 +17,7 @@ pub(super) struct Flight {
 
 enum State {
     UnderWay(Call),
-    Done(Result<Observation, Arc<Error>>),
+    Done(Result<Box<Observation>, Arc<Error>>),
 }
 
 /// Everybody who waits. The call wakes all, and one of them drives it on.
@@ -73,11 +73,11 @@ impl Flight {
             let all = Waker::from(self.waiting.clone());
             match call.as_mut().poll(&mut Context::from_waker(&all)) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(answer) => *state = State::Done(answer.map_err(Arc::new)),
+                Poll::Ready(answer) => *state = State::Done(answer.map(Box::new).map_err(Arc::new)),
             }
         }
         let answer = match &*state {
-            State::Done(Ok(seen)) => Ok(seen.clone()),
+            State::Done(Ok(seen)) => Ok((**seen).clone()),
             State::Done(Err(error)) => Err(again(error)),
             State::UnderWay(_) => return Poll::Pending,
         };
