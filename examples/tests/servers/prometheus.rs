@@ -1,6 +1,7 @@
 //! A Prometheus in a process of its own.
 
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use petswipe_monitor::prometheus::{PrometheusClient, PrometheusConfig};
 use tokio::net::TcpListener;
@@ -48,16 +49,15 @@ impl Prometheus {
             let mut child = child.unwrap_or_else(|why| panic!("starting {binary}: {why}"));
             let url = format!("http://127.0.0.1:{port}");
             let client = PrometheusClient::new(&PrometheusConfig::new(&url)).unwrap();
-            let scraped = eventually("the cloud is scraped", async || {
-                let up = client
-                    .query("count_over_time(up[20s]) > 2 and up == 1", jiff::Timestamp::now());
-                if up.await.is_ok_and(|series| !series.is_empty()) {
-                    return Some(true);
+            let began = Instant::now();
+            while child.try_wait().unwrap().is_none() {
+                let up = "count_over_time(up[20s]) > 2 and up == 1";
+                let up = client.query(up, jiff::Timestamp::now()).await;
+                if up.is_ok_and(|series| !series.is_empty()) {
+                    return Self { child, url, _directory: directory };
                 }
-                child.try_wait().unwrap().map(|_| false)
-            });
-            if scraped.await {
-                return Self { child, url, _directory: directory };
+                assert!(began.elapsed() < DEADLINE, "the cloud is not scraped within {DEADLINE:?}");
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
         panic!("{binary} does not run");

@@ -1,3 +1,5 @@
+//! What a hundred gates cost, who may give up, and what is kept.
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_util::future::join_all;
