@@ -116,7 +116,7 @@ impl BurnRateAlert {
     /// ```
     /// use petswipe_monitor::slo::{BurnRateAlert, Severity};
     /// use std::time::Duration;
-    /// let hours = |hours| Duration::from_secs(hours * 3600);
+    /// let hours = |hours: u64| Duration::from_secs(hours * 3600);
     /// let alert = BurnRateAlert::on_share(0.02, hours(720), hours(1), Severity::Page)?;
     /// assert_eq!(alert.to_string(), "page at 14.4x over 1h and 5m");
     /// # Ok::<(), petswipe_monitor::Error>(())
