@@ -19,6 +19,7 @@ macro_rules! web_conformance {
                 an_answer_is_whole
                 nothing_is_sent_twice
                 no_answer_in_time_is_no_answer
+                requests_are_got_in_their_order
             );
         }
     };
@@ -45,6 +46,10 @@ pub enum Answering {
 }
 
 /// What a suite needs to watch a sender: a service at the other end.
+///
+/// # Contract
+/// - `requests_are_got_in_their_order`: [`got`](Self::got) gives every request that came, the first one first, also those that
+///   were not answered.
 #[async_trait]
 pub trait WebWorld: Send + Sync {
     /// The sender.
@@ -134,4 +139,18 @@ pub async fn no_answer_in_time_is_no_answer(world: &dyn WebWorld) {
         assert!(reply.answer.is_err(), "{reply:?}");
         assert_eq!(reply.took, timeout);
     }
+}
+
+/// See [`WebWorld`]: every request, in the order in which they came.
+pub async fn requests_are_got_in_their_order(world: &dyn WebWorld) {
+    let paths = ["/a", "/b", "/a"];
+    for (index, path) in paths.iter().enumerate() {
+        if index != 1 {
+            world.put(Answering::With(answer(204, ""), Duration::ZERO)).await;
+        }
+        let reply = world.web().send(&request("GET", path, "")).await;
+        assert_eq!(reply.answer.is_ok(), index != 1, "{path}");
+    }
+    let got = world.got().await;
+    assert_eq!(got.iter().map(|request| request.path.as_str()).collect::<Vec<_>>(), paths);
 }
