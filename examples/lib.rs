@@ -31,6 +31,9 @@ pub mod report;
 pub mod rollout;
 pub mod scaling;
 mod signals;
+// Beside it is the example of that name.
+#[path = "slo/mod.rs"]
+pub mod slo;
 mod target;
 pub mod telemetry;
 // Beside it is the example of that name.

@@ -26,7 +26,7 @@ const KEPT: Duration = Duration::from_secs(24 * 3600);
 #[derive(Parser, Clone, Debug)]
 #[command(name = "probe", after_help = EXIT_CODES)]
 pub struct Flags {
-    /// The service, such as https://shop.example.com (https needs --features aws); without it a small cloud of its own
+    /// The service, such as `https://shop.example.com` (https needs --features aws); without it a small cloud of its own
     #[arg(long, env = "PROBE_URL", value_name = "URL", hide_env_values = true)]
     pub url: Option<String>,
     /// A file of checks, a JSON array; without it those of the guide. `{name}` in a check is the variable PROBE_NAME of the

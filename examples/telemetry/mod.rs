@@ -9,7 +9,7 @@ use clap::Args;
 use petswipe_runbook::telemetry::{Describe, PrometheusText, Telemetry};
 use petswipe_runbook::{Driver, Error, History, OperationId};
 
-use crate::Exit;
+use crate::{Exit, say};
 
 mod file;
 #[cfg(feature = "otlp")]
@@ -20,6 +20,8 @@ pub(crate) use file::replace;
 #[cfg(feature = "otlp")]
 use otlp::Exporter;
 
+/// The variable of OpenTelemetry that names a collector.
+const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 /// How long the end of a program waits for what has not been sent or written yet.
 const FLUSH: Duration = Duration::from_secs(3);
 
@@ -30,7 +32,7 @@ pub struct TelemetryFlags {
     /// http://localhost:4318. Headers come from OTEL_EXPORTER_OTLP_HEADERS alone. Needs --features otlp
     #[arg(
         long,
-        env = "OTEL_EXPORTER_OTLP_ENDPOINT",
+        env = ENDPOINT,
         value_name = "URL",
         hide_env_values = true,
         global = true
@@ -64,15 +66,39 @@ impl TelemetryFlags {
     /// # Errors
     /// What is allowed.
     pub(crate) fn check(&self) -> Result<(), Exit> {
-        self.collector()?;
+        if let Err(refused) = self.address() {
+            if !self.is_ambient() {
+                return Err(refused);
+            }
+            say(&format!("{}; it goes on without", refused.message));
+        }
         self.metrics_file.as_deref().map_or(Ok(()), file::check)
     }
 
-    /// The collector, if one was named, without a `/` at its end.
+    /// The collector, if one was named that can be told.
     ///
     /// # Errors
     /// What is allowed; never the text itself.
+    #[cfg(feature = "otlp")]
     pub(crate) fn collector(&self) -> Result<Option<&str>, Exit> {
+        match self.address() {
+            Err(_) if self.is_ambient() => Ok(None),
+            other => other,
+        }
+    }
+
+    /// Whether the address is that of the environment. It may be meant for all programs of a machine, some of which speak more
+    /// protocols than this one, so it is no reason to refuse an operation.
+    fn is_ambient(&self) -> bool {
+        let ambient = std::env::var(ENDPOINT).ok();
+        self.otlp.as_ref().is_some_and(|url| Some(&url.0) == ambient.as_ref())
+    }
+
+    /// The address of the collector, if one was named, without a `/` at its end.
+    ///
+    /// # Errors
+    /// What is allowed; never the text itself.
+    fn address(&self) -> Result<Option<&str>, Exit> {
         // An empty variable is one that is not set, says the specification of OpenTelemetry.
         let Some(url) = self.otlp.as_ref().map(|url| url.0.as_str()).filter(|url| !url.is_empty())
         else {
@@ -132,7 +158,6 @@ impl<R: Describe> Watch<R> {
 
     #[cfg_attr(not(feature = "otlp"), allow(unused_variables))]
     fn new(flags: &TelemetryFlags, example: &str, told: Telemetry<R>) -> Result<Self, Exit> {
-        flags.check()?;
         let mut told = told;
         let mut any = false;
         #[cfg(feature = "otlp")]
@@ -227,7 +252,7 @@ mod tests {
             ("http://127.0.0.1:4318/", "http://127.0.0.1:4318"),
             ("http://[::1]:4318/otlp/", "http://[::1]:4318/otlp"),
         ] {
-            assert_eq!(flags(url).collector().unwrap(), Some(base));
+            assert_eq!(flags(url).address().unwrap(), Some(base));
         }
     }
 

@@ -60,7 +60,7 @@ pub struct Flags {
     /// The number of the account: with it the overview shows the states of the alarms
     #[arg(long, env = "AWS_ACCOUNT_ID", value_name = "NUMBER")]
     pub account: Option<String>,
-    /// A metric of one's own for Grafana, such as 'Cache hits=sum(rate(cache_hits_total[5m]))'
+    /// A metric of one's own for Grafana, such as `Cache hits=sum(rate(cache_hits_total[5m]))`
     #[arg(long = "custom", value_name = "TITLE=EXPRESSION", value_parser = tag)]
     pub custom: Vec<(String, String)>,
     /// The directory from which Grafana provisions its dashboards

@@ -17,6 +17,7 @@ mod going_on;
 mod killed;
 mod lost;
 mod manners;
+mod probe;
 mod promoted;
 mod report;
 mod scale;

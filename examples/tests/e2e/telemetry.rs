@@ -195,3 +195,14 @@ async fn wrong_flags_are_refused_before_anything_is_begun() {
     }
     assert!(files(&directory).is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_for_other_programs_of_the_machine_keeps_nobody_from_a_rollout() {
+    let directory = directory();
+    let tool = Tool::new("canary", &directory).args(["--dry-run"]);
+    let done =
+        tool.env("OTEL_EXPORTER_OTLP_ENDPOINT", "https://u:hunter2@shared").run().await.with(0);
+    let said: Vec<_> = done.stderr.lines().filter(|line| line.contains("without")).collect();
+    assert_eq!(said.len(), 1, "{done}");
+    assert!(said[0].contains("--otlp") && !done.all().contains("hunter2"), "{done}");
+}

@@ -1,0 +1,169 @@
+//! The example `slo`: an OpenSLO file, evaluated, and written as rules and alarms.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Parser;
+use jiff::Timestamp;
+use petswipe_local::LocalClient;
+use petswipe_monitor::slo::cloudwatch::{AlarmTarget, alarms};
+use petswipe_monitor::slo::prometheus::{Metrics, rules_of};
+use petswipe_monitor::slo::{Slo, SloReport, SloStatus, evaluate_all, openslo};
+use petswipe_monitor::{MetricSource, explain};
+
+use crate::cli::{CloudText, EXIT_CODES, MetricFlags};
+use crate::{DONE, Exit, NOT_AS_ASKED, print, say};
+
+/// Say what is left of error budgets and how fast they burn, and write rules and alarms that watch over them
+#[derive(Parser, Clone, Debug)]
+#[command(name = "slo", after_help = EXIT_CODES)]
+pub struct Flags {
+    /// The objectives, a file of OpenSLO v1. The service of each is the environment whose metrics are looked at
+    #[arg(long, env = "SLO_FILE", value_name = "FILE")]
+    pub file: PathBuf,
+    /// Write recording and alerting rules for Prometheus there
+    #[arg(long, value_name = "FILE")]
+    pub rules: Option<PathBuf>,
+    /// Write alarms for CloudWatch there, a JSON array of requests of PutMetricAlarm and PutCompositeAlarm
+    #[arg(long, value_name = "FILE", requires = "load_balancer", requires = "target_group")]
+    pub alarms: Option<PathBuf>,
+    /// The load balancer of these alarms, the end of its ARN: app/NAME/ID
+    #[arg(long, env = "LOAD_BALANCER_ID", value_name = "ID")]
+    pub load_balancer: Option<String>,
+    /// Its target group: targetgroup/NAME/ID
+    #[arg(long, env = "TARGET_GROUP_ID", value_name = "ID")]
+    pub target_group: Option<String>,
+    /// The SNS topic that is told of pages
+    #[arg(long, env = "PAGE_TOPIC", value_name = "ARN")]
+    pub page: Option<String>,
+    /// The SNS topic that is told of tickets
+    #[arg(long, env = "TICKET_TOPIC", value_name = "ARN")]
+    pub ticket: Option<String>,
+    /// Evaluate from the metrics of that running local cloud, as `local_cloud` prints it
+    #[arg(long, env = "PETSWIPE_CLOUD", hide_env_values = true)]
+    pub cloud: Option<CloudText>,
+    /// Evaluate from a Prometheus
+    #[command(flatten)]
+    pub metrics: MetricFlags,
+    /// Print the evaluation as one JSON document on stdout, and nothing else there
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Reads, writes, evaluates: whatever was asked for.
+///
+/// # Errors
+/// Bad usage, and a file that can't be read or written.
+pub async fn run(flags: &Flags) -> Result<u8, Exit> {
+    let slos = read(&flags.file)?;
+    // All of it is made before anything is written.
+    let rules =
+        flags.rules.as_ref().map(|path| Ok::<_, Exit>((path, rules(&slos)?))).transpose()?;
+    let alarms = flags.alarms.as_ref();
+    let alarms = alarms.map(|path| Ok::<_, Exit>((path, alarms_of(flags, &slos)?))).transpose()?;
+    let source = source(flags)?;
+    for (path, text) in rules.iter().chain(&alarms) {
+        let failed =
+            |error| Exit::usage(format!("{} could not be written: {error}", path.display()));
+        std::fs::write(path, text).map_err(failed)?;
+        say(&format!("wrote {}", path.display()));
+    }
+    let Some(source) = source else {
+        if flags.json {
+            return Err(Exit::usage(
+                "--json shows an evaluation; allowed: with --cloud or --metrics",
+            ));
+        }
+        slos.iter().for_each(|slo| print(&described(slo)));
+        return Ok(DONE);
+    };
+    let reports = evaluate_all(&*source, &slos, Timestamp::now()).await;
+    let reports = reports.map_err(|error| Exit::usage(explain(&error)))?;
+    match flags.json {
+        true => print(&serde_json::to_string_pretty(&json(&reports)).map_err(Exit::usage)?),
+        false => reports.iter().for_each(|report| print(&report.to_string())),
+    }
+    let is_well = |report: &SloReport| report.status() == SloStatus::Ok;
+    Ok(if reports.iter().all(is_well) { DONE } else { NOT_AS_ASKED })
+}
+
+fn read(path: &Path) -> Result<Vec<Slo>, Exit> {
+    let refused = |why: String| Exit::usage(format!("--file is {}: {why}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
+    let slos = openslo::read(&text).map_err(|error| refused(explain(&error)))?.slos();
+    match slos.is_empty() {
+        true => {
+            Err(refused("there is no SLO in it; allowed: a document of the kind SLO".to_owned()))
+        }
+        false => Ok(slos),
+    }
+}
+
+fn rules(slos: &[Slo]) -> Result<String, Exit> {
+    let metrics: Vec<_> = slos.iter().map(|slo| Metrics::of_service(slo.service())).collect();
+    let rules =
+        rules_of(slos.iter().zip(&metrics)).map_err(|error| Exit::usage(explain(&error)))?;
+    Ok(rules.to_string())
+}
+
+fn alarms_of(flags: &Flags, slos: &[Slo]) -> Result<String, Exit> {
+    let target = AlarmTarget {
+        load_balancer: flags.load_balancer.clone().unwrap_or_default(),
+        target_group: flags.target_group.clone().unwrap_or_default(),
+        page: flags.page.clone(),
+        ticket: flags.ticket.clone(),
+    };
+    let mut all = Vec::new();
+    for slo in slos {
+        all.extend(alarms(slo, &target).map_err(|error| Exit::usage(explain(&error)))?);
+    }
+    serde_json::to_string_pretty(&all).map_err(Exit::usage)
+}
+
+/// Where the numbers come from, if any are wanted.
+fn source(flags: &Flags) -> Result<Option<Arc<dyn MetricSource>>, Exit> {
+    if let Some(source) = flags.metrics.open()? {
+        return Ok(Some(source));
+    }
+    let url = flags.cloud.as_ref().map_or(Ok(None), CloudText::url)?;
+    Ok(url.map(|url| Arc::new(LocalClient::new(url)) as Arc<dyn MetricSource>))
+}
+
+fn described(slo: &Slo) -> String {
+    let objectives = slo.objectives().iter().map(|objective| format!("\n  {objective}"));
+    let alerts = slo.alerts().iter().map(|alert| format!("\n  {alert}"));
+    format!("{} of {}{}", slo.name(), slo.service(), objectives.chain(alerts).collect::<String>())
+}
+
+fn json(reports: &[SloReport]) -> serde_json::Value {
+    let slos = reports.iter().map(|report| {
+        let objectives = report.objectives.iter().map(|objective| {
+            let alerts = objective.alerts.iter().map(|alert| {
+                serde_json::json!({
+                    "alert": alert.alert.to_string(),
+                    "long_burn_rate": alert.long,
+                    "short_burn_rate": alert.short,
+                    "state": alert.state,
+                })
+            });
+            let budget = objective.budget.as_ref();
+            serde_json::json!({
+                "objective": objective.objective.to_string(),
+                "status": objective.status(),
+                "budget_allowed_requests": budget.map(|budget| budget.allowed()),
+                "budget_spent_requests": budget.map(|budget| budget.spent()),
+                "budget_spent_share": budget.map(|budget| budget.spent_share()),
+                "alerts": alerts.collect::<Vec<_>>(),
+            })
+        });
+        serde_json::json!({
+            "name": report.name,
+            "service": report.service,
+            "at": report.at,
+            "status": report.status(),
+            "objectives": objectives.collect::<Vec<_>>(),
+            "doubts": report.doubts,
+        })
+    });
+    serde_json::json!({ "slos": slos.collect::<Vec<_>>() })
+}
