@@ -14,6 +14,7 @@ use petswipe_deploy::{ApprovalPlan, ApprovalPoint, Plan, Stage};
 use petswipe_examples::cli::{
     Common, EXIT_CODES, milliseconds, percent, seconds, some_seconds, truth, weight,
 };
+use petswipe_examples::forecast::ForecastFlags;
 use petswipe_examples::rollout::{Job, at_pace, policies};
 use petswipe_examples::{Exit, finish};
 
@@ -30,6 +31,9 @@ struct Flags {
     /// Seconds each stage is judged at least [default: 5 locally, 300 on AWS]
     #[arg(long, env = "STAGE_DURATION", value_name = "SECONDS", value_parser = some_seconds)]
     stage_duration: Option<Duration>,
+    /// What the stages have to show
+    #[command(flatten)]
+    forecast: ForecastFlags,
     /// The most failed requests, in percent
     #[arg(long, env = "ERROR_THRESHOLD", default_value = "5", value_parser = percent)]
     error_threshold: f64,
@@ -60,8 +64,9 @@ fn main() -> ExitCode {
             plan.stages = Stage::list(&flags.stages, each)?;
             plan.bake = common.time(flags.bake, 5, 300);
             plan.scale_down_delay = common.time(flags.scale_down_delay, 2, 60);
-            plan.policies =
+            let limits =
                 policies(common, plan.strategy, flags.error_threshold, flags.latency_threshold);
+            plan.policies = flags.forecast.suit(limits, &plan.stages);
             plan.approval = (!flags.auto_promote).then_some(ApprovalPlan {
                 before: ApprovalPoint::AllTraffic,
                 within: common.approval_timeout,
@@ -69,6 +74,10 @@ fn main() -> ExitCode {
             Ok(plan)
         },
     };
+    let each = flags.common.time(flags.stage_duration, 5, 300);
+    if let Err(exit) = flags.forecast.check(&flags.common, &flags.stages, each) {
+        return finish(Err(exit));
+    }
     match tokio::runtime::Runtime::new() {
         Ok(runtime) => {
             let result = runtime.block_on(job.run(&flags.common));

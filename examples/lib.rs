@@ -14,6 +14,7 @@ mod aws_flags;
 pub mod cli;
 pub mod diagnosis;
 mod drive;
+pub mod forecast;
 mod going_on;
 mod journal;
 pub mod lab;

@@ -19,6 +19,12 @@ type Case = (&'static str, &'static [&'static str], &'static [&'static str]);
 
 /// Found before any cloud is started or asked.
 const WITHOUT_CLOUD: &[Case] = &[
+    (
+        "canary",
+        &["--traffic", "2", "--smallest-ratio", "2", "--stage-duration", "300"],
+        &["5 % of 2 requests/s for 300 s", "can't show a ratio of 2", "allowed:"],
+    ),
+    ("canary", &["--traffic", "-1"], &["--traffic"]),
     ("canary", &["--stages", "50,20"], &["stage 2", "20 %", "more than 50 %"]),
     ("canary", &["--stages", "50,50,100"], &["stage 2", "50 %", "more than 50 %"]),
     ("canary", &["--stages", "10,50"], &["last stage", "50 %", "100 %"]),
