@@ -5,11 +5,12 @@ use std::io::BufReader;
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use petswipe_monitor::explain;
 use petswipe_monitor::lab::policies::{
     Argo, EcsCanary, Flagger, Gated, GuideScript, RateRatioOnly,
 };
 use petswipe_monitor::lab::{Load, RolloutPolicy, Row, World, read, replay};
+use petswipe_monitor::planner::Question;
+use petswipe_monitor::{EvidencePolicy, explain};
 use serde::Serialize;
 
 use crate::cli::{EXIT_CODES, percent};
@@ -102,6 +103,19 @@ pub fn run(flags: &Flags) -> Result<u8, Exit> {
     }
 }
 
+impl Flags {
+    /// What stages are planned for: to find five times the errors, whatever that costs.
+    fn question(&self) -> Question {
+        Question {
+            requests_per_second: self.rate,
+            baseline_error_rate: self.baseline / 100.0,
+            smallest_ratio: 5.0,
+            error_budget: f64::MAX,
+            evidence: EvidencePolicy::default(),
+        }
+    }
+}
+
 fn compared(flags: &Flags) -> Result<u8, Exit> {
     let load = match flags.load {
         Shape::Steady => Load::Steady,
@@ -114,8 +128,18 @@ fn compared(flags: &Flags) -> Result<u8, Exit> {
         .chain(faults)
         .map(|fault| World { fault_error_rate: fault, ..good })
         .collect();
+    let question = flags.question();
+    let planned = question.propose();
+    let mut policies: Vec<Box<dyn Fn() -> Box<dyn RolloutPolicy> + '_>> = Vec::new();
+    policies.extend(POLICIES.map(|make| Box::new(make) as Box<_>));
+    match &planned {
+        Ok(planned) => {
+            policies.push(Box::new(|| Box::new(Gated::planned(&question, planned))));
+        }
+        Err(error) => say(&format!("no stages can be planned: {}", explain(error))),
+    }
     let mut rows = Vec::new();
-    for make in POLICIES {
+    for make in &policies {
         if !flags.quiet {
             say(&format!(
                 "{}: {} rollouts in each of {} worlds",

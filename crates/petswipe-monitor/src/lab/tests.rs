@@ -119,3 +119,20 @@ fn a_trace_is_replayed_and_a_broken_one_is_refused_with_its_line() {
     }
     assert_eq!(replay(&[], ours().as_mut()).seconds, 0);
 }
+
+#[test]
+fn stages_planned_for_little_traffic_promote_what_is_good_and_find_what_is_bad() {
+    let question = crate::planner::Question {
+        requests_per_second: 1.0,
+        baseline_error_rate: 0.005,
+        smallest_ratio: 5.0,
+        error_budget: f64::MAX,
+        evidence: crate::EvidencePolicy::default(),
+    };
+    let forecast = question.propose().unwrap();
+    let planned = || -> Box<dyn RolloutPolicy> { Box::new(Gated::planned(&question, &forecast)) };
+    let good = World::steady(1.0, 0.005);
+    let bad = World { fault_error_rate: Some(0.025), ..good };
+    assert!(Row::of(&good, 30, planned).rollback_share <= 1.0 / 30.0);
+    assert!(Row::of(&bad, 30, planned).rollback_share >= 0.8);
+}

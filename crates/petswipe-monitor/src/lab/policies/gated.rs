@@ -8,6 +8,7 @@ use super::{STAGE, STAGES};
 use crate::evidence::Arm;
 use crate::gate::{All, Carried, Comparison, EvidencePolicy, Gate, Policy, Step, Verdict};
 use crate::lab::{Next, RolloutPolicy, Second};
+use crate::planner::{Forecast, Question};
 use crate::{Errors, Histogram, Observation, Subject, Window};
 
 /// Any [`Gate`] of this crate or one's own, asked as `petswipe-deploy` does: at every check, over the windows it wants, in stages
@@ -50,6 +51,15 @@ impl Gated {
         let stages = STAGES.iter().map(|weight| (*weight, STAGE)).collect();
         Self::new("petswipe default, 60 s data, 60 s late", Policy::gate(&policies), stages)
             .data(60, 60, 30)
+    }
+
+    /// The default gate in stages that are planned for a service, as the [`planner`](crate::planner) proposed them.
+    pub fn planned(question: &Question, planned: &Forecast) -> Self {
+        let gate = Policy::gate(&question.policies(&planned.stages));
+        let stages: Vec<_> =
+            planned.stages.iter().map(|stage| (stage.weight, seconds(stage.duration))).collect();
+        let longest = stages.iter().map(|(_, seconds)| *seconds).max().unwrap_or_default();
+        Self::new("petswipe default, planned stages", gate, stages).patience(longest)
     }
 
     /// A gate with stages, each a weight in percent and seconds.
@@ -197,4 +207,8 @@ impl RolloutPolicy for Gated {
         }
         Next::Weight(weight)
     }
+}
+
+fn seconds(time: Duration) -> u32 {
+    u32::try_from(time.as_secs()).unwrap_or(u32::MAX)
 }
