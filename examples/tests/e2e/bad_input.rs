@@ -24,7 +24,7 @@ const WITHOUT_CLOUD: &[Case] = &[
         &["--traffic", "2", "--smallest-ratio", "2", "--stage-duration", "300"],
         &["5 % of 2 requests/s for 300 s", "can't show a ratio of 2", "allowed:"],
     ),
-    ("canary", &["--traffic", "-1"], &["--traffic"]),
+    ("canary", &["--traffic=-1"], &["--traffic", "-1", "above 0"]),
     ("canary", &["--stages", "50,20"], &["stage 2", "20 %", "more than 50 %"]),
     ("canary", &["--stages", "50,50,100"], &["stage 2", "50 %", "more than 50 %"]),
     ("canary", &["--stages", "10,50"], &["last stage", "50 %", "100 %"]),
