@@ -264,7 +264,7 @@ mod tests {
             .collect();
         let mut answered: Vec<_> =
             ENDPOINTS.iter().map(|e| format!("{} {}", e.method, e.path)).collect();
-        answered.push("GET /healthz".to_owned());
+        answered.extend(["GET /healthz".to_owned(), "GET /metrics".to_owned()]);
         documented.sort();
         answered.sort();
         assert_eq!(documented, answered);
