@@ -168,22 +168,24 @@ impl Observation {
             };
             return Observation::missing(self.subject, whole);
         }
-        let add = |a: Option<u64>, b: Option<u64>| Some(a?.saturating_add(b?));
         self.window.to = later.window.to;
-        self.requests = add(self.requests, later.requests);
-        self.errors.client = add(self.errors.client, later.errors.client);
-        self.errors.server = add(self.errors.server, later.errors.server);
-        self.errors.balancer = add(self.errors.balancer, later.errors.balancer);
-        self.latency = match (self.latency, later.latency) {
-            (Some(mut a), Some(b)) => {
-                a.merge(&b);
-                Some(a)
-            }
-            _ => None,
-        };
+        self.add_counts(&later);
         self.saturation = later.saturation;
         self.targets = later.targets;
         self
+    }
+
+    /// Adds what can be counted together: requests, errors and latency. What is unknown in one of them is unknown.
+    pub(crate) fn add_counts(&mut self, other: &Observation) {
+        let add = |a: Option<u64>, b: Option<u64>| Some(a?.saturating_add(b?));
+        self.requests = add(self.requests, other.requests);
+        self.errors.client = add(self.errors.client, other.errors.client);
+        self.errors.server = add(self.errors.server, other.errors.server);
+        self.errors.balancer = add(self.errors.balancer, other.errors.balancer);
+        self.latency = self.latency.take().zip(other.latency.as_ref()).map(|(mut sum, other)| {
+            sum.merge(other);
+            sum
+        });
     }
 }
 

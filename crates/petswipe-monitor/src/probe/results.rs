@@ -87,11 +87,7 @@ impl Results {
             ..Observation::missing(Subject::environment(&run.check), self.period_of(run.started))
         };
         let from = one.window.from;
-        let sum = match known.periods.remove(&from) {
-            Some(before) => add(before, one),
-            None => one,
-        };
-        known.periods.insert(from, sum);
+        known.periods.entry(from).and_modify(|sum| sum.add_counts(&one)).or_insert(one);
         while known.periods.len() > self.kept {
             known.periods.pop_first();
         }
@@ -168,25 +164,6 @@ impl Results {
 
 fn unknown(check: &str) -> Error {
     Error::NotFound { what: format!("a check named `{check}`") }
-}
-
-/// The sum of two observations of the same time.
-fn add(a: Observation, b: Observation) -> Observation {
-    let sum = |a: Option<u64>, b: Option<u64>| Some(a?.saturating_add(b?));
-    let latency = a.latency.zip(b.latency).map(|(mut a, b)| {
-        a.merge(&b);
-        a
-    });
-    Observation {
-        requests: sum(a.requests, b.requests),
-        errors: Errors {
-            client: sum(a.errors.client, b.errors.client),
-            server: sum(a.errors.server, b.errors.server),
-            balancer: sum(a.errors.balancer, b.errors.balancer),
-        },
-        latency,
-        ..Observation::missing(a.subject, a.window)
-    }
 }
 
 #[async_trait]
