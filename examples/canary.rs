@@ -31,6 +31,9 @@ struct Flags {
     /// Seconds each stage is judged at least [default: 5 locally, 300 on AWS]
     #[arg(long, env = "STAGE_DURATION", value_name = "SECONDS", value_parser = some_seconds)]
     stage_duration: Option<Duration>,
+    /// Let a stage end before its time, though not before so many seconds, once the new version is shown to be good
+    #[arg(long, env = "EARLY", value_name = "SECONDS", value_parser = some_seconds)]
+    early: Option<Duration>,
     /// What the stages have to show
     #[command(flatten)]
     forecast: ForecastFlags,
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
             at_pace(common, &mut plan);
             let each = common.time(flags.stage_duration, 5, 300);
             plan.stages = Stage::list(&flags.stages, each)?;
+            plan.early = flags.early;
             plan.bake = common.time(flags.bake, 5, 300);
             plan.scale_down_delay = common.time(flags.scale_down_delay, 2, 60);
             let limits =

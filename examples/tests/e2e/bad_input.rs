@@ -38,6 +38,7 @@ const WITHOUT_CLOUD: &[Case] = &[
     ("canary", &["--stage-duration", "0"], &["--stage-duration", "0", "above 0"]),
     ("canary", &["--stage-duration", "soon"], &["--stage-duration", "soon", "seconds"]),
     ("canary", &["--stage-duration=-1"], &["--stage-duration", "-1", "above 0"]),
+    ("canary", &["--early", "0"], &["--early", "0", "above 0"]),
     ("canary", &["--bake", "NaN"], &["--bake", "NaN", "0 or more"]),
     ("canary", &["--auto-promote=maybe"], &["--auto-promote", "maybe", "true"]),
     (

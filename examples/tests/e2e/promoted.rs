@@ -62,3 +62,12 @@ async fn a_good_version_is_promoted_with_no_failed_request() {
     assert_eq!(stages(&rolling), ["bake"]);
     assert_eq!(shifts(&rolling).len(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_is_shown_to_be_good_needs_not_wait_for_the_end_of_a_stage() {
+    // Without --early the stages alone take twenty minutes, which no test is given.
+    let stages = ["--stages", "50,100", "--stage-duration", "600", "--early", "2"];
+    let rest = ["--bake", "1", "--rate", "300"];
+    let report = promoted("canary", "canary", "report.json", &[&stages[..], &rest].concat()).await;
+    assert_eq!(shifts(&report).len(), 2);
+}

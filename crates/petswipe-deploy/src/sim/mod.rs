@@ -314,6 +314,7 @@ impl Scenario {
         }
         plan.hooks = self.hook_plans();
         plan.undoes = self.undo.then(first_revision);
+        plan.early = self.early;
         plan
     }
 }

@@ -41,6 +41,8 @@ pub(super) struct Ledger {
     start: u32,
     last_shift: Option<Timestamp>,
     passed_since_shift: bool,
+    /// The last judgement of the present split was one that lets its stage end early.
+    settled: bool,
     full_since: Option<Timestamp>,
     /// When the last fact was recorded, and how much time since the last shift nobody was there to watch.
     last_record: Option<Timestamp>,
@@ -73,6 +75,7 @@ impl Ledger {
             start: healthy,
             last_shift: None,
             passed_since_shift: false,
+            settled: false,
             full_since: None,
             last_record: None,
             unwatched: Duration::ZERO,
@@ -163,6 +166,8 @@ impl RolloutWorld {
         let shrinks = desired(&after) < desired(before);
         if shrinks && !self.is_rolling() {
             let last = self.plan.stages.last().map_or(Duration::ZERO, |stage| stage.duration);
+            // The last stage may have ended early; whether it might is looked at when the bake begins.
+            let last = self.plan.early.map_or(last, |early| early.min(last));
             let bake = last + self.plan.bake + self.plan.scale_down_delay;
             if ledger.full_since.is_none_or(|since| self.watched(&ledger, since) < bake) {
                 ledger.breaks(3, format!("the old side shrinks before the bake is over: {effect}"));
@@ -214,6 +219,7 @@ impl RolloutWorld {
         ledger.last_shift = Some(self.clock.now());
         ledger.unwatched = Duration::ZERO;
         ledger.passed_since_shift = false;
+        ledger.settled = false;
         ledger.full_since = (share(to) == Percent::FULL).then(|| self.clock.now());
     }
 
@@ -235,8 +241,11 @@ impl RolloutWorld {
         let stage = self.plan.stages.iter().find(|stage| stage.weight == from);
         if let (Some(stage), Some(since)) = (stage, ledger.last_shift) {
             let watched = self.watched(ledger, since);
-            if watched < stage.duration {
-                let wanted = stage.duration;
+            let wanted = match self.plan.early.filter(|_| ledger.settled) {
+                Some(early) => early.min(stage.duration),
+                None => stage.duration,
+            };
+            if watched < wanted {
                 ledger.breaks(10, format!("{from} was watched for {watched:?}, not {wanted:?}"));
             }
         }
@@ -290,11 +299,12 @@ impl RolloutWorld {
         ledger.last_record = Some(now);
         if let Event::Succeeded { output: Output::Seen(seen), .. } = event
             && let Some(judgement) = &seen.judgement
-            && matches!(judgement.verdict, Verdict::Pass { .. })
-            && !judgement.covered.is_empty()
-            && ledger.last_shift.is_some_and(|shift| judgement.covered.from >= shift)
         {
-            ledger.passed_since_shift = true;
+            let passed = matches!(judgement.verdict, Verdict::Pass { .. })
+                && !judgement.covered.is_empty()
+                && ledger.last_shift.is_some_and(|shift| judgement.covered.from >= shift);
+            ledger.passed_since_shift |= passed;
+            ledger.settled = passed && judgement.settled;
         }
         let goes_back = matches!(state.direction, Direction::Back(_));
         if goes_back && ledger.was_forward {

@@ -31,6 +31,8 @@ pub struct Scenario {
     pub reversed: bool,
     /// Whether a canary has a baseline beside it.
     pub baseline: bool,
+    /// The least time of a stage that has shown enough, where stages may end early. Not for undoing.
+    pub early: Option<Duration>,
     /// Whether the person who is asked says yes.
     pub approves: bool,
     /// When somebody else changes the weights, if ever.
@@ -69,6 +71,7 @@ impl Scenario {
             scaled: true,
             reversed: false,
             baseline: false,
+            early: None,
             approves: true,
             meddle_after: None,
             lose_live_after: None,
@@ -123,6 +126,9 @@ impl Scenario {
         }
         scenario.reversed = random.bool();
         scenario.undo = random.u8(0..8) == 0;
+        if random.u8(0..3) == 0 {
+            scenario.early = Some(Duration::from_secs(random.u64(30..400)));
+        }
         scenario
     }
 

@@ -22,6 +22,7 @@ pub(super) enum Bug {
     SkipsAStageOnResume,
     RepeatsAStageOnResume,
     CountsTheTimeWithoutADriver,
+    EndsStagesEarlyOnAnyPass,
     IgnoresAFail,
     PromotesWhenInconclusive,
     GoesBackInSmallSteps,
@@ -205,6 +206,8 @@ impl Planted {
             }
         }
         let (Some(judgement), Some(started)) = (&mut seen.judgement, started) else { return };
+        judgement.settled |=
+            self.bug == Bug::EndsStagesEarlyOnAnyPass && judgement.verdict.is_pass();
         let evidence = judgement.verdict.evidence().to_vec();
         let passes = match (self.bug, &judgement.verdict) {
             (Bug::IgnoresAFail, verdict) => verdict.is_fail(),

@@ -8,6 +8,7 @@
 //! | `SkipsAStageOnResume` | 10, a resumed rollout skips no step |
 //! | `RepeatsAStageOnResume` | 10, a resumed rollout repeats no step |
 //! | `CountsTheTimeWithoutADriver` | 10, it never moves forward because of the restart |
+//! | `EndsStagesEarlyOnAnyPass` | 10, a stage is over before its time only where it has shown enough |
 //! | `IgnoresAFail` | 6, only evidence promotes |
 //! | `PromotesWhenInconclusive` | 6, no data never promotes |
 //! | `GoesBackInSmallSteps` | 4, the first action of a rollback takes all traffic off with one router call |
@@ -159,6 +160,7 @@ planted! {
     a_skipped_stage_is_found: SkipsAStageOnResume breaks "promise 10",
     a_repeated_stage_is_found: RepeatsAStageOnResume breaks "promise 10",
     time_without_a_driver_that_counts_is_found: CountsTheTimeWithoutADriver breaks "promise 10",
+    a_stage_that_ends_early_on_any_pass_is_found: EndsStagesEarlyOnAnyPass breaks "promise 10",
     an_ignored_fail_is_found: IgnoresAFail breaks "promise 6",
     an_inconclusive_promotion_is_found: PromotesWhenInconclusive breaks "promise 6",
     a_way_back_in_small_steps_is_found: GoesBackInSmallSteps breaks "promise 4",

@@ -56,7 +56,7 @@ impl Plan {
             Hold::ScaleDownDelay => !lacks,
         };
         let over = match holding.hold {
-            Hold::Stage(_) => self.is_over(state, holding.until, settled.began),
+            Hold::Stage(stage) => self.is_over(state, stage, holding.until, settled.began),
             _ => settled.began >= holding.until,
         };
         if good && over {
@@ -70,12 +70,12 @@ impl Plan {
     }
 
     /// Whether a stage is over: its time, or enough of it where the gate has seen all that it has to.
-    fn is_over(&self, state: &State, until: Timestamp, began: Timestamp) -> bool {
-        let early = self.early.filter(|_| state.watch.settled).zip(state.exposed_since);
-        let early = early.is_some_and(|(least, since)| {
-            since.saturating_add(least).is_ok_and(|enough| began >= enough)
-        });
-        early || began >= until
+    fn is_over(&self, state: &State, stage: usize, until: Timestamp, began: Timestamp) -> bool {
+        // From the end, which a time without a driver puts off: that time has not been watched.
+        let spared = self.early.filter(|_| state.watch.settled).zip(self.stages.get(stage));
+        let spared = spared.map(|(least, stage)| stage.duration.saturating_sub(least));
+        let enough = until.saturating_sub(spared.unwrap_or_default()).unwrap_or(until);
+        began >= enough
     }
 
     /// Nobody could say for too long that the new version is healthy.
