@@ -13,8 +13,11 @@ const LEFT: f64 = 60.0;
 const RIGHT: f64 = 600.0;
 const TOP: f64 = 20.0;
 const BOTTOM: f64 = 370.0;
-/// One for each policy, told apart also by the dashes of the second half.
+/// One for each policy. Where there are more policies, dashes tell them apart.
 const COLOURS: [&str; 4] = ["#c2410c", "#1d4ed8", "#15803d", "#7e22ce"];
+/// How the lines of the first four policies are drawn, of the second four, and so on.
+const DASHES: [&str; 4] =
+    ["", " stroke-dasharray=\"6 4\"", " stroke-dasharray=\"2 3\"", " stroke-dasharray=\"9 3 2 3\""];
 
 /// The whole page.
 pub(super) fn page(lab: &Lab) -> String {
@@ -109,7 +112,7 @@ fn chart(lab: &Lab) -> String {
     );
     for (number, (policy, rows)) in all.iter().enumerate() {
         let colour = COLOURS[number % COLOURS.len()];
-        let dashes = if number < COLOURS.len() { "" } else { r#" stroke-dasharray="6 4""# };
+        let dashes = DASHES[number / COLOURS.len() % DASHES.len()];
         let points =
             rows.iter().enumerate().map(|(index, row)| format!("{:.1},{:.1}", x(index), y(row)));
         let points = points.collect::<Vec<_>>().join(" ");
