@@ -42,7 +42,8 @@ pub struct State {
     pub script: Vec<Move>,
     /// Which of them is being made.
     pub cursor: usize,
-    /// The new version's share of traffic, as it was read back.
+    /// The new version's share of traffic in the stage that was begun last, as it was read back. It stays what it was
+    /// on the way back.
     pub weight: Percent,
     /// Every stage that was begun, for reports.
     pub stages: Vec<StageRecord>,
