@@ -175,6 +175,35 @@ async fn a_variable_that_nobody_set_is_named_and_nothing_is_sent() {
     assert_eq!(flow().needs().into_iter().collect::<Vec<_>>(), ["password", "user"]);
 }
 
+#[tokio::test]
+async fn nothing_captured_in_one_run_is_known_in_the_next() {
+    let check = flow();
+    let given = variables();
+    let first = MemoryWeb::new(|request: &Request| match request.path.as_str() {
+        "/login" => answered(201, None, r#"{"session": {"token": "t-0p"}}"#, 1),
+        _ => Reply::failed("no connection", MS),
+    });
+    let run = check.run(&first, &given, at(0)).await;
+    assert!(run.to_string().ends_with("step 2 (GET /api/pets?limit=1) no connection"), "{run}");
+    // The same steps without the one that captures.
+    let later = Check { steps: check.steps[1..].to_vec(), ..check };
+    let second = MemoryWeb::new(|request: &Request| panic!("{request:?} was sent"));
+    let run = later.run(&second, &given, at(60)).await;
+    let wanted = "step 1 (GET /api/pets?limit=1) needs the variable `token`, which is not set";
+    assert!(run.to_string().ends_with(wanted), "{run}");
+}
+
+#[tokio::test]
+async fn exactly_the_expected_time_is_in_time() {
+    let (run, _) = run(|request| {
+        let header = Some(("x-next", "17"));
+        let body = r#"[{"species": "dog"}]"#;
+        request.path.contains("pets?").then(|| answered(200, header, body, 500))
+    })
+    .await;
+    assert_eq!(run.failure(), None, "{run}");
+}
+
 #[test]
 fn a_check_that_makes_no_sense_is_refused_with_its_field() {
     assert!(flow().validate().is_ok());
@@ -340,6 +369,20 @@ fn missed_runs_are_not_made_up_for_and_checks_do_not_all_begin_at_once() {
     assert_eq!(Schedule::new(&[], at(0)).next(), None);
 }
 
+#[test]
+fn a_check_asked_late_stays_where_it_is_in_its_interval() {
+    let mut schedule = Schedule::new(&[every(60, "c")], at(1_000_000));
+    let first = schedule.next().unwrap();
+    for run in 1..=200 {
+        // Each time somebody comes 3 ms late.
+        assert_eq!(schedule.due(schedule.next().unwrap() + MS * 3), [0]);
+        assert_eq!(schedule.next(), Some(first + Duration::from_secs(60) * run));
+    }
+    // Missed are three; the next is where it would have been.
+    assert_eq!(schedule.due(first + Duration::from_secs(60) * 203 + MS), [0]);
+    assert_eq!(schedule.next(), Some(first + Duration::from_secs(60) * 204));
+}
+
 proptest! {
     #[test]
     fn a_check_is_due_once_in_each_of_its_intervals(
@@ -442,6 +485,22 @@ async fn a_period_without_a_run_is_not_measured_and_old_ones_are_let_go() {
     results.record(&run(310)).unwrap();
     assert!(look(0, 60, 1_000).await.is_missing());
     assert!(look(0, 120, 1_000).await.is_missing());
+}
+
+#[tokio::test]
+async fn a_wrong_answer_is_of_the_server_and_none_of_the_balancer() {
+    let results = Results::new(&[every(60, "c")], Duration::from_secs(600)).unwrap();
+    let mut unanswered = timed(20, Some("no connection"));
+    unanswered.steps[0].status = None;
+    let wrong = timed(30, Some("answered 500, expected 200 to 299"));
+    for run in [timed(10, None), wrong.clone(), wrong, unanswered] {
+        results.record(&run).unwrap();
+    }
+    let window = Window { from: at(0), to: at(60) };
+    let seen = results.observe(&Subject::environment("c"), window, at(1_000)).await.unwrap();
+    assert_eq!(seen.requests, Some(4));
+    let errors = (seen.errors.client, seen.errors.server, seen.errors.balancer);
+    assert_eq!(errors, (Some(0), Some(2), Some(1)));
 }
 
 #[test]
