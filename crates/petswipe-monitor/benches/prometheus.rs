@@ -5,6 +5,8 @@
 //! build its own document of them. At the end the same is told as ratios, measured in turns, so that a busy machine is as
 //! busy for all of them.
 
+#![allow(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
