@@ -17,15 +17,18 @@ use crate::cli::some_seconds;
 const BACKEND: &str = "backend";
 const INTERVAL: &str = "15";
 const JOB: &str = "petswipe";
-/// Where a token may be. It is never a flag: everybody on the machine can read those.
+/// Where a token, or a name and a password, may be. They are never flags: everybody on the machine can read those.
 const TOKEN: &str = "PROMETHEUS_TOKEN";
+const USER: &str = "PROMETHEUS_USER";
+const PASSWORD: &str = "PROMETHEUS_PASSWORD";
 
 /// Flags about metrics.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Metrics")]
 pub struct MetricFlags {
     /// What the new version is judged by: `backend`, the backend's own metrics, or `prometheus=URL`, what a Prometheus has
-    /// scraped. Its bearer token, if it needs one, is in the variable PROMETHEUS_TOKEN or in --prometheus-token-file
+    /// scraped. Its bearer token, if it needs one, is in the variable PROMETHEUS_TOKEN or in --prometheus-token-file; a name
+    /// and a password instead are in PROMETHEUS_USER and PROMETHEUS_PASSWORD
     #[arg(long = "metrics", env = "METRICS", value_name = "SOURCE", default_value = BACKEND, hide_env_values = true)]
     pub source: MetricText,
     /// A file with the bearer token for Prometheus
@@ -79,21 +82,43 @@ impl MetricFlags {
         config.scrape_interval = self.scrape_interval;
         config.queries.scrapes =
             Selector::metric("up").with(Matcher::is("job", &self.prometheus_job));
-        if let Some(token) = self.token()? {
-            config.credentials = Credentials::Bearer(Secret::new(&token).map_err(refused)?);
-        }
+        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        config.credentials = self.credentials(set)?;
         let source = PrometheusSource::new(config, jiff::Timestamp::now).map_err(refused)?;
         Ok(Some(Arc::new(Shared::new(source))))
     }
 
-    fn token(&self) -> Result<Option<String>, Exit> {
-        if let Some(file) = &self.prometheus_token_file {
-            let read = std::fs::read_to_string(file);
-            return read.map(Some).map_err(|why| {
-                Exit::usage(format!("--prometheus-token-file {}: {why}", file.display()))
-            });
+    /// What proves who asks, with the variables that are set.
+    fn credentials(&self, set: impl Fn(&str) -> Option<String>) -> Result<Credentials, Exit> {
+        let secret = |place: &str, text: &str| {
+            let refused = |error| Exit::usage(format!("{place}: {error}"));
+            Secret::new(text).map_err(refused)
+        };
+        let bearer = match (&self.prometheus_token_file, set(TOKEN)) {
+            (Some(file), _) => {
+                let place = format!("--prometheus-token-file {}", file.display());
+                let read = std::fs::read_to_string(file);
+                let text = read.map_err(|why| Exit::usage(format!("{place}: {why}")))?;
+                Some(secret(&place, &text)?)
+            }
+            (None, Some(token)) => Some(secret(TOKEN, &token)?),
+            (None, None) => None,
+        };
+        match (bearer, set(USER), set(PASSWORD)) {
+            (None, None, None) => Ok(Credentials::None),
+            (Some(token), None, None) => Ok(Credentials::Bearer(token)),
+            (None, Some(user), Some(password)) => {
+                let password = secret(PASSWORD, &password)?;
+                Ok(Credentials::Basic { user, password })
+            }
+            (None, ..) => Err(Exit::usage(format!(
+                "of {USER} and {PASSWORD} only one is set; allowed: both, or neither"
+            ))),
+            (Some(_), ..) => Err(Exit::usage(format!(
+                "{USER} or {PASSWORD} is set beside a token for Prometheus ({TOKEN}, --prometheus-token-file); allowed: one \
+                 way to prove who asks"
+            ))),
         }
-        Ok(std::env::var(TOKEN).ok().filter(|token| !token.is_empty()))
     }
 
     /// How much longer than with the backend's own metrics it takes until something is known: a period, its lag, and the
@@ -170,5 +195,40 @@ mod tests {
             ["--metrics", "prometheus=http://h:1", "--prometheus-token-file", "/no/such/file"];
         let refused = flags(&lost).open().err().unwrap();
         assert!(refused.message.contains("/no/such/file"), "{}", refused.message);
+    }
+
+    #[test]
+    fn a_token_or_a_name_and_a_password_prove_who_asks() {
+        let with = |arguments: &[&str], set: &[(&str, &str)]| {
+            let find = |name: &str| {
+                let found = set.iter().find(|(held, _)| *held == name);
+                found.map(|(_, value)| (*value).to_owned())
+            };
+            flags(arguments).credentials(find)
+        };
+        let secret = || Secret::new("hunter2").unwrap();
+        let (token, user, password) = ((TOKEN, "hunter2"), (USER, "ann"), (PASSWORD, "hunter2"));
+        assert_eq!(with(&[], &[]).unwrap(), Credentials::None);
+        assert_eq!(with(&[], &[token]).unwrap(), Credentials::Bearer(secret()));
+        let basic = Credentials::Basic { user: "ann".to_owned(), password: secret() };
+        assert_eq!(with(&[], &[user, password]).unwrap(), basic);
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("token");
+        std::fs::write(&file, "hunter2\n").unwrap();
+        let in_file = ["--prometheus-token-file", file.to_str().unwrap()];
+        assert_eq!(with(&in_file, &[(TOKEN, "another")]).unwrap(), Credentials::Bearer(secret()));
+        for (arguments, set, words) in [
+            (&[][..], &[user][..], "only one is set"),
+            (&[], &[password], "only one is set"),
+            (&[], &[token, user, password], "one way to prove"),
+            (&in_file, &[password], "one way to prove"),
+            (&[], &[(TOKEN, "hunter2\nhunter2")], TOKEN),
+            (&[], &[user, (PASSWORD, "hunter2\u{e9}")], PASSWORD),
+        ] {
+            let refused = with(arguments, set).unwrap_err();
+            assert_eq!(refused.code, crate::BAD_USAGE, "{}", refused.message);
+            assert!(refused.message.contains(words), "{}", refused.message);
+            assert!(!refused.message.contains("hunter2"), "{}", refused.message);
+        }
     }
 }

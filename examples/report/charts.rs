@@ -247,6 +247,9 @@ fn checks(out: &mut String, facts: &Facts<'_>, x: &Scale, layout: Layout) {
         let time = text::offset(report.started_at, check.at);
         let found = text::check(&check.verdict, &check.evidence, &check.text);
         let mut what = format!("{time} at {}: {found}", check.weight);
+        if !check.sources.is_empty() {
+            let _ = write!(what, " (from {})", check.sources.join(", "));
+        }
         if near > 1 {
             let _ = write!(what, " (the worst of {near} checks)");
         }

@@ -79,6 +79,9 @@ pub struct CheckReport {
     pub text: String,
     /// What it rests upon.
     pub evidence: Vec<Finding>,
+    /// Where the numbers are from, if from one of several sources: which answered, and why others did not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<String>,
 }
 
 /// One change.
@@ -291,6 +294,7 @@ pub(crate) fn judgements<R: Runbook>(
                         verdict: judgement.verdict.word().to_owned(),
                         text: judgement.verdict.to_string(),
                         evidence: judgement.verdict.evidence().to_vec(),
+                        sources: judgement.sources.clone(),
                     });
                 }
             }

@@ -40,8 +40,24 @@ static VERDICTS: Instrument = Instrument {
     kind: Kind::Counter,
 };
 
+static EVIDENCE: Instrument = Instrument {
+    name: "petswipe.evidence",
+    help: "What the gate has found, as how many times likelier than chance, by what it looked at.",
+    kind: Kind::Gauge,
+};
+
+static EVIDENCE_LIMIT: Instrument = Instrument {
+    name: "petswipe.evidence.limit",
+    help: "At how many times likelier than chance the gate decides, by what it looked at.",
+    kind: Kind::Gauge,
+};
+
+/// The unit of findings that are e-values.
+const TIMES: &str = "times";
+
 /// The metrics that rollouts and native deployments have beside those of every operation.
-pub static ROLLOUT_INSTRUMENTS: [&Instrument; 4] = [&WEIGHT, &STAGE, &DIRECTION, &VERDICTS];
+pub static ROLLOUT_INSTRUMENTS: [&Instrument; 6] =
+    [&WEIGHT, &STAGE, &DIRECTION, &VERDICTS, &EVIDENCE, &EVIDENCE_LIMIT];
 
 const DIRECTIONS: [&str; 4] = ["starting", "forward", "back", "stopping"];
 
@@ -356,6 +372,12 @@ fn measures(
     if let Some(judgement) = judgement {
         let word = judgement.verdict.word().to_owned();
         measure(&VERDICTS, 1.0, Some(("verdict", word)));
+        let evidence = judgement.verdict.evidence().iter().filter(|it| it.unit == TIMES);
+        for (finding, value) in evidence.filter_map(|it| Some((it, it.value?))) {
+            let metric = || Some(("metric", finding.metric.to_string()));
+            measure(&EVIDENCE, value, metric());
+            measure(&EVIDENCE_LIMIT, finding.limit, metric());
+        }
     }
     measure(&WEIGHT, share, Some(("version", "new".to_owned())));
     measure(&WEIGHT, 1.0 - share, Some(("version", "old".to_owned())));

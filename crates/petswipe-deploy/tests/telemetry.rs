@@ -123,6 +123,27 @@ fn a_bad_version_says_why_it_goes_back() {
     }
 }
 
+/// The value of a gauge about the errors beside the live version.
+fn evidence(metrics: &str, name: &str) -> f64 {
+    let line = format!(
+        "{name}{{kind=\"petswipe rollout\",metric=\"error evidence\",service=\"shop\",strategy=\"canary\"}} "
+    );
+    let found = metrics.lines().find_map(|said| said.strip_prefix(line.as_str()));
+    found.unwrap_or_else(|| panic!("{line} is not in\n{metrics}")).parse().unwrap()
+}
+
+#[test]
+fn evidence_and_where_it_decides_are_metrics() {
+    let (_, good) = roll_out(Behaviour::default());
+    assert!(evidence(&good, "petswipe_evidence") < evidence(&good, "petswipe_evidence_limit"));
+    let (_, bad) = roll_out(Behaviour { error_rate: 0.2, ..Behaviour::default() });
+    assert!(evidence(&bad, "petswipe_evidence") >= evidence(&bad, "petswipe_evidence_limit"));
+    assert_eq!(
+        evidence(&bad, "petswipe_evidence_limit"),
+        evidence(&good, "petswipe_evidence_limit")
+    );
+}
+
 /// Labels are few: what may be anything is in no metric.
 #[test]
 fn images_environments_and_reasons_are_in_no_metric() {

@@ -166,6 +166,7 @@ impl Metrics {
             latency: Some(sum.latency),
             saturation: Saturation::default(),
             targets: Some(sum.targets),
+            provenance: None,
         })
     }
 

@@ -43,6 +43,16 @@ pub enum Error {
         #[source]
         source: Cause,
     },
+    /// The source takes no such request: a value that is not allowed, or a state that does not allow it. Asked the same
+    /// again, it refuses again.
+    #[error("{operation} was refused")]
+    Refused {
+        /// What was being done.
+        operation: String,
+        /// What the source said.
+        #[source]
+        source: Cause,
+    },
     /// The source asks us to slow down.
     #[error("{source_name} throttles")]
     Throttled {

@@ -18,6 +18,9 @@ use crate::{Error, MetricSource, Observation, Subject, Window, explain};
 /// that which reaches furthest counts, and if none knows anything, all reasons are the error. A source that never
 /// answers delays the others' outdated answers, so each needs a time-out of its own.
 ///
+/// Which source answered, and why others did not, stands in [`Observation::provenance`], and from there in the judgement
+/// and the report of a rollout.
+///
 /// The counts of one window are of one source, never a mixture. Sources date the same requests a little differently: after a
 /// change from one to another, windows that meet may tell a request twice or not at all.
 ///
@@ -137,6 +140,16 @@ impl Fastest {
         Ok(Answered { observation, source: place, others })
     }
 
+    /// Who answered, and why others did not, in the order in which they spoke.
+    fn provenance(&self, answered: &Answered) -> String {
+        let name = |place: usize| self.sources.get(place).map(|source| source.name());
+        let mut said = name(answered.source).unwrap_or_default();
+        for (place, why) in &answered.others {
+            said.push_str(&format!("; not {}: {why}", name(*place).unwrap_or_default()));
+        }
+        said
+    }
+
     fn none(&self, mut answers: Vec<(usize, Result<Observation, Error>)>) -> Error {
         if let [(_, Err(_))] = answers[..]
             && let Some((_, Err(error))) = answers.pop()
@@ -180,7 +193,9 @@ impl MetricSource for Fastest {
         window: Window,
         now: Timestamp,
     ) -> Result<Observation, Error> {
-        self.answer(subject, window, now).await.map(|answered| answered.observation)
+        let answered = self.answer(subject, window, now).await?;
+        let provenance = Some(self.provenance(&answered));
+        Ok(Observation { provenance, ..answered.observation })
     }
 
     fn resolution(&self) -> Duration {
@@ -210,7 +225,7 @@ mod tests {
         Hangs,
     }
 
-    struct Acts(Does, Duration);
+    struct Acts(Does, Duration, usize);
 
     #[async_trait]
     impl MetricSource for Acts {
@@ -241,7 +256,7 @@ mod tests {
         }
 
         fn name(&self) -> String {
-            "acts".to_owned()
+            format!("acts {}", self.2)
         }
     }
 
@@ -251,8 +266,10 @@ mod tests {
 
     fn of(acts: &[Does]) -> Fastest {
         let second = Duration::from_secs(1);
-        let sources =
-            acts.iter().map(|does| Arc::new(Acts(*does, second)) as Arc<dyn MetricSource>);
+        let sources = acts
+            .iter()
+            .enumerate()
+            .map(|(place, does)| Arc::new(Acts(*does, second, place)) as Arc<dyn MetricSource>);
         Fastest::new(sources.collect()).unwrap()
     }
 
@@ -281,6 +298,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_observation_says_who_answered_and_why_others_did_not() {
+        use Does::{Answers, Fails, Hangs};
+        let told = async |acts: &[Does]| {
+            let window = Window { from: at(0), to: at(100) };
+            of(acts).observe(&Subject::environment("green"), window, at(100)).await.unwrap()
+        };
+        let seen = told(&[Fails, Answers(9, 60), Answers(7, 98), Hangs]).await;
+        assert_eq!(seen.requests, Some(7));
+        let said = "acts 2; not acts 0: asking failed: refused; \
+                    not acts 1: it knows the requests up to 1970-01-01T00:01:00Z only";
+        assert_eq!(seen.provenance.as_deref(), Some(said));
+        assert_eq!(told(&[Answers(7, 98)]).await.provenance.as_deref(), Some("acts 0"));
+    }
+
+    #[tokio::test]
     async fn without_a_fresh_one_the_one_that_reaches_furthest_counts() {
         use Does::{Answers, Fails, KnowsNothing};
         let answered = asked(&[Answers(9, 60), Answers(8, 80), KnowsNothing, Fails]).await.unwrap();
@@ -292,8 +324,7 @@ mod tests {
     #[tokio::test]
     async fn if_none_can_answer_all_reasons_are_told() {
         let error = asked(&[Does::Fails, Does::Fails]).await.unwrap_err();
-        let told =
-            "asking all sources failed: acts: asking failed: refused; acts: asking failed: refused";
+        let told = "asking all sources failed: acts 0: asking failed: refused; acts 1: asking failed: refused";
         assert_eq!(explain(&error), told);
         assert_eq!(explain(&asked(&[Does::Fails]).await.unwrap_err()), "asking failed: refused");
     }
@@ -301,15 +332,15 @@ mod tests {
     #[test]
     fn periods_must_be_multiples_of_the_shortest() {
         let source = |seconds| {
-            Arc::new(Acts(Does::Fails, Duration::from_secs(seconds))) as Arc<dyn MetricSource>
+            Arc::new(Acts(Does::Fails, Duration::from_secs(seconds), 0)) as Arc<dyn MetricSource>
         };
         let error = Fastest::new(vec![source(2), source(5)]).unwrap_err().to_string();
-        assert!(error.contains("period of acts is 5s; allowed: a multiple of 2s"), "{error}");
+        assert!(error.contains("period of acts 0 is 5s; allowed: a multiple of 2s"), "{error}");
         assert!(Fastest::new(Vec::new()).is_err());
         let both = Fastest::new(vec![source(60), source(15)]).unwrap();
         assert_eq!(
             (both.resolution(), both.name()),
-            (Duration::from_secs(15), "the fastest of acts, acts".to_owned())
+            (Duration::from_secs(15), "the fastest of acts 0, acts 0".to_owned())
         );
     }
 }

@@ -96,6 +96,10 @@ pub struct Observation {
     pub saturation: Saturation,
     /// Health at the end.
     pub targets: Option<Targets>,
+    /// Which of several sources answered, and why those before it did not, in words for people. `None` from a source that is
+    /// only one; of a sum, that of the later part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<String>,
 }
 
 impl Observation {
@@ -109,6 +113,7 @@ impl Observation {
             latency: None,
             saturation: Saturation::default(),
             targets: None,
+            provenance: None,
         }
     }
 
@@ -172,6 +177,7 @@ impl Observation {
         self.add_counts(&later);
         self.saturation = later.saturation;
         self.targets = later.targets;
+        self.provenance = later.provenance;
         self
     }
 

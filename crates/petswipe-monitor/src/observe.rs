@@ -31,7 +31,10 @@ pub async fn observe_and_judge(
     carried: &Carried,
 ) -> Judgement {
     match read(source, &gate.windows(step), step, candidate, reference).await {
-        Ok(seen) => gate.judge(step, &seen, carried),
+        Ok(seen) => {
+            let sources = sources(&seen);
+            Judgement { sources, ..gate.judge(step, &seen, carried) }
+        }
         Err(error) => {
             let verdict = Verdict::Inconclusive {
                 why: format!("{} could not be read: {}", source.name(), explain(&error)),
@@ -41,6 +44,17 @@ pub async fn observe_and_judge(
             Judgement::new(verdict, carried.clone(), Window::empty(step.started))
         }
     }
+}
+
+/// Where the numbers are from, each once.
+fn sources(seen: &[Comparison]) -> Vec<String> {
+    let mut sources = Vec::new();
+    for one in seen.iter().flat_map(|seen| [Some(&seen.candidate), seen.reference.as_ref()]) {
+        let said =
+            one.and_then(|one| Some(format!("{}: {}", one.subject, one.provenance.as_ref()?)));
+        sources.extend(said.filter(|said| !sources.contains(said)));
+    }
+    sources
 }
 
 async fn read(

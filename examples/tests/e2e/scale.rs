@@ -34,7 +34,7 @@ async fn a_service_is_scaled_and_scaled_back() {
     assert_eq!(lines(&planned["back"]), ["scale petswipe-production-blue to 2"]);
     assert_eq!(cloud.everything().await, before, "a plan changes nothing");
 
-    let report = ["--report", "scale.html", "--json"];
+    let report = ["--report", "scale.html", "--json", "--metrics-file", "scale.prom"];
     let report = [&["service", "--desired", "4"][..], &report].concat();
     let done = scale(&report).await.with(0);
     let written = done.json();
@@ -43,6 +43,14 @@ async fn a_service_is_scaled_and_scaled_back() {
     assert_eq!(tasks(&cloud).await, (4, 4));
     let page = std::fs::read_to_string(directory.path().join("scale.html")).unwrap();
     assert!(page.contains("scale petswipe-production-blue to 4") && page.ends_with("</html>\n"));
+
+    let metrics = std::fs::read_to_string(directory.path().join("scale.prom")).unwrap();
+    for line in [
+        "petswipe_operations_total{kind=\"petswipe scaling operation\",outcome=\"done\",service=\"petswipe-production\",strategy=\"scale-service\"} 1\n",
+        "petswipe_effects_total{effect=\"scale\",kind=\"petswipe scaling operation\",result=\"succeeded\",",
+    ] {
+        assert!(metrics.contains(line), "{line} is not in\n{metrics}");
+    }
 
     // The command that it printed is the one that goes back.
     let undo = done.stderr.lines().find_map(|line| line.split_once("was there before: "));

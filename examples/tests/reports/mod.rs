@@ -77,6 +77,7 @@ pub(crate) fn check(seconds: f64, weight: u8, verdict: &str) -> CheckReport {
         verdict: verdict.to_owned(),
         text,
         evidence,
+        sources: Vec::new(),
     }
 }
 

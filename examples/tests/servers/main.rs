@@ -6,6 +6,7 @@
 #[path = "../e2e/cloud.rs"]
 mod cloud;
 mod gated;
+mod guarded;
 mod prometheus;
 #[allow(dead_code, reason = "the tests of the examples use the rest")]
 #[path = "../e2e/report.rs"]

@@ -123,6 +123,8 @@ pub enum Fault {
     Denied,
     /// The caller's credentials are no longer valid.
     Expired,
+    /// The service finds a value that it does not take.
+    Refused,
     /// The service breaks before it does anything.
     Broken,
     /// Nobody is reached.
@@ -266,6 +268,8 @@ impl<S: Service> Line<S> {
             Some(Fault::Denied) if protocol == Protocol::Query => Err("AccessDenied".into()),
             Some(Fault::Denied) => Err("AccessDeniedException".into()),
             Some(Fault::Expired) => Err("ExpiredTokenException".into()),
+            Some(Fault::Refused) if protocol == Protocol::Query => Err("ValidationError".into()),
+            Some(Fault::Refused) => Err("InvalidParameterValueException".into()),
             Some(Fault::Broken) => Err(Refusal { status: 500, ..("InternalFailure".into()) }),
             Some(Fault::Unreachable) => return Err(cut(std::io::ErrorKind::ConnectionRefused)),
             Some(Fault::LostAnswer) => {

@@ -96,7 +96,7 @@ impl Performer<NativePlan> for NativePerformer {
             }
             NativeEffect::Look { environment, deployment, judge } => {
                 let seen = self.look(environment, deployment, judge.as_ref()).await;
-                return Ok(NativeOutput::Seen(seen));
+                return Ok(NativeOutput::Seen(Box::new(seen)));
             }
             NativeEffect::Proceed { environment, deployment, hook, .. } => {
                 self.native.proceed(&authority, environment, deployment, hook).await

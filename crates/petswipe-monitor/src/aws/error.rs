@@ -13,6 +13,7 @@ pub(super) fn called(error: CallError) -> Error {
             Error::Throttled { source_name: operation, retry_after }
         }
         Failure::NotFound => Error::NotFound { what: error.about().to_owned() },
+        Failure::Refused => Error::Refused { operation, source: error.into() },
         _ => Error::backend(operation, error),
     }
 }

@@ -83,6 +83,7 @@ impl MemoryWorld {
             latency: Some(latency),
             saturation: Saturation::default(),
             targets: Some(Targets { healthy: 1, unhealthy: 0 }),
+            provenance: None,
         };
         self.source.record(period).unwrap();
     }

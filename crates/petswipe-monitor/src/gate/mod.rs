@@ -74,12 +74,16 @@ pub struct Judgement {
     /// pass can be settled.
     #[serde(default, skip_serializing_if = "is_false")]
     pub settled: bool,
+    /// Where the numbers are from, if from one of several sources: the subject, which source answered, and why others did
+    /// not. [`observe_and_judge`](crate::observe_and_judge) fills it in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<String>,
 }
 
 impl Judgement {
     /// A judgement that is not settled.
     pub fn new(verdict: Verdict, carried: Carried, covered: Window) -> Self {
-        Self { verdict, carried, covered, settled: false }
+        Self { verdict, carried, covered, settled: false, sources: Vec::new() }
     }
 }
 

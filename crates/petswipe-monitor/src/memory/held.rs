@@ -108,6 +108,7 @@ impl Held {
             latency: if latency_is_known { self.latency(first, end) } else { None },
             saturation: last.saturation,
             targets: last.targets,
+            provenance: last.provenance.clone(),
         })
     }
 

@@ -99,6 +99,26 @@ async fn judge(source: &dyn MetricSource, gate: &dyn Gate, reference: bool) -> J
 }
 
 #[tokio::test]
+async fn a_judgement_says_which_of_several_sources_the_numbers_are_from() {
+    let seen = |subject: &Subject| {
+        let provenance = Some("quick; not slow: refused".to_owned());
+        Ok(Observation { provenance, ..healthy(subject, window(1000, 1058)) })
+    };
+    let gate = AbsolutePolicy::default();
+    let judged = judge(&answers(move |subject, _| seen(subject)), &gate, true).await;
+    assert_eq!(
+        judged.sources,
+        ["green", "blue"].map(|it| format!("{it}: quick; not slow: refused"))
+    );
+    let read: Judgement = serde_json::from_str(&serde_json::to_string(&judged).unwrap()).unwrap();
+    assert_eq!(read, judged);
+    let one = answers(|subject, _| Ok(healthy(subject, window(1000, 1058))));
+    let judged = judge(&one, &gate, true).await;
+    assert!(judged.sources.is_empty());
+    assert!(!serde_json::to_string(&judged).unwrap().contains("sources"));
+}
+
+#[tokio::test]
 async fn a_source_that_fails_is_inconclusive_with_its_cause_and_the_state_is_kept() {
     let ignore = AbsolutePolicy { no_data: NoData::Ignore, ..AbsolutePolicy::default() };
     let gate = All::new(vec![Box::new(ignore), Box::new(LatencyRegression::default())]);

@@ -78,6 +78,7 @@ impl Known<'_> {
                 memory: mean(self.gauge(&queries.memory)?),
             },
             targets,
+            provenance: None,
         }))
     }
 

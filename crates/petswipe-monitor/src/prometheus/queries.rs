@@ -123,7 +123,9 @@ pub enum Latency {
         /// What counts for those above the last bound: a time that no request can exceed.
         longest: Duration,
     },
-    /// A native histogram.
+    /// A native histogram. Prometheus has them from 2.40 on, where it is told to take them: in 2.x by
+    /// `--enable-feature=native-histograms`. This is tested with 2.42. A bucket that is wider than what is asked about is
+    /// taken for its upper end.
     Native {
         /// Its series.
         histogram: Selector,

@@ -124,6 +124,7 @@ fn again(error: &Arc<Error>) -> Error {
         Error::NotFound { what } => Error::NotFound { what: what.clone() },
         Error::NotOurs { what } => Error::NotOurs { what: what.clone() },
         Error::Denied { operation, .. } => Error::Denied { operation: operation.clone(), source },
+        Error::Refused { operation, .. } => Error::Refused { operation: operation.clone(), source },
         Error::Throttled { source_name, retry_after } => {
             Error::Throttled { source_name: source_name.clone(), retry_after: *retry_after }
         }
@@ -147,6 +148,7 @@ mod tests {
         let after = Some(Duration::from_secs(3));
         for error in [
             denied,
+            Error::Refused { operation: "GET".to_owned(), source: Box::new(io()) },
             Error::backend("GET", Error::backend("connecting", io())),
             Error::invalid("a", 1, "2"),
             Error::NotFound { what: "x".to_owned() },

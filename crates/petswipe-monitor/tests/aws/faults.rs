@@ -38,6 +38,10 @@ async fn an_error_says_what_can_be_done_about_it() {
         assert!(matches!(error, Error::Denied { .. }), "{error:?}");
         assert!(!error.is_retryable());
     }
+    let error = under(Fault::Refused).await;
+    assert!(matches!(error, Error::Refused { .. }) && !error.is_retryable(), "{error:?}");
+    let said = "GetMetricData of targetgroup/shop-production-green/1 was refused";
+    assert!(explain(&error).starts_with(said), "{}", explain(&error));
     for fault in [Fault::Broken, Fault::Unreachable, Fault::LostAnswer] {
         let error = under(fault).await;
         assert!(matches!(error, Error::Backend { .. }) && error.is_retryable(), "{error:?}");

@@ -384,17 +384,56 @@ async fn series_of_ones_own_are_told_apart_by_ones_own_labels() {
 }
 
 #[tokio::test]
-async fn a_source_that_fails_is_inconclusive_with_its_cause() {
-    let body = r#"{"status":"error","errorType":"timeout","error":"query timed out"}"#;
-    let server = Scripted::start([Reply::with("503 Service Unavailable", "", body)]).await;
+async fn whatever_is_wrong_with_an_answer_the_verdict_is_inconclusive_with_its_cause() {
+    let error =
+        |kind: &str| format!(r#"{{"status":"error","errorType":"{kind}","error":"it says why"}}"#);
+    let all = |samples: &[(i64, &str)]| matrix(&[requests("success", samples)]);
+    let gone = document(&[], r#","warnings":["store b: gone"]"#);
+    for (replies, cause) in [
+        (
+            vec![Reply::with("503 Service Unavailable", "", &error("timeout"))],
+            "timeout: it says why",
+        ),
+        (vec![Reply::with("400 Bad Request", "", &error("bad_data"))], "query of Prometheus at"),
+        (vec![Reply::with("401 Unauthorized", "", "")], "denied"),
+        (vec![Reply::with("429 Too Many Requests", "", "")], "throttles"),
+        (vec![Reply::ok("<html>")], "none of Prometheus"),
+        (vec![Reply { headers: date(-60), ..scraped() }], "behind ours"),
+        (vec![scraped(), matrix(&[])], "was not found"),
+        (vec![scraped(), Reply::ok(gone)], "store b: gone"),
+        (vec![scraped(), all(&[(10, "1"), (20, "NaN")])], "is NaN at"),
+        (vec![scraped(), all(&[(10, "1"), (20, "+Inf")])], "is inf at"),
+        (vec![scraped(), all(&[(20, "9000"), (10, "1")])], "do not rise"),
+        (vec![scraped(), all(&[(10, "1"), (20, "2"), (20, "9000")])], "do not rise"),
+        // Nothing was scraped: nothing is wrong, and nothing is known.
+        (vec![matrix(&[])], "is not known"),
+    ] {
+        let server = Scripted::start(replies).await;
+        let source = PrometheusSource::new(config(&server), Timestamp::now).unwrap();
+        let step = Step {
+            started: at(10),
+            judged_until: at(10),
+            now: at(22),
+            weight: 5,
+            reference_weight: 95,
+        };
+        let (gate, green) = (AbsolutePolicy::default(), Subject::environment("green"));
+        let carried = Carried::default();
+        let judged = observe_and_judge(&source, &gate, &step, &green, None, &carried).await;
+        let said = judged.verdict.to_string();
+        assert!(said.starts_with("inconclusive: ") && said.contains(cause), "{cause}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn a_window_shorter_than_a_period_is_nothing_known_and_asks_nobody() {
+    let server = Scripted::start([]).await;
     let source = PrometheusSource::new(config(&server), Timestamp::now).unwrap();
-    let step =
-        Step { started: at(0), judged_until: at(0), now: at(30), weight: 5, reference_weight: 95 };
-    let (gate, green) = (AbsolutePolicy::default(), Subject::environment("green"));
-    let judged = observe_and_judge(&source, &gate, &step, &green, None, &Carried::default()).await;
-    let said = judged.verdict.to_string();
-    assert!(
-        said.starts_with("inconclusive: ") && said.contains("timeout: query timed out"),
-        "{said}"
-    );
+    let half = Duration::from_millis(500);
+    for (from, to) in [(at(10), at(10) + half), (at(10) + half, at(11) + half), (at(10), at(10))] {
+        let window = Window { from, to };
+        let seen = source.observe(&Subject::environment("green"), window, at(30)).await.unwrap();
+        assert!(seen.is_missing() && seen.window.is_empty(), "{seen:?}");
+    }
+    assert!(server.heard().is_empty());
 }

@@ -18,7 +18,7 @@ async fn since(prometheus: &Prometheus, from: Timestamp) -> Result<Observation, 
 }
 
 /// A time from which on everything is known, and each target was scraped since.
-async fn begin(prometheus: &Prometheus, targets: usize) -> Timestamp {
+pub(crate) async fn begin(prometheus: &Prometheus, targets: usize) -> Timestamp {
     let first = prometheus.next_scrape(targets).await;
     until(first + super::shop::INTERVAL * 3).await;
     let from = Timestamp::now();

@@ -3,5 +3,6 @@
 #![allow(clippy::disallowed_methods)] // A real server takes real time.
 
 mod behaviour;
+mod native;
 mod shop;
 mod world;

@@ -33,27 +33,48 @@ impl Drop for Shop {
 }
 
 impl Shop {
-    /// A shop that is open.
+    /// A shop that is open, and tells its series as text.
     pub(crate) async fn open() -> Self {
+        let series = Arc::new(Mutex::new(BTreeMap::new()));
+        let told = Arc::clone(&series);
+        let text = move || {
+            let told: std::sync::MutexGuard<'_, BTreeMap<String, f64>> = told.lock().unwrap();
+            let lines = told.iter().map(|(series, value)| format!("{series} {value}\n"));
+            lines.collect::<String>().into_bytes()
+        };
+        Self::serving(series, "text/plain; version=0.0.4", text).await
+    }
+
+    /// A shop that tells something of its own in that format.
+    pub(crate) async fn telling(
+        format: &'static str,
+        body: impl Fn() -> Vec<u8> + Send + Sync + 'static,
+    ) -> Self {
+        Self::serving(Arc::default(), format, body).await
+    }
+
+    async fn serving(
+        series: Arc<Mutex<BTreeMap<String, f64>>>,
+        format: &'static str,
+        body: impl Fn() -> Vec<u8> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let series = Arc::new(Mutex::new(BTreeMap::new()));
-        let told = series.clone();
+        let body = Arc::new(body);
         let serving = tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
-                let told = told.clone();
+                let body = Arc::clone(&body);
                 tokio::spawn(async move {
                     let mut head = vec![0; 4096];
                     let _ = stream.read(&mut head).await;
-                    let mut text = String::new();
-                    for (series, value) in told.lock().unwrap().iter() {
-                        text.push_str(&format!("{series} {value}\n"));
-                    }
-                    let answer = format!(
-                        "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",
-                        text.len()
-                    );
-                    let _ = stream.write_all(answer.as_bytes()).await;
+                    let body = body();
+                    let length = body.len();
+                    let mut answer = format!(
+                        "HTTP/1.1 200 OK\r\nContent-Type: {format}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+                    )
+                    .into_bytes();
+                    answer.extend(body);
+                    let _ = stream.write_all(&answer).await;
                 });
             }
         });
@@ -86,6 +107,11 @@ pub(crate) struct Prometheus {
 impl Prometheus {
     /// Starts one that scrapes those, and waits until it does.
     pub(crate) async fn start(shops: &[&Shop]) -> Self {
+        Self::start_with(shops, &[]).await
+    }
+
+    /// The same with further flags.
+    pub(crate) async fn start_with(shops: &[&Shop], flags: &[&str]) -> Self {
         let binary = std::env::var("PETSWIPE_PROMETHEUS").expect(
             "PETSWIPE_PROMETHEUS is not set: it names the binary of Prometheus; `cargo xtask test` installs and sets it",
         );
@@ -107,6 +133,7 @@ impl Prometheus {
                 .arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()))
                 .arg(format!("--web.listen-address=127.0.0.1:{port}"))
                 .arg("--log.level=error")
+                .args(flags)
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())

@@ -93,7 +93,7 @@ pub enum NativeOutput {
     /// The deployment that was begun.
     Begun(DeploymentId),
     /// What was seen.
-    Seen(NativeSeen),
+    Seen(Box<NativeSeen>),
 }
 
 /// Everything there is to know at the start and at the end.

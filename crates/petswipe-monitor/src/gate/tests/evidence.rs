@@ -318,6 +318,8 @@ fn a_field_that_makes_no_sense_is_refused_with_what_is_allowed() {
     };
     let texts = [
         refused(|policy| policy.alpha = 0.0),
+        refused(|policy| policy.alpha = 1.0),
+        refused(|policy| policy.alpha = -0.01),
         refused(|policy| policy.alpha = f64::NAN),
         refused(|policy| policy.beta = 1.0),
         refused(|policy| policy.smallest_ratio = 1.0),
