@@ -2,11 +2,15 @@
 
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 
+/// The operations of REST services, which are known by their paths. Source: "DescribeCanariesLastRun", Amazon CloudWatch Synthetics
+/// API Reference.
+const REST: [(&str, &str); 1] = [("/canaries/last-run", "DescribeCanariesLastRun")];
+
 /// The action of a signed request as IAM names it, such as `ecs:UpdateService`. `None` for what is not signed, or is of a
 /// protocol that names no operation.
 ///
 /// The service is that of the credential scope, the operation that of the protocol: the field `Action` of the query
-/// protocol, the header `X-Amz-Target` of JSON, the path of RPC over CBOR.
+/// protocol, the header `X-Amz-Target` of JSON, the path of RPC over CBOR and of REST.
 ///
 /// Sources: "Elements of an AWS API request signature" (credential scope), Smithy's "AWS Query", "AWS JSON 1.1" and
 /// "Smithy RPC v2 CBOR" protocols, "Actions, resources, and condition keys for AWS services".
@@ -25,6 +29,10 @@ pub(crate) fn operation_of(request: &HttpRequest) -> Option<String> {
     }
     if let Some((_, operation)) = request.uri().split_once("/operation/") {
         return Some(operation.to_owned());
+    }
+    let path = request.uri().split('?').next().unwrap_or_default();
+    if let Some((_, operation)) = REST.iter().find(|(end, _)| path.ends_with(end)) {
+        return Some((*operation).to_owned());
     }
     let body = std::str::from_utf8(request.body().bytes()?).ok()?;
     let action = body.split('&').find_map(|field| field.strip_prefix("Action="))?;
@@ -64,6 +72,9 @@ mod tests {
         let uri = "https://monitoring.example/service/GraniteServiceVersion20100801/operation/GetMetricData";
         let cbor = request("monitoring", None, uri, "");
         assert_eq!(action_of(&cbor).as_deref(), Some("cloudwatch:GetMetricData"));
+        let rest =
+            request("synthetics", None, "https://synthetics.example/canaries/last-run", "{}");
+        assert_eq!(action_of(&rest).as_deref(), Some("synthetics:DescribeCanariesLastRun"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A connector that answers in process what services answer over HTTP, with everything that goes wrong on the way.
 //!
 //! Unlike a mock of a client it exercises the SDK's own serializers, parsers and error handling, over the services' wire
-//! formats: the query protocol, JSON 1.1 and RPC over CBOR. The one who writes a [`Service`] keeps its state.
+//! formats: the query protocol, JSON 1.1, REST of JSON and RPC over CBOR. The one who writes a [`Service`] keeps its state.
 
 mod cbor;
 mod form;
@@ -75,7 +75,7 @@ impl Call {
 pub enum Answer {
     /// What belongs inside the result of the query protocol.
     Xml(String),
-    /// JSON 1.1.
+    /// JSON 1.1, or REST of JSON.
     Json(serde_json::Value),
     /// RPC over CBOR.
     Cbor(Vec<u8>),
@@ -250,6 +250,10 @@ impl<S: Service> Line<S> {
         let protocol = match request.headers().get("smithy-protocol") {
             Some("rpc-v2-cbor") => Protocol::Cbor,
             _ if request.headers().get("x-amz-target").is_some() => Protocol::Json,
+            // REST of JSON has errors of the same shape.
+            _ if request.headers().get("content-type") == Some("application/json") => {
+                Protocol::Json
+            }
             _ => Protocol::Query,
         };
         let call = Call {

@@ -15,6 +15,8 @@ mod error;
 mod fetch;
 mod minutes;
 mod queries;
+#[cfg(feature = "aws-synthetics")]
+mod synthetics;
 mod tags;
 
 pub use alarms::CloudWatchAlarms;
@@ -26,3 +28,5 @@ pub use database::RdsLoad;
 pub use diagnosis::{
     AwsPlace, CloudWatchLogs, EcsEvents, ElbTargets, ScalingHistory, diagnosis_policy,
 };
+#[cfg(feature = "aws-synthetics")]
+pub use synthetics::CloudWatchSynthetics;

@@ -4,7 +4,8 @@
 //! with a single step is an API health check and one with several a user flow. [`Check::run`] sends them through a [`Web`]
 //! and gives a [`Run`], in which every step says how long it took and what was wrong. [`Schedule`] says when which check is due,
 //! [`Baseline`] whether it became slow, and [`Results`] make metrics of all of it: a [`MetricSource`](crate::MetricSource)
-//! for gates and objectives, and text for Prometheus.
+//! for gates and objectives, and text for Prometheus. What somebody else runs, such as CloudWatch Synthetics, is read through
+//! [`Canaries`], and becomes the same metrics.
 //!
 //! ```
 //! use petswipe_monitor::probe::*;
@@ -28,6 +29,7 @@
 //! ```
 
 mod baseline;
+mod canaries;
 mod check;
 #[cfg(feature = "probe")]
 mod http;
@@ -38,6 +40,7 @@ mod variables;
 mod web;
 
 pub use baseline::{Baseline, Pace, Paced};
+pub use canaries::{Canaries, CanaryRun, CanaryState, MemoryCanaries, Standing};
 pub use check::{Capture, Check, Expect, Part, Statuses, Step};
 #[cfg(feature = "probe")]
 pub use http::HttpWeb;

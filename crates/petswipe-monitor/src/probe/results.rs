@@ -55,18 +55,60 @@ impl Results {
         else {
             return Err(Error::invalid("checks", "none", "at least one"));
         };
-        let kept = (keep.as_nanos() / period.as_nanos().max(1)).max(1);
-        let kept = usize::try_from(kept).unwrap_or(usize::MAX);
-        Ok(Self { period, lag, kept, checks: Mutex::new(known) })
+        Ok(Self::known(known, period, lag, keep))
     }
 
-    /// Takes a run in, and says how fast it was if its check has a [`Baseline`](super::Baseline).
+    /// For the canaries of [`Canaries`](super::Canaries), by name: each is expected to run `every` so often, and to be over within
+    /// `timeout`. As much is kept as there is in `keep`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPolicy`] without names, for one twice, and for an interval of 0.
+    pub fn of_canaries(
+        names: &[String],
+        every: Duration,
+        timeout: Duration,
+        keep: Duration,
+    ) -> Result<Self, Error> {
+        if every.is_zero() {
+            return Err(Error::invalid("interval of the canaries", "0 s", "a positive time"));
+        }
+        let mut known = BTreeMap::new();
+        for name in names {
+            if known.insert(name.clone(), Known::default()).is_some() {
+                let found = format!("`{name}`, twice");
+                return Err(Error::invalid("name of the canary", found, "one for each canary"));
+            }
+        }
+        if known.is_empty() {
+            return Err(Error::invalid("canaries", "none", "at least one"));
+        }
+        Ok(Self::known(known, every, timeout, keep))
+    }
+
+    fn known(
+        known: BTreeMap<String, Known>,
+        period: Duration,
+        lag: Duration,
+        keep: Duration,
+    ) -> Self {
+        let kept = (keep.as_nanos() / period.as_nanos().max(1)).max(1);
+        let kept = usize::try_from(kept).unwrap_or(usize::MAX);
+        Self { period, lag, kept, checks: Mutex::new(known) }
+    }
+
+    /// Takes a run in, and says how fast it was if its check has a [`Baseline`](super::Baseline). The same run of a canary counts
+    /// once.
     ///
     /// # Errors
     /// [`Error::NotFound`] for a run of a check that is not one of these.
     pub fn record(&self, run: &Run) -> Result<Option<Paced>, Error> {
         let mut checks = self.checks();
         let known = checks.get_mut(&run.check).ok_or_else(|| unknown(&run.check))?;
+        // Who asks for the last run of a canary gets the same one until there is another.
+        let is_canary = known.check.is_none();
+        if is_canary && known.last.as_ref().is_some_and(|last| run.started <= last.started) {
+            return Ok(None);
+        }
         let failed = run.failure();
         match failed {
             Some(_) => known.failed += 1,

@@ -16,5 +16,7 @@ mod definitions_service;
 mod diagnosis;
 mod faults;
 mod questions;
+#[cfg(feature = "aws-synthetics")]
+mod synthetics;
 mod values;
 mod world;
