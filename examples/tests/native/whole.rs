@@ -52,17 +52,7 @@ fn a_dry_run_changes_nothing_and_needs_no_journal() {
 fn a_bad_version_goes_back_and_is_no_success() {
     let world = World::new();
     world.behaves(Behaviour { error_rate: 0.2, ..Behaviour::default() });
-    let file = world.path("native.prom").display().to_string();
-    world.ends_with(1, &[&CANARY[..], &["--metrics-file", &file]].concat());
-    let metrics = std::fs::read_to_string(file).unwrap();
-    let fails = metrics.lines().find(|line| {
-        line.starts_with("petswipe_verdicts_total{") && line.contains("verdict=\"fail\"")
-    });
-    assert!(fails.is_some_and(|line| line.contains("strategy=\"native-canary\"")), "{metrics}");
-    for line in ["petswipe_operations_total{", "petswipe_evidence{", "petswipe_evidence_limit{"] {
-        assert!(metrics.contains(line), "{line} is not in\n{metrics}");
-    }
-    assert!(metrics.contains("outcome=\"rolled-back\""), "{metrics}");
+    world.ends_with(1, &CANARY);
     let report = world.report();
     assert_eq!(report.outcome, "rolled-back");
     assert!(report.reason.contains("error rate"), "{}", report.reason);
