@@ -10,6 +10,7 @@
     reason = "a conformance test fails by panicking, wherever it is compiled"
 )]
 
+pub mod canaries;
 pub mod definitions;
 pub mod diagnosis;
 pub mod gate;

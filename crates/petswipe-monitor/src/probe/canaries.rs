@@ -13,10 +13,15 @@ use crate::Error;
 use crate::diagnosis::Redacted;
 
 /// Where the last runs of canaries are read.
+///
+/// # Contract
+/// - `every_name_has_its_answer_in_its_place`: there are as many answers as names, in the order of the names.
+/// - `a_canary_without_a_run_is_unknown`: it is neither an error nor a pass.
+/// - `a_last_run_is_told_as_it_was`: with its state, and when it began and was over, as far as it is over.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait Canaries: Send + Sync {
-    /// The last run of each of these, in their order. One of which no run is known is [`CanaryState::Unknown`].
+    /// The last run of each of these. One of which no run is known is [`CanaryState::Unknown`].
     ///
     /// # Errors
     /// [`Error::InvalidPolicy`] for what is no name; what the service says otherwise.
@@ -179,6 +184,16 @@ mod tests {
             Standing::Missing { why } => why,
             other => panic!("{other:?} of {run:?}"),
         }
+    }
+
+    #[tokio::test]
+    async fn canaries_in_memory_keep_the_contract() {
+        use crate::conformance::canaries::*;
+        let canaries = MemoryCanaries::default();
+        let ran = |run: &CanaryRun| canaries.set(run.clone());
+        every_name_has_its_answer_in_its_place(&canaries, &ran).await;
+        a_canary_without_a_run_is_unknown(&canaries, &ran).await;
+        a_last_run_is_told_as_it_was(&canaries, &ran).await;
     }
 
     #[test]

@@ -62,6 +62,32 @@ async fn last(wire: &Wire<Synthetics>, all: &[&str]) -> Vec<CanaryRun> {
 }
 
 #[tokio::test]
+async fn it_keeps_the_contract_of_canaries() {
+    use petswipe_monitor::conformance::canaries::*;
+    let wire = wire(Vec::new());
+    let canaries = CloudWatchSynthetics::new(&wire.config());
+    let ran = |run: &CanaryRun| {
+        let state = match run.state {
+            CanaryState::Passed => "PASSED",
+            CanaryState::Failed => "FAILED",
+            CanaryState::Running => "RUNNING",
+            CanaryState::Unknown => panic!("no state of a run"),
+        };
+        let seconds = |at: Option<Timestamp>| at.map(|at| at.as_millisecond() as f64 / 1000.0);
+        let mut new = ran(&run.canary, state, 0);
+        new["LastRun"]["Timeline"] =
+            json!({"Started": seconds(run.started), "Completed": seconds(run.ended)});
+        wire.with(|synthetics| {
+            synthetics.runs.retain(|held| held["CanaryName"] != run.canary.as_str());
+            synthetics.runs.push(new);
+        });
+    };
+    every_name_has_its_answer_in_its_place(&canaries, &ran).await;
+    a_canary_without_a_run_is_unknown(&canaries, &ran).await;
+    a_last_run_is_told_as_it_was(&canaries, &ran).await;
+}
+
+#[tokio::test]
 async fn every_name_has_an_answer_in_its_place_however_many_calls_and_pages_it_takes() {
     let all = ["a", "b", "c", "d", "e", "f", "never-ran"];
     let wire = wire(all[..6].iter().map(|name| ran(name, "PASSED", BEGIN)).collect());
