@@ -10,7 +10,7 @@ use petswipe_runbook::{Clock, Event, EventOf};
 use super::RolloutWorld;
 use crate::memory::Configuration;
 use crate::rollout::{Direction, Effect, Outcome, Output, Plan, State, Strategy, Target};
-use crate::{Environment, Percent, RevisionId, ServiceStatus, Split, TargetHealth};
+use crate::{Environment, Percent, RevisionId, ServiceStatus, Split, Stage, TargetHealth};
 
 /// What was seen so far of one rollout.
 pub(super) struct Ledger {
@@ -43,6 +43,8 @@ pub(super) struct Ledger {
     passed_since_shift: bool,
     /// The last judgement of the present split was one that lets its stage end early.
     settled: bool,
+    /// One of the judgements of the present split was.
+    settled_once: bool,
     full_since: Option<Timestamp>,
     /// When the last fact was recorded, and how much time since the last shift nobody was there to watch.
     last_record: Option<Timestamp>,
@@ -76,6 +78,7 @@ impl Ledger {
             last_shift: None,
             passed_since_shift: false,
             settled: false,
+            settled_once: false,
             full_since: None,
             last_record: None,
             unwatched: Duration::ZERO,
@@ -165,9 +168,8 @@ impl RolloutWorld {
         let desired = |configuration: &Configuration| configuration.sides[&self.live].1;
         let shrinks = desired(&after) < desired(before);
         if shrinks && !self.is_rolling() {
-            let last = self.plan.stages.last().map_or(Duration::ZERO, |stage| stage.duration);
-            // The last stage may have ended early; whether it might is looked at when the bake begins.
-            let last = self.plan.early.map_or(last, |early| early.min(last));
+            let last = self.plan.stages.last();
+            let last = last.map_or(Duration::ZERO, |stage| self.least(stage, ledger.settled_once));
             let bake = last + self.plan.bake + self.plan.scale_down_delay;
             if ledger.full_since.is_none_or(|since| self.watched(&ledger, since) < bake) {
                 ledger.breaks(3, format!("the old side shrinks before the bake is over: {effect}"));
@@ -220,6 +222,7 @@ impl RolloutWorld {
         ledger.unwatched = Duration::ZERO;
         ledger.passed_since_shift = false;
         ledger.settled = false;
+        ledger.settled_once = false;
         ledger.full_since = (share(to) == Percent::FULL).then(|| self.clock.now());
     }
 
@@ -241,14 +244,17 @@ impl RolloutWorld {
         let stage = self.plan.stages.iter().find(|stage| stage.weight == from);
         if let (Some(stage), Some(since)) = (stage, ledger.last_shift) {
             let watched = self.watched(ledger, since);
-            let wanted = match self.plan.early.filter(|_| ledger.settled) {
-                Some(early) => early.min(stage.duration),
-                None => stage.duration,
-            };
+            let wanted = self.least(stage, ledger.settled);
             if watched < wanted {
                 ledger.breaks(10, format!("{from} was watched for {watched:?}, not {wanted:?}"));
             }
         }
+    }
+
+    /// How long a stage has to be watched, where it was shown to be good or not.
+    fn least(&self, stage: &Stage, settled: bool) -> Duration {
+        let early = self.plan.early.filter(|_| settled);
+        early.map_or(stage.duration, |early| early.min(stage.duration))
     }
 
     /// How long somebody was there to watch since the last shift, which was then.
@@ -305,6 +311,7 @@ impl RolloutWorld {
                 && ledger.last_shift.is_some_and(|shift| judgement.covered.from >= shift);
             ledger.passed_since_shift |= passed;
             ledger.settled = passed && judgement.settled;
+            ledger.settled_once |= ledger.settled;
         }
         let goes_back = matches!(state.direction, Direction::Back(_));
         if goes_back && ledger.was_forward {
