@@ -12,7 +12,7 @@ use petswipe_aws::{CallError, Statement};
 use serde_json::{Map, Value, json};
 
 use super::error::called;
-use super::tags;
+use super::{pages, tags};
 use crate::alarms::{Alarm, Condition, Measure, Query, Rule, Statistic, Threshold};
 use crate::apply::{Definition, DefinitionStore};
 use crate::{Error, Owner};
@@ -71,10 +71,7 @@ impl CloudWatchAlarms {
     }
 
     async fn described(&self, prefix: &str) -> Result<Vec<Definition>, CallError> {
-        let failed = |why: String| CallError::unusable("DescribeAlarms", prefix, why);
-        let mut found = Vec::new();
-        let mut token: Option<String> = None;
-        for _ in 0..MOST_PAGES {
+        pages::all("DescribeAlarms", prefix, MOST_PAGES, |token| async move {
             let page = self
                 .client
                 .describe_alarms()
@@ -82,21 +79,15 @@ impl CloudWatchAlarms {
                 .alarm_types(AlarmType::MetricAlarm)
                 .alarm_types(AlarmType::CompositeAlarm)
                 .max_records(MOST.into())
-                .set_next_token(token.clone())
+                .set_next_token(token)
                 .send()
                 .await
                 .map_err(|error| CallError::new("DescribeAlarms", prefix, error))?;
-            found.extend(page.metric_alarms().iter().map(metric));
-            found.extend(page.composite_alarms().iter().map(composite));
-            match page.next_token() {
-                None => return Ok(found),
-                Some(next) if token.as_deref() == Some(next) => {
-                    return Err(failed("the next page is the same page".to_owned()));
-                }
-                Some(next) => token = Some(next.to_owned()),
-            }
-        }
-        Err(failed(format!("it has more than {MOST_PAGES} pages")))
+            let metrics = page.metric_alarms().iter().map(metric);
+            let found = metrics.chain(page.composite_alarms().iter().map(composite)).collect();
+            Ok((found, page.next_token().map(str::to_owned)))
+        })
+        .await
     }
 }
 

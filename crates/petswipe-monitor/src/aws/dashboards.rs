@@ -12,7 +12,7 @@ use petswipe_aws::{CallError, Statement};
 use serde_json::Value;
 
 use super::error::called;
-use super::tags;
+use super::{pages, tags};
 use crate::apply::{Definition, DefinitionStore};
 use crate::{Error, Owner};
 
@@ -67,28 +67,21 @@ impl CloudWatchDashboards {
 
     /// Names and ARNs.
     async fn named(&self, prefix: &str) -> Result<Vec<(String, String)>, CallError> {
-        let failed = |why: &str| CallError::unusable("ListDashboards", prefix, why);
-        let mut found = Vec::new();
-        let mut token: Option<String> = None;
-        for _ in 0..MOST_PAGES {
+        pages::all("ListDashboards", prefix, MOST_PAGES, |token| async move {
             let asked = self.client.list_dashboards().dashboard_name_prefix(prefix);
-            let page = asked.set_next_token(token.clone()).send().await;
+            let page = asked.set_next_token(token).send().await;
             let page = page.map_err(|error| CallError::new("ListDashboards", prefix, error))?;
-            for entry in page.dashboard_entries() {
-                match (entry.dashboard_name(), entry.dashboard_arn()) {
-                    (Some(name), Some(arn)) => found.push((name.to_owned(), arn.to_owned())),
-                    _ => return Err(failed("a dashboard has no name or no ARN")),
-                }
-            }
-            match page.next_token() {
-                None => return Ok(found),
-                Some(next) if token.as_deref() == Some(next) => {
-                    return Err(failed("the next page is the same page"));
-                }
-                Some(next) => token = Some(next.to_owned()),
-            }
-        }
-        Err(failed("it has too many pages"))
+            let named = page.dashboard_entries().iter().map(|entry| {
+                let named = entry.dashboard_name().zip(entry.dashboard_arn());
+                let (name, arn) = named.ok_or_else(|| {
+                    let why = "a dashboard has no name or no ARN";
+                    CallError::unusable("ListDashboards", prefix, why)
+                })?;
+                Ok((name.to_owned(), arn.to_owned()))
+            });
+            Ok((named.collect::<Result<_, _>>()?, page.next_token().map(str::to_owned)))
+        })
+        .await
     }
 
     async fn read(&self, name: &str, arn: &str) -> Result<Definition, CallError> {

@@ -14,10 +14,13 @@ mod diagnosis;
 mod error;
 mod fetch;
 mod minutes;
+mod pages;
 mod queries;
 #[cfg(feature = "aws-synthetics")]
 mod synthetics;
 mod tags;
+#[cfg(any(feature = "aws-diagnosis", feature = "aws-synthetics"))]
+mod time;
 
 pub use alarms::CloudWatchAlarms;
 pub use cloudwatch::CloudWatchSource;

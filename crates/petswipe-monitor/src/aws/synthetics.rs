@@ -6,12 +6,13 @@ use std::fmt;
 use async_trait::async_trait;
 use aws_sdk_synthetics::Client;
 use aws_sdk_synthetics::types::{CanaryLastRun, CanaryRunState};
-use aws_smithy_types::DateTime;
 use aws_types::SdkConfig;
 use jiff::Timestamp;
 use petswipe_aws::{CallError, Statement};
 
 use super::error::called;
+use super::pages;
+use super::time::time;
 use crate::Error;
 use crate::diagnosis::Redacted;
 use crate::probe::{Canaries, CanaryRun, CanaryState};
@@ -51,30 +52,15 @@ impl CloudWatchSynthetics {
     }
 
     async fn described(&self, names: &[String]) -> Result<Vec<CanaryLastRun>, CallError> {
-        let about = names.join(", ");
-        let action = "DescribeCanariesLastRun";
-        let mut found = Vec::new();
-        let mut token: Option<String> = None;
-        for _ in 0..MOST_PAGES {
-            let page = self
-                .client
-                .describe_canaries_last_run()
-                .set_names(Some(names.to_vec()))
-                .set_next_token(token.clone())
-                .send()
-                .await
-                .map_err(|error| CallError::new(action, &about, error))?;
-            found.extend_from_slice(page.canaries_last_run());
-            match page.next_token() {
-                None => return Ok(found),
-                Some(next) if token.as_deref() == Some(next) => {
-                    let why = "the next page is the same page";
-                    return Err(CallError::unusable(action, &about, why));
-                }
-                Some(next) => token = Some(next.to_owned()),
-            }
-        }
-        Err(CallError::unusable(action, &about, format!("it has more than {MOST_PAGES} pages")))
+        let (action, about) = ("DescribeCanariesLastRun", &names.join(", "));
+        pages::all(action, about, MOST_PAGES, |token| async move {
+            let asked = self.client.describe_canaries_last_run().set_names(Some(names.to_vec()));
+            let page = asked.set_next_token(token).send().await;
+            let page = page.map_err(|error| CallError::new(action, about, error))?;
+            let next = page.next_token().map(str::to_owned);
+            Ok((page.canaries_last_run.unwrap_or_default(), next))
+        })
+        .await
     }
 }
 
@@ -146,8 +132,4 @@ fn run(found: &CanaryLastRun) -> Option<CanaryRun> {
         ended: time(timeline.and_then(|timeline| timeline.completed())),
         reason,
     })
-}
-
-fn time(at: Option<&DateTime>) -> Option<Timestamp> {
-    Timestamp::from_nanosecond(at?.as_nanos()).ok()
 }

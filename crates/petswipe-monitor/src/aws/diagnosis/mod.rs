@@ -6,15 +6,10 @@ mod scaling;
 mod services;
 mod targets;
 
-use aws_smithy_types::DateTime;
-use jiff::Timestamp;
+use super::time::time;
 
 pub use logs::CloudWatchLogs;
 pub use place::{AwsPlace, diagnosis_policy};
 pub use scaling::ScalingHistory;
 pub use services::EcsEvents;
 pub use targets::ElbTargets;
-
-fn time(at: Option<&DateTime>) -> Option<Timestamp> {
-    Timestamp::from_nanosecond(at?.as_nanos()).ok()
-}
