@@ -8,7 +8,7 @@ use clap::{Parser, ValueEnum};
 use petswipe_monitor::lab::policies::{
     Argo, EcsCanary, Flagger, Gated, GuideScript, RateRatioOnly,
 };
-use petswipe_monitor::lab::{Load, RolloutPolicy, Row, World, read, replay};
+use petswipe_monitor::lab::{Load, Recorded, RolloutPolicy, Row, World, read, replay};
 use petswipe_monitor::planner::Question;
 use petswipe_monitor::{EvidencePolicy, explain};
 use serde::Serialize;
@@ -77,16 +77,24 @@ pub(crate) struct Lab {
 /// A policy that begins anew for each rollout.
 type Make = fn() -> Box<dyn RolloutPolicy>;
 
-/// Everything that is compared.
-const POLICIES: [Make; 8] = [
+/// Everything of others that is compared.
+const OTHERS: [Make; 6] = [
     || Box::new(Flagger::default()),
     || Box::new(Argo::default()),
     || Box::new(EcsCanary::default()),
     || Box::new(GuideScript::default()),
     || Box::new(RateRatioOnly::new(0.01, 10, 0)),
     || Box::new(RateRatioOnly::new(0.01, 60, 60)),
-    || Box::new(Gated::by_default()),
-    || Box::new(Gated::on_minutes()),
+];
+
+/// Ours in worlds of our own.
+const OURS: [Make; 2] =
+    [|| Box::new(Gated::by_default()), || Box::new(Gated::on_minutes(EvidencePolicy::default()))];
+
+/// Ours on a trace, which has neither the weights that were asked for nor latencies.
+const OURS_ON_A_TRACE: [Make; 2] = [
+    || Box::new(Gated::of(EvidencePolicy::of_errors())),
+    || Box::new(Gated::on_minutes(EvidencePolicy::of_errors())),
 ];
 
 /// Compares, and prints.
@@ -131,7 +139,7 @@ fn compared(flags: &Flags) -> Result<u8, Exit> {
     let question = flags.question();
     let planned = question.propose();
     let mut policies: Vec<Box<dyn Fn() -> Box<dyn RolloutPolicy> + '_>> = Vec::new();
-    policies.extend(POLICIES.map(|make| Box::new(make) as Box<_>));
+    policies.extend(OTHERS.into_iter().chain(OURS).map(|make| Box::new(make) as Box<_>));
     match &planned {
         Ok(planned) => {
             policies.push(Box::new(|| Box::new(Gated::planned(&question, planned))));
@@ -166,7 +174,13 @@ fn replayed(flags: &Flags, path: &PathBuf) -> Result<u8, Exit> {
         Exit::usage(format!("--trace is {}, which can't be read: {error}", path.display()))
     })?;
     let trace = read(BufReader::new(file)).map_err(|error| Exit::usage(explain(&error)))?;
-    let replayed: Vec<_> = POLICIES.iter().map(|make| replay(&trace, make().as_mut())).collect();
+    if let Some(dispersion) = Recorded::dispersion(&trace).filter(|_| !flags.quiet) {
+        say(&format!(
+            "dispersion of the errors: {dispersion:.1} (about 1: independent; means something where both ran the same version)"
+        ));
+    }
+    let policies = OTHERS.into_iter().chain(OURS_ON_A_TRACE);
+    let replayed: Vec<_> = policies.map(|make| replay(&trace, make().as_mut())).collect();
     let json = serde_json::to_string_pretty(&replayed).map_err(Exit::usage)?;
     let text = table::replayed(&replayed);
     print(if flags.json { &json } else { &text });

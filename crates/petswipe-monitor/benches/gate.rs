@@ -78,8 +78,8 @@ fn standard_tick(bencher: Bencher<'_, '_>) {
         weight: 5,
         reference_weight: 95,
     };
-    let seen = |step: &Step, from| {
-        let windows = gate.windows(step);
+    let seen = |step: &Step, carried: &Carried, from| {
+        let windows = gate.windows(step, carried);
         let sides = windows.iter().map(|_| Comparison {
             candidate: ten_seconds("green", from, 1_000),
             reference: Some(ten_seconds("blue", from, 19_000)),
@@ -87,12 +87,14 @@ fn standard_tick(bencher: Bencher<'_, '_>) {
         sides.collect::<Vec<_>>()
     };
     let first = step(10);
-    let carried = gate.judge(&first, &seen(&first, 0), &Carried::default()).carried;
-    let second = step(20);
-    let seen = seen(&second, 10);
-    let judged = gate.judge(&second, &seen, &carried);
+    let nothing = Carried::default();
+    let carried = gate.judge(&first, &seen(&first, &nothing, 0), &nothing).carried;
+    let (second, third) = (step(20), step(30));
+    let carried = gate.judge(&second, &seen(&second, &carried, 10), &carried).carried;
+    let seen = seen(&third, &carried, 20);
+    let judged = gate.judge(&third, &seen, &carried);
     assert!(judged.verdict.is_pass(), "{}", judged.verdict);
-    bencher.bench(|| gate.judge(black_box(&second), black_box(&seen), black_box(&carried)));
+    bencher.bench(|| gate.judge(black_box(&third), black_box(&seen), black_box(&carried)));
 }
 
 #[divan::bench]

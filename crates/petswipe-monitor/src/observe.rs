@@ -30,7 +30,7 @@ pub async fn observe_and_judge(
     reference: Option<Reference<'_>>,
     carried: &Carried,
 ) -> Judgement {
-    match read(source, &gate.windows(step), step, candidate, reference).await {
+    match read(source, &gate.windows(step, carried), step, candidate, reference).await {
         Ok(seen) => {
             let sources = sources(&seen);
             Judgement { sources, ..gate.judge(step, &seen, carried) }

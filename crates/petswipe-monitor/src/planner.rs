@@ -95,7 +95,9 @@ impl Question {
         }
         Ok(Forecast {
             stages: stages.to_vec(),
-            to_promote: stages.iter().map(|stage| stage.duration).sum(),
+            to_promote: stages
+                .iter()
+                .fold(Duration::ZERO, |sum, stage| sum.saturating_add(stage.duration)),
             power: self.power(stages, self.smallest_ratio),
             failed_requests: self.failed(stages),
             smallest_ratio: self.smallest(stages),
@@ -205,7 +207,7 @@ impl Question {
         Duration::from_secs((needed as u64).max(SHORTEST))
     }
 
-    /// The same stages, but for the last, each as many times as long as it takes; `None` when a day each is not enough.
+    /// The same stages, each as many times as long as it takes; `None` when a day each is not enough.
     fn stretched(&self, stages: &[PlannedStage]) -> Option<Vec<PlannedStage>> {
         let times = |factor: f64| -> Vec<PlannedStage> {
             let longer = |stage: &PlannedStage| PlannedStage {
@@ -217,10 +219,13 @@ impl Question {
         let good = |factor: f64| self.power(&times(factor), self.smallest_ratio) >= POWER;
         let longest = stages.iter().map(|stage| stage.duration.as_secs_f64()).fold(1.0, f64::max);
         let (mut low, mut high) = (1.0, LONGEST.as_secs_f64() / longest);
+        if high < low {
+            return None;
+        }
         if good(low) {
             return Some(times(low));
         }
-        if high < low || !good(high) {
+        if !good(high) {
             return None;
         }
         for _ in 0..50 {
@@ -242,16 +247,17 @@ impl Question {
         if weight >= 100 {
             return (0.0, 0.0);
         }
+        let ratio = ratio.min(1.0 / self.baseline_error_rate);
         // The nearest ratio that is bet on, from below: it gathers less than the true one would, as the evidence does.
         let bet = RATIOS.iter().rev().find(|bet| **bet <= ratio).unwrap_or(&RATIOS[0]);
         let errors = self.requests_per_second * self.baseline_error_rate;
-        let ratio = ratio.min(1.0 / self.baseline_error_rate);
         let (own, other) = (errors * share * ratio, errors * (1.0 - share));
         let common = (share * (bet - 1.0)).ln_1p();
         let (hit, miss) = (bet.ln() - common, -common);
         let dispersion = self.evidence.dispersion;
         let mean = (own * hit + other * miss) / dispersion;
-        (mean, (own * hit * hit + other * miss * miss) / (dispersion * dispersion))
+        // The counts vary that many times as much, and each counts for that much less.
+        (mean, (own * hit * hit + other * miss * miss) / dispersion)
     }
 
     fn power(&self, stages: &[PlannedStage], ratio: f64) -> f64 {

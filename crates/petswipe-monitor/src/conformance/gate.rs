@@ -33,18 +33,16 @@ macro_rules! gate_conformance {
 /// See [`Gate`]: nothing seen, nothing measured or nothing served does not pass, however often it is judged.
 pub fn a_gate_without_observations_never_passes(gate: &dyn Gate) {
     for step in steps() {
-        let windows = gate.windows(&step);
-        let mut all = vec![Vec::new()];
+        never_passes(gate, &step, &|_| Vec::new());
         for candidate in [nothing, quiet] {
             for reference in [None, Some(nothing as Kind), Some(quiet), Some(healthy)] {
-                all.push(see(&windows, candidate, reference));
+                never_passes(gate, &step, &|windows| see(windows, candidate, reference));
             }
         }
-        let empty: Vec<_> = windows.iter().map(|w| Window::empty(w.from)).collect();
-        all.push(see(&empty, healthy, None));
-        for seen in all {
-            never_passes(gate, &step, &seen);
-        }
+        never_passes(gate, &step, &|windows| {
+            let empty: Vec<_> = windows.iter().map(|w| Window::empty(w.from)).collect();
+            see(&empty, healthy, None)
+        });
     }
 }
 
@@ -55,31 +53,31 @@ pub fn a_gate_is_a_pure_function(gate: &dyn Gate) {
     again.reverse();
     for (case, judged) in first.iter().zip(again) {
         assert_eq!(judged, case.judged, "{:?}", case.step);
-        assert_eq!(gate.windows(&case.step), case.windows, "{:?}", case.step);
+        assert_eq!(gate.windows(&case.step, &case.carried), case.windows, "{:?}", case.step);
     }
 }
 
-/// See [`Gate`]: it does not ask for what was before the step, and does not pass for it.
+/// See [`Gate`]: it does not ask for what was before the step, whatever it carries, and does not pass for it.
 pub fn a_gate_looks_at_nothing_older_than_the_step(gate: &dyn Gate) {
+    let cases = everything(gate);
     for step in steps() {
-        let windows = gate.windows(&step);
-        for window in &windows {
-            assert!(window.from >= step.started, "{window} in {step:?}");
-            assert!(window.from <= window.to, "{window} in {step:?}");
+        for carried in cases.iter().map(|case| &case.judged.carried) {
+            for window in gate.windows(&step, carried) {
+                assert!(window.from >= step.started, "{window} in {step:?}");
+                assert!(window.from <= window.to, "{window} in {step:?}");
+            }
+        }
+        for window in gate.windows(&step, &Carried::default()) {
             assert!(window.to <= step.now.max(step.started), "{window}");
         }
-        let before = |end: Duration| -> Vec<Window> {
-            let length = Duration::from_secs(60);
-            let older = windows
-                .iter()
-                .map(|_| Window { from: step.started + end - length, to: step.started + end });
-            older.collect()
-        };
         // All of it before the step, and the last second in it.
         for end in [Duration::ZERO, Duration::from_secs(1)] {
+            let (from, to) = (step.started + end - Duration::from_secs(60), step.started + end);
             for reference in [None, Some(healthy as Kind)] {
-                let seen = see(&before(end), healthy, reference);
-                never_passes(gate, &step, &seen);
+                never_passes(gate, &step, &|windows| {
+                    let older: Vec<_> = windows.iter().map(|_| Window { from, to }).collect();
+                    see(&older, healthy, reference)
+                });
             }
         }
     }
@@ -113,17 +111,17 @@ impl Case {
 fn everything(gate: &dyn Gate) -> Vec<Case> {
     let mut cases = Vec::new();
     for step in steps() {
-        let windows = gate.windows(&step);
         for candidate in [nothing, quiet, few, healthy, failing] {
             for reference in [None, Some(nothing as Kind), Some(healthy), Some(failing)] {
                 let mut carried = Carried::default();
                 for _ in 0..3 {
+                    let windows = gate.windows(&step, &carried);
                     let seen = see(&windows, candidate, reference);
                     let judged = gate.judge(&step, &seen, &carried);
                     let next = judged.carried.clone();
                     cases.push(Case {
                         step,
-                        windows: windows.clone(),
+                        windows,
                         seen,
                         carried: std::mem::replace(&mut carried, next),
                         judged,
@@ -135,10 +133,12 @@ fn everything(gate: &dyn Gate) -> Vec<Case> {
     cases
 }
 
-fn never_passes(gate: &dyn Gate, step: &Step, seen: &[Comparison]) {
+/// Five judgements, one after the other, of what is seen in the windows that are asked for.
+fn never_passes(gate: &dyn Gate, step: &Step, look: &dyn Fn(&[Window]) -> Vec<Comparison>) {
     let mut carried = Carried::default();
     for _ in 0..5 {
-        let judged = gate.judge(step, seen, &carried);
+        let seen = look(&gate.windows(step, &carried));
+        let judged = gate.judge(step, &seen, &carried);
         assert!(!judged.verdict.is_pass(), "{step:?}, {seen:?}: {judged:?}");
         carried = judged.carried;
     }

@@ -170,7 +170,7 @@ where
         "judges".to_owned()
     }
 
-    fn windows(&self, step: &Step) -> Vec<Window> {
+    fn windows(&self, step: &Step, _: &Carried) -> Vec<Window> {
         let to = step.now.max(step.started);
         let from = step.started;
         vec![Window { from, to }]
@@ -190,7 +190,7 @@ impl Gate for LooksBack {
         "looks back".to_owned()
     }
 
-    fn windows(&self, step: &Step) -> Vec<Window> {
+    fn windows(&self, step: &Step, _: &Carried) -> Vec<Window> {
         vec![Window { from: step.now - Duration::from_secs(60), to: step.now }]
     }
 

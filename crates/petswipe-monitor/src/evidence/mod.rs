@@ -11,6 +11,7 @@
 //! - [`Sprt`]: is the error rate of one arm above a limit, or well below it?
 //! - [`SampleRatio`]: do the arms get the shares of traffic that were asked for?
 //! - [`Band`]: how far may an empirical distribution be from the true one, at all times and everywhere?
+//! - [`dispersion()`]: do errors come in bunches, and what is evidence worth then?
 //!
 //! The counts are fed in ticks. What counts within a tick is its sums only, so that a tick may be cut into parts of the same
 //! share of traffic without changing anything.
@@ -18,12 +19,14 @@
 use serde::{Deserialize, Serialize};
 
 mod band;
+mod dispersion;
 mod rate_limit;
 mod rate_ratio;
 mod sample_ratio;
 mod sprt;
 
 pub use band::Band;
+pub use dispersion::dispersion;
 pub use rate_limit::RateLimit;
 pub(crate) use rate_limit::divergence;
 pub use rate_ratio::{RATIOS, RateRatio};

@@ -13,7 +13,7 @@ use super::{Arm, Bets, sprt::log_rate_ratio};
 ///
 /// ```
 /// use petswipe_monitor::evidence::{Arm, RateLimit};
-/// let limit = RateLimit::upper_bound(Arm { requests: 10_000, failed: 10 }, 0.005).unwrap();
+/// let limit = RateLimit::upper_bound(Arm { requests: 10_000, failed: 10 }, 0.005, 1.0).unwrap();
 /// assert!(limit > 0.001 && limit < 0.003);
 /// let mut evidence = RateLimit::default();
 /// evidence.begin_stage();
@@ -29,10 +29,11 @@ const HIGHEST: f64 = 0.99;
 
 impl RateLimit {
     /// The rate that is exceeded with probability `alpha` at most, after `seen`: the largest `p` with
-    /// `n·KL(e/n‖p) ≤ ln(1/α)` (Chernoff's bound for the binomial). `None` without requests.
-    pub fn upper_bound(seen: Arm, alpha: f64) -> Option<f64> {
+    /// `n·KL(e/n‖p) ≤ φ·ln(1/α)` (Chernoff's bound for the binomial; `n` requests of which `φ` fail together are worth `n/φ`).
+    /// `None` without requests.
+    pub fn upper_bound(seen: Arm, alpha: f64, dispersion: f64) -> Option<f64> {
         let rate = seen.rate()?;
-        let budget = -alpha.ln() / seen.requests as f64;
+        let budget = -alpha.ln() * dispersion / seen.requests as f64;
         let (mut low, mut high) = (rate, 1.0);
         for _ in 0..60 {
             let middle = f64::midpoint(low, high);

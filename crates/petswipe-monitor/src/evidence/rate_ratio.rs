@@ -20,9 +20,8 @@ pub const RATIOS: [f64; 8] = [1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0];
 /// binomial: Hoeffding, JASA 58, 1963, theorem 4). The conditional test of two Poisson rates is that of Przyborowski and
 /// Wilenski, Biometrika 31, 1940.
 ///
-/// Errors that come in bunches (retries, shared outages, users that stick) are over-dispersed; with `dispersion` φ > 1 every
-/// log likelihood ratio is divided by φ, which keeps the mean at most 1 where the variance is φ times the binomial's, and
-/// delays the alarm by as much.
+/// Errors that come in bunches (retries, shared outages, users that stick) are over-dispersed; every log likelihood ratio is
+/// divided by the `dispersion` φ, which delays the alarm by as much. See [`dispersion`](super::dispersion) for what that keeps.
 ///
 /// ```
 /// use petswipe_monitor::evidence::{Arm, RateRatio};

@@ -23,9 +23,9 @@ pub enum Decided {
 /// ```
 /// use petswipe_monitor::evidence::{Arm, Decided, Sprt};
 /// let mut test = Sprt::default();
-/// test.add_rate(Arm { requests: 500, failed: 0 }, 0.001, 0.01);
+/// test.add_rate(Arm { requests: 500, failed: 0 }, 0.001, 0.01, 1.0);
 /// assert_eq!(test.decided(0.01, 0.05), Some(Decided::Good));
-/// test.add_rate(Arm { requests: 10, failed: 8 }, 0.001, 0.01);
+/// test.add_rate(Arm { requests: 10, failed: 8 }, 0.001, 0.01, 1.0);
 /// assert_eq!(test.decided(0.01, 0.05), Some(Decided::Bad));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -33,14 +33,15 @@ pub enum Decided {
 pub struct Sprt(f64);
 
 impl Sprt {
-    /// Takes what one arm did: is its rate `good` or `bad`? Both between 0 and 1, `good` below `bad`.
-    pub fn add_rate(&mut self, arm: Arm, good: f64, bad: f64) {
-        self.0 += log_rate_ratio(arm, good, bad);
+    /// Takes what one arm did: is its rate `good` or `bad`? Both between 0 and 1, `good` below `bad`. `dispersion` is at least 1
+    /// (see [`dispersion`](super::dispersion)).
+    pub fn add_rate(&mut self, arm: Arm, good: f64, bad: f64, dispersion: f64) {
+        self.0 += log_rate_ratio(arm, good, bad) / dispersion;
     }
 
     /// Takes what two arms did at the same time: are their rates the same, or is the candidate's `ratio` times as high?
-    pub fn add_ratio(&mut self, candidate: Arm, reference: Arm, ratio: f64) {
-        self.0 += log_likelihood_ratio(candidate, reference, ratio);
+    pub fn add_ratio(&mut self, candidate: Arm, reference: Arm, ratio: f64, dispersion: f64) {
+        self.0 += log_likelihood_ratio(candidate, reference, ratio) / dispersion;
     }
 
     /// The logarithm of the likelihood ratio.

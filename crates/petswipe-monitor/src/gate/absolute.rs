@@ -28,7 +28,8 @@ pub enum NoData {
 }
 
 /// The most that a share of the requests may take. A quantile is taken from a [`Histogram`], so that one less than
-/// 4.5 % below the limit may already count as above it, and one above it never counts as below.
+/// 4.5 % below the limit may already count as above it, and one above it never counts as below; but where a limit has to be broken
+/// [for certain](AbsolutePolicy::by_chance), the other way round: one less than 4.5 % above it may count as below.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LatencyLimit {
     /// Which share, above 0 and at most 1: 0.99 for the p99.
@@ -70,8 +71,8 @@ pub struct AbsolutePolicy {
     pub minimum_requests: u64,
     /// How unlikely a share of failed or slow requests has to be, for a version that is exactly on the limit, before the limit
     /// counts as broken (Chernoff's bound for the binomial). Above the limit and not unlikely enough is not known, which holds
-    /// or goes back in the end, but not at once: of 50 requests, 3 that failed are no proof of more than 5 %. `None`: every value
-    /// above a limit breaks it. Above 0 and below 1.
+    /// or goes back in the end, but not at once: of 50 requests, 3 that failed are no proof of more than 5 %. It takes the requests
+    /// as independent of each other. `None`: every value above a limit breaks it. Above 0 and below 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by_chance: Option<f64>,
     /// What missing or too little data means.
@@ -199,12 +200,20 @@ impl AbsolutePolicy {
         }
     }
 
-    /// A limit that is broken by so few requests that it may be by chance is not known.
+    /// A limit that is broken by so few requests that it may be by chance is not known. `share` is that of the requests that are
+    /// beyond it for certain, `limit` the share that may be.
     fn doubted(&self, mut finding: Finding, share: Option<f64>, limit: f64) -> Finding {
         let (Some(chance), Some(share)) = (self.by_chance, share) else { return finding };
+        if finding.result != FindingResult::Broken || finding.samples < self.minimum_requests {
+            return finding;
+        }
+        if share <= limit {
+            finding.result = FindingResult::Holds;
+            finding.detail = "above the limit by less than the width of a bucket".to_owned();
+            return finding;
+        }
         let evidence = finding.samples as f64 * divergence(share.min(1.0), limit);
-        let enough = finding.samples >= self.minimum_requests;
-        if finding.result == FindingResult::Broken && enough && evidence < -chance.ln() {
+        if evidence < -chance.ln() {
             finding.result = FindingResult::Missing;
             finding.detail = "above the limit, and that may be by chance".to_owned();
         }
@@ -268,7 +277,7 @@ impl Gate for AbsolutePolicy {
         "absolute".to_owned()
     }
 
-    fn windows(&self, step: &Step) -> Vec<Window> {
+    fn windows(&self, step: &Step, _: &Carried) -> Vec<Window> {
         vec![recent(step, self.lookback)]
     }
 

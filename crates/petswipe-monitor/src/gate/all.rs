@@ -20,8 +20,9 @@ impl Gate for All {
         self.0.iter().map(|gate| gate.name()).collect::<Vec<_>>().join(" and ")
     }
 
-    fn windows(&self, step: &Step) -> Vec<Window> {
-        self.0.iter().flat_map(|gate| gate.windows(step)).collect()
+    fn windows(&self, step: &Step, carried: &Carried) -> Vec<Window> {
+        let gates = self.0.iter().enumerate();
+        gates.flat_map(|(index, gate)| gate.windows(step, &held(carried, index))).collect()
     }
 
     fn judge(&self, step: &Step, seen: &[Comparison], carried: &Carried) -> Judgement {
@@ -31,10 +32,10 @@ impl Gate for All {
         let mut whole = covered(step, seen);
         let mut settled = true;
         for (index, gate) in self.0.iter().enumerate() {
-            let (mine, others) = rest.split_at(gate.windows(step).len().min(rest.len()));
+            let held = held(carried, index);
+            let (mine, others) = rest.split_at(gate.windows(step, &held).len().min(rest.len()));
             rest = others;
-            let held = carried.0.get(index).cloned();
-            let judged = gate.judge(step, mine, &held.map(Carried).unwrap_or_default());
+            let judged = gate.judge(step, mine, &held);
             states.push(judged.carried.0);
             if !judged.covered.is_empty() {
                 whole = hull(whole, judged.covered);
@@ -47,6 +48,11 @@ impl Gate for All {
         let carried = Carried(serde_json::Value::Array(states));
         Judgement { settled, ..Judgement::new(verdict, carried, whole) }
     }
+}
+
+/// What the gate at that place in the list carried.
+fn held(carried: &Carried, index: usize) -> Carried {
+    carried.0.get(index).cloned().map(Carried).unwrap_or_default()
 }
 
 /// From the start of the earlier to the end of the later, of two of which the first may be empty.

@@ -2,19 +2,18 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Carried, Comparison, Finding, FindingResult, Gate, Judgement, Step, Verdict, about, news,
-};
+use super::ledger::{Ledger, Unknown};
+use super::{Carried, Comparison, Finding, FindingResult, Gate, Judgement, Step, Verdict};
 use crate::slo::{ErrorBudget, Objective, exceeds};
 use crate::{Error, Observation, Window};
 
 /// How much of a service's error budget the new version may spend on its way, over all steps together.
 ///
 /// The bad requests of the candidate are counted, tick after tick, each window once; those of the version beside it are not
-/// the rollout's. More than [`share`](Self::share) of [`budget`](Self::budget) is a fail, for good. It passes when what was spent
+/// the rollout's. A window of which they are not known is asked for again for up to [`stale_after`](Self::stale_after), and what is
+/// known of it at least counts in any case. More than [`share`](Self::share) of [`budget`](Self::budget) is a fail, for good. It passes when what was spent
 /// so far is known, and requests were served in this step. What the candidate did in a moment that no window of a step covers (after
 /// the last look of a step, before the first whole period of the next) is not counted: what is spent is a lower bound, and
 /// the share should leave room for a check interval.
@@ -136,71 +135,73 @@ struct State {
     /// In all steps.
     total: u64,
     bad: u64,
-    /// When the present step began.
-    step: Option<Timestamp>,
-    /// What was served in it.
+    /// What was served in the present step.
     served: u64,
-    /// From where to where it was counted.
-    from: Option<Timestamp>,
-    until: Option<Timestamp>,
-    /// Bad requests that are known of in a window that is not known as a whole.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    at_least: u64,
+    #[serde(flatten)]
+    ledger: Ledger,
     /// Why the last window could not be counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     doubt: Option<String>,
 }
 
-fn is_zero(count: &u64) -> bool {
-    *count == 0
-}
-
 impl State {
-    fn enter(&mut self, step: &Step) {
-        if self.step != Some(step.started) {
-            (self.step, self.served) = (Some(step.started), 0);
-            (self.from, self.until) = (None, None);
+    fn take(&mut self, policy: &BudgetPolicy, step: &Step, seen: &[Comparison]) {
+        let mut ledger = std::mem::take(&mut self.ledger);
+        if ledger.enter(step) {
+            (self.served, self.doubt) = (0, None);
         }
-        (self.at_least, self.doubt) = (0, None);
+        let newest =
+            ledger.take(step, policy.stale_after, seen, |seen| self.count(policy, &seen.candidate));
+        if let Some(newest) = newest {
+            self.doubt = newest.err();
+        }
+        self.ledger = ledger;
     }
 
-    fn take(&mut self, policy: &BudgetPolicy, seen: &Observation) {
-        if self.until.is_some_and(|until| seen.window.from < until) {
-            self.doubt =
-                Some(format!("what was seen from {} on is counted already", seen.window.from));
-            return;
-        }
+    fn count(&mut self, policy: &BudgetPolicy, seen: &Observation) -> Result<(), Unknown> {
         let Some(events) = policy.objective.events(seen) else {
-            self.doubt = Some(format!("the bad requests of {} are not known", seen.subject));
-            if let Objective::Availability { .. } = policy.objective {
-                self.at_least = seen.errors.failed_at_least().unwrap_or_default();
-            }
-            return;
+            let why = format!("the bad requests of {} are not known", seen.subject);
+            let bad = match policy.objective {
+                Objective::Availability { .. } => seen.errors.failed_at_least().unwrap_or_default(),
+                Objective::Latency { .. } => 0,
+            };
+            return Err(Unknown { why, bad });
         };
         self.total = self.total.saturating_add(events.total());
         self.bad = self.bad.saturating_add(events.bad());
         self.served = self.served.saturating_add(events.total());
-        self.from.get_or_insert(seen.window.from);
-        self.until = Some(seen.window.to);
+        Ok(())
+    }
+
+    /// What keeps the count from being whole.
+    fn lack(&self, policy: &BudgetPolicy, step: &Step) -> Option<String> {
+        if let (Some(doubt), Some(_)) = (&self.doubt, self.ledger.pending()) {
+            return Some(doubt.clone());
+        }
+        if let Some(window) = self.ledger.pending() {
+            return Some(format!("what it did from {window} is not known yet"));
+        }
+        let stale = self.ledger.until().is_none_or(|until| {
+            Window { from: until, to: step.now.max(until) }.length() > policy.stale_after
+        });
+        (stale || self.served == 0).then(|| "nothing was seen lately in this step".to_owned())
     }
 
     fn verdict(&self, policy: &BudgetPolicy, step: &Step) -> Verdict {
-        let bad = self.bad.saturating_add(self.at_least);
-        let stale = self.until.is_none_or(|until| {
-            Window { from: until, to: step.now.max(until) }.length() > policy.stale_after
-        });
+        let bad = self.bad.saturating_add(self.ledger.bad());
         let allowance = policy.allowance();
         let mut detail = format!(
             "{bad} bad requests of {:.1} that the rollout may have",
             (allowance * 10.0).round() / 10.0
         );
+        let lost = self.ledger.lost();
+        if lost > 0 {
+            detail.push_str(&format!("; what it did in {lost} windows was never known"));
+        }
         let result = if exceeds(bad as f64, allowance) {
             FindingResult::Broken
-        } else if let Some(doubt) = &self.doubt {
-            detail.push_str(&format!("; {doubt}"));
-            FindingResult::Missing
-        } else if stale || self.served == 0 {
-            detail.push_str("; nothing was seen lately in this step");
+        } else if let Some(lack) = self.lack(policy, step) {
+            detail.push_str(&format!("; {lack}"));
             FindingResult::Missing
         } else {
             FindingResult::Holds
@@ -215,13 +216,6 @@ impl State {
             detail,
         }])
     }
-
-    fn covered(&self, step: &Step) -> Window {
-        match (self.from, self.until) {
-            (Some(from), Some(to)) => Window { from, to },
-            _ => Window::empty(step.started),
-        }
-    }
 }
 
 impl Gate for BudgetPolicy {
@@ -229,8 +223,8 @@ impl Gate for BudgetPolicy {
         format!("error budget of {}", self.slo)
     }
 
-    fn windows(&self, step: &Step) -> Vec<Window> {
-        vec![news(step)]
+    fn windows(&self, step: &Step, carried: &Carried) -> Vec<Window> {
+        Ledger::windows(carried, step)
     }
 
     fn judge(&self, step: &Step, seen: &[Comparison], carried: &Carried) -> Judgement {
@@ -251,15 +245,12 @@ impl Gate for BudgetPolicy {
                 return Judgement::new(verdict, carried.clone(), nothing);
             }
         };
-        state.enter(step);
-        if let Some(seen) = seen.first().and_then(|seen| about(news(step), &seen.candidate)) {
-            state.take(self, seen);
-        }
+        state.take(self, step, seen);
         let verdict = state.verdict(self, step);
         // Whole numbers and times: this can't fail, and if it did, what was carried so far is kept.
         let next = serde_json::to_value(&state).map_or_else(|_| carried.clone(), Carried);
         // What is spent already is known; waiting longer shows nothing better.
         let settled = verdict.is_pass();
-        Judgement { settled, ..Judgement::new(verdict, next, state.covered(step)) }
+        Judgement { settled, ..Judgement::new(verdict, next, state.ledger.covered(step)) }
     }
 }

@@ -16,6 +16,7 @@ mod absolute;
 mod all;
 mod budget;
 mod evidence;
+mod ledger;
 mod policy;
 mod regression;
 mod verdict;
@@ -33,7 +34,8 @@ pub use verdict::{Finding, FindingResult, Verdict};
 pub struct Step {
     /// Since when the candidate has its present share of traffic. Nothing older says anything about this step.
     pub started: Timestamp,
-    /// The end of the window judged last in this step, or `started`.
+    /// The end of the window judged last in this step by any gate, or `started`; for gates that carry nothing. What counts every
+    /// moment once has to carry up to where it counted: where several gates judge, another may have seen more.
     pub judged_until: Timestamp,
     /// Now.
     pub now: Timestamp,
@@ -108,10 +110,10 @@ pub trait Gate: Send + Sync {
     /// Its name, for evidence and messages.
     fn name(&self) -> String;
 
-    /// Which windows it needs to see to judge `step`.
-    fn windows(&self, step: &Step) -> Vec<Window>;
+    /// Which windows it needs to see to judge `step`, with what it carried out of the judgement before.
+    fn windows(&self, step: &Step, carried: &Carried) -> Vec<Window>;
 
-    /// Judges. `seen` is in the order of [`windows`](Self::windows).
+    /// Judges. `seen` is in the order of [`windows`](Self::windows) for the same step and carried state.
     fn judge(&self, step: &Step, seen: &[Comparison], carried: &Carried) -> Judgement;
 }
 
@@ -123,8 +125,8 @@ macro_rules! forward {
                 (**self).name()
             }
 
-            fn windows(&self, step: &Step) -> Vec<Window> {
-                (**self).windows(step)
+            fn windows(&self, step: &Step, carried: &Carried) -> Vec<Window> {
+                (**self).windows(step, carried)
             }
 
             fn judge(&self, step: &Step, seen: &[Comparison], carried: &Carried) -> Judgement {
@@ -141,12 +143,6 @@ forward!(Box);
 fn recent(step: &Step, lookback: Duration) -> Window {
     let from = step.now.saturating_sub(lookback).unwrap_or(step.started);
     let from = from.max(step.started);
-    Window { from, to: step.now.max(from) }
-}
-
-/// What is new since the last judgement in the step.
-fn news(step: &Step) -> Window {
-    let from = step.judged_until.max(step.started);
     Window { from, to: step.now.max(from) }
 }
 

@@ -116,7 +116,7 @@ impl Gate for LatencyRegression {
         "latency regression".to_owned()
     }
 
-    fn windows(&self, step: &Step) -> Vec<Window> {
+    fn windows(&self, step: &Step, _: &Carried) -> Vec<Window> {
         vec![recent(step, self.lookback)]
     }
 

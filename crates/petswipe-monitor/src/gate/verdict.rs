@@ -77,6 +77,9 @@ impl Verdict {
                 why: match first.value {
                     Some(_) if !first.detail.is_empty() => first.to_string(),
                     Some(_) => format!("{} rests on only {} samples", first.metric, first.samples),
+                    None if !first.detail.is_empty() => {
+                        format!("{} is not known: {}", first.metric, first.detail)
+                    }
                     None => format!("{} is not known", first.metric),
                 },
                 missing: with(&evidence, FindingResult::Missing),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Next, RolloutPolicy, Second};
 use crate::Error;
-use crate::evidence::Arm;
+use crate::evidence::{Arm, dispersion};
 
 /// One line of a trace: what both did in some seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,6 +18,15 @@ pub struct Recorded {
     pub candidate: Arm,
     /// The version it replaces.
     pub reference: Arm,
+}
+
+impl Recorded {
+    /// How much more the errors of a trace vary than independent ones would; see
+    /// [`dispersion`](crate::evidence::dispersion()). It means something where both ran the same version.
+    pub fn dispersion(trace: &[Recorded]) -> Option<f64> {
+        let ticks: Vec<_> = trace.iter().map(|line| (line.candidate, line.reference)).collect();
+        dispersion(&ticks)
+    }
 }
 
 /// What the policy would have done.
@@ -72,7 +81,9 @@ pub fn read(trace: impl BufRead) -> Result<Vec<Recorded>, Error> {
     Ok(read)
 }
 
-/// Plays a policy against a trace. The traffic was divided as it was, whatever weights the policy asks for now.
+/// Plays a policy against a trace. The traffic was divided as it was, whatever weights the policy asks for now, and how long
+/// requests took is not in it: a policy that judges the division of the traffic or latency has to be told not to, as
+/// [`EvidencePolicy::of_errors`](crate::EvidencePolicy::of_errors) is.
 pub fn replay(trace: &[Recorded], policy: &mut dyn RolloutPolicy) -> Replayed {
     let mut weights = vec![(0, policy.begin())];
     let mut lines = trace.iter().peekable();

@@ -178,7 +178,7 @@ impl Gate for Gullible {
         "gullible".to_owned()
     }
 
-    fn windows(&self, _: &Step) -> Vec<Window> {
+    fn windows(&self, _: &Step, _: &Carried) -> Vec<Window> {
         vec![window(940, 1058), window(1000, 1058)]
     }
 

@@ -64,10 +64,10 @@ fn the_bound_is_chernoffs() {
         (100, 0, 0.01, 0.045_007_413_978_564_004),
         (50, 25, 0.05, 0.668_023_915_713_54),
     ] {
-        let bound = RateLimit::upper_bound(arm(requests, failed), alpha).unwrap();
+        let bound = RateLimit::upper_bound(arm(requests, failed), alpha, 1.0).unwrap();
         assert_near(bound, expected);
     }
-    assert_eq!(RateLimit::upper_bound(arm(0, 0), 0.01), None);
+    assert_eq!(RateLimit::upper_bound(arm(0, 0), 0.01, 1.0), None);
 }
 
 #[test]

@@ -81,14 +81,14 @@ impl State {
             ));
         }
         let accepted = self.is_accepted(policy);
+        let latency_accepted = match (&policy.latency, &self.slow, &self.last) {
+            (Some(latency), Some(slow), Last::Beside) => slow.is_accepted(policy, latency),
+            _ => true,
+        };
         if !findings.iter().any(is_broken)
             && let Some(lack) = self.lack(policy, step, accepted)
         {
-            let result = match policy.no_data {
-                NoData::Hold => FindingResult::Missing,
-                NoData::Fail => FindingResult::Broken,
-                NoData::Ignore => FindingResult::Ignored,
-            };
+            let result = missing(policy);
             // Where nothing serves beside it there is nothing to judge, and others decide.
             let result = if self.last == Last::Alone { FindingResult::Ignored } else { result };
             for finding in &mut findings {
@@ -97,7 +97,7 @@ impl State {
             return (self.lacking(Verdict::of(findings), lack), false);
         }
         let verdict = Verdict::of(findings);
-        let settled = verdict.is_pass() && accepted && together <= 1.0;
+        let settled = verdict.is_pass() && accepted && latency_accepted && together <= 1.0;
         (verdict, settled)
     }
 
@@ -110,7 +110,7 @@ impl State {
             Last::Beside | Last::Before => {}
         }
         let old = step.now.saturating_sub(policy.stale_after);
-        if let (Some(until), Ok(old)) = (self.until(), old)
+        if let (Some(until), Ok(old)) = (self.ledger.until(), old)
             && until < old
         {
             return Some(format!("nothing was seen since {until}"));
@@ -118,6 +118,17 @@ impl State {
         let (requests, minimum) = (self.candidate.requests, policy.minimum_requests);
         if requests < minimum {
             return Some(format!("error evidence rests on only {requests} samples of {minimum}"));
+        }
+        let beside = self.weight().filter(|_| self.last == Last::Beside);
+        if let Some(weight) = beside {
+            let part = ((1.0 - weight) / weight).min(1.0);
+            let minimum = (minimum as f64 * part).ceil() as u64;
+            let requests = self.reference.requests;
+            if requests < minimum.max(1) {
+                return Some(format!(
+                    "what serves beside it has only {requests} samples of {minimum}"
+                ));
+            }
         }
         let waits = policy.wait_for_acceptance && !accepted;
         waits.then(|| {
@@ -146,7 +157,12 @@ impl State {
 
     fn errors(&self, policy: &EvidencePolicy, weight: f64) -> (f64, Finding) {
         let (value, limit) = (self.errors.value(), 1.0 / policy.alpha / weight);
-        let detail = format!("{}, beside it {}", failed(self.candidate), failed(self.reference));
+        let mut detail =
+            format!("{}, beside it {}", failed(self.candidate), failed(self.reference));
+        if self.ledger.lost() > 0 {
+            let lost = self.ledger.lost();
+            detail.push_str(&format!("; {lost} windows could not be compared"));
+        }
         let requests = self.candidate.requests;
         (value, evidence("error evidence", value, limit, requests, held(value, limit), detail))
     }
@@ -169,10 +185,17 @@ impl State {
 
     fn latency(&self, policy: &EvidencePolicy, weight: f64) -> Option<(f64, Finding)> {
         let (latency, slow) = (policy.latency.as_ref()?, self.slow.as_ref()?);
+        let limit = 1.0 / policy.alpha / weight;
         if slow.requests == 0 {
-            return None;
+            if self.last != Last::Beside {
+                return None;
+            }
+            // No evidence is 1.
+            let detail = "the latencies of the two were not compared yet".to_owned();
+            let missing = evidence("latency evidence", 1.0, limit, 0, missing(policy), detail);
+            return Some((1.0, Finding { value: None, ..missing }));
         }
-        let (value, limit) = (slow.value(), 1.0 / policy.alpha / weight);
+        let value = slow.value();
         let detail = slow.worst(latency).map(|(quantile, threshold)| {
             format!(
                 "most of it at the p{}: {:.0} ms beside it, {} times that allowed",
@@ -214,7 +237,7 @@ impl State {
     fn bands(&self, policy: &EvidencePolicy, weight: f64) -> Option<Finding> {
         let latency = policy.latency.as_ref().filter(|latency| latency.bands)?;
         let slow = self.slow.as_ref()?;
-        let gap = slow.gap(latency, policy.alpha * weight)?;
+        let gap = slow.gap(latency, policy.alpha * weight, policy.dispersion)?;
         let (value, limit) = (gap.found.max(0.0) * 100.0, gap.allowed * 100.0);
         let result = if value > limit { FindingResult::Broken } else { FindingResult::Holds };
         Some(Finding {
@@ -226,6 +249,15 @@ impl State {
             result,
             detail: format!("more requests above {:.0} ms", gap.at.as_secs_f64() * 1000.0),
         })
+    }
+}
+
+/// What it means that something is missing.
+fn missing(policy: &EvidencePolicy) -> FindingResult {
+    match policy.no_data {
+        NoData::Hold => FindingResult::Missing,
+        NoData::Fail => FindingResult::Broken,
+        NoData::Ignore => FindingResult::Ignored,
     }
 }
 

@@ -4,24 +4,37 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::LatencyEvidence;
-use crate::evidence::{Arm, Band, RateRatio, stake};
+use super::{EvidencePolicy, LatencyEvidence};
+use crate::evidence::{Arm, Band, Decided, RateRatio, Sprt, stake};
 use crate::{Histogram, Observation};
 
 /// Slow requests at each quantile, and the distributions of the present step.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Slow {
     stages: u32,
-    /// The quantiles of the reference in the tick that set them.
+    /// What the reference did until there was enough of it to set the thresholds.
+    #[serde(default, skip_serializing_if = "Histogram::is_empty")]
+    first: Histogram,
+    /// The quantiles of the reference in the ticks that set them.
     thresholds: Vec<Duration>,
     tests: Vec<RateRatio>,
+    /// Whether as many times the requests are slow as matters, in the present step: as many times as of the reference, and as
+    /// many times as its quantile allows.
+    #[serde(default)]
+    accepts: Vec<[Sprt; 2]>,
     #[serde(default, skip_serializing_if = "Histogram::is_empty")]
     candidate: Histogram,
     #[serde(default, skip_serializing_if = "Histogram::is_empty")]
     reference: Histogram,
     /// The requests of the candidate that were compared.
     pub(super) requests: u64,
+    /// Those of the present step.
+    #[serde(default)]
+    in_step: u64,
 }
+
+/// Slow requests above higher quantiles are too few to show in one step that there are not more of them.
+const HIGHEST_SHOWN: f64 = 0.99;
 
 /// How far apart the distributions are where they differ most, and how far they may be.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +49,8 @@ impl Slow {
         self.tests.resize_with(policy.quantiles.len(), RateRatio::default);
         self.stages = self.stages.saturating_add(1);
         self.tests.iter_mut().for_each(RateRatio::begin_stage);
+        self.accepts = vec![Default::default(); policy.quantiles.len()];
+        self.in_step = 0;
         // With other weights the two see other hours of the day: only what was seen at the same weights is compared as a whole.
         (self.candidate, self.reference) = (Histogram::new(), Histogram::new());
     }
@@ -43,33 +58,53 @@ impl Slow {
     /// Takes what both did at the same time. Without latencies of both there is nothing to take.
     pub(super) fn take(
         &mut self,
-        policy: &LatencyEvidence,
-        minimum: u64,
-        dispersion: f64,
+        policy: &EvidencePolicy,
+        latency: &LatencyEvidence,
         [candidate, reference]: [&Observation; 2],
     ) {
         let (Some(candidate), Some(reference)) = (&candidate.latency, &reference.latency) else {
             return;
         };
         if self.thresholds.is_empty() {
-            if reference.count() >= minimum {
-                let of = |quantile: &f64| reference.quantile(*quantile).unwrap_or_default();
-                self.thresholds = policy.quantiles.iter().map(of).collect();
+            self.first.merge(reference);
+            if self.first.count() >= policy.minimum_requests {
+                let first = std::mem::take(&mut self.first);
+                let of = |quantile: &f64| first.quantile(*quantile).unwrap_or_default();
+                self.thresholds = latency.quantiles.iter().map(of).collect();
             }
             return;
         }
         self.requests = self.requests.saturating_add(candidate.count());
-        for (test, threshold) in self.tests.iter_mut().zip(&self.thresholds) {
-            let slow = |seen: &Histogram, times| Arm {
+        self.in_step = self.in_step.saturating_add(candidate.count());
+        let tests = self.tests.iter_mut().zip(&mut self.accepts);
+        let at = self.thresholds.iter().zip(&latency.quantiles);
+        for ((test, [ratio, rate]), (threshold, quantile)) in tests.zip(at) {
+            let slow = |seen: &Histogram, limit| Arm {
                 requests: seen.count(),
-                failed: seen.count_above(threshold.mul_f64(times)),
+                failed: seen.count_above(limit),
             };
-            test.add(slow(candidate, policy.tolerance), slow(reference, 1.0), dispersion);
+            let own = slow(candidate, times(*threshold, latency.tolerance));
+            let other = slow(reference, *threshold);
+            test.add(own, other, policy.dispersion);
+            ratio.add_ratio(own, other, policy.smallest_ratio, policy.dispersion);
+            let allowed = 1.0 - quantile;
+            let bad = (allowed * policy.smallest_ratio).min(f64::midpoint(allowed, 1.0));
+            rate.add_rate(own, allowed, bad, policy.dispersion);
         }
-        if policy.bands {
+        if latency.bands {
             self.candidate.merge(candidate);
             self.reference.merge(reference);
         }
+    }
+
+    /// Whether it is shown for this step that not as many times the requests are slow as matters, at any quantile that so few
+    /// requests can show it for.
+    pub(super) fn is_accepted(&self, policy: &EvidencePolicy, latency: &LatencyEvidence) -> bool {
+        let half = policy.beta / 2.0;
+        let good = |test: &Sprt| test.decided(policy.alpha, half) == Some(Decided::Good);
+        let mut shown = latency.quantiles.iter().zip(&self.accepts);
+        self.in_step >= policy.minimum_requests
+            && shown.all(|(quantile, tests)| *quantile > HIGHEST_SHOWN || tests.iter().any(good))
     }
 
     /// The evidence: the mean of that of all quantiles.
@@ -87,18 +122,29 @@ impl Slow {
     }
 
     /// Where the candidate is slower than the reference by most, in the present step. `alpha` is for all steps together.
-    pub(super) fn gap(&self, policy: &LatencyEvidence, alpha: f64) -> Option<Gap> {
+    pub(super) fn gap(&self, policy: &LatencyEvidence, alpha: f64, dispersion: f64) -> Option<Gap> {
         let (candidate, reference) = (self.candidate.count(), self.reference.count());
         if candidate == 0 || reference == 0 {
             return None;
         }
         let half = alpha * stake(self.stages.saturating_sub(1)) / 2.0;
-        let allowed = Band::half_width(candidate, half) + Band::half_width(reference, half);
+        let width = |requests| Band::half_width(independent(requests, dispersion), half);
+        let allowed = width(candidate) + width(reference);
         let above = |seen: &Histogram, limit| seen.count_above(limit) as f64 / seen.count() as f64;
         let gaps = self.reference.buckets().map(|(at, _)| {
-            let slower = above(&self.candidate, at.mul_f64(policy.tolerance));
+            let slower = above(&self.candidate, times(at, policy.tolerance));
             Gap { found: slower - above(&self.reference, at), allowed, at }
         });
         gaps.max_by(|a, b| a.found.total_cmp(&b.found))
     }
+}
+
+/// As many times as long, or as long as it gets.
+fn times(length: Duration, times: f64) -> Duration {
+    Duration::try_from_secs_f64(length.as_secs_f64() * times).unwrap_or(Duration::MAX)
+}
+
+/// How many independent requests so many are worth.
+fn independent(requests: u64, dispersion: f64) -> u64 {
+    (requests as f64 / dispersion) as u64
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::state::State;
-use super::{Carried, Comparison, Gate, Judgement, NoData, Step, Verdict, about, news};
+use super::ledger::Ledger;
+use super::{Carried, Comparison, Gate, Judgement, NoData, Step, Verdict};
 use crate::{Error, Window};
 
 mod findings;
@@ -27,6 +28,10 @@ mod state;
 /// fails. Evidence is carried over all stages; for each stage a part of the stake is held back, so that what goes wrong late
 /// is found too.
 ///
+/// A window that could not be compared (a metric of one side was not known yet) is asked for again, for up to
+/// [`stale_after`](Self::stale_after). What was served in a stage after the last period that closed in it is in no evidence: it is
+/// at most a period and the source's lag, for each stage.
+///
 /// # When it passes
 ///
 /// When there is no alarm, something was seen lately, and the candidate has answered at least
@@ -35,7 +40,8 @@ mod state;
 /// the accept side of Wald's test: either that its error rate is not
 /// [`smallest_ratio`](Self::smallest_ratio) times the reference's, or that it is below
 /// [`harmless_rate`](Self::harmless_rate), each with a risk of half of `β`, and each by what was seen in this step alone. A
-/// judgement says so as [`Judgement::settled`], and a rollout may then go on early.
+/// judgement says so as [`Judgement::settled`], and a rollout may then go on early; where latency is compared, it is settled only
+/// when it is also shown that at no quantile up to the p99 that many times the requests are slow.
 ///
 /// # When nothing serves beside it
 ///
@@ -62,10 +68,11 @@ pub struct EvidencePolicy {
     pub smallest_ratio: f64,
     /// An error rate below which nobody minds, whatever the ratio. Above 0 and below 1.
     pub harmless_rate: f64,
-    /// How many times the variance of counts is that of independent requests, at least 1; see
-    /// [`RateRatio`](crate::evidence::RateRatio).
+    /// How many requests fail together at most because of one cause, at least 1: see
+    /// [`dispersion`](crate::evidence::dispersion), which measures it, for what is kept by it and what is not.
     pub dispersion: f64,
-    /// With fewer requests of the candidate in the step it is not known. At least 1.
+    /// With fewer requests of the candidate in the step it is not known; nor with fewer of the reference, or the part of it that
+    /// belongs to the reference's weight where that is the smaller one. At least 1.
     pub minimum_requests: u64,
     /// Pass only when the version is shown to be good.
     pub wait_for_acceptance: bool,
@@ -86,8 +93,10 @@ pub struct EvidencePolicy {
 /// How latency is compared: requests slower than what the reference's quantiles allow are counted as errors are, at each of
 /// these quantiles, and the evidence of all quantiles is averaged.
 ///
-/// The reference's quantiles are those of the first tick in which it served enough; that tick is not counted itself, so what
-/// is counted does not depend on what set the threshold.
+/// The reference's quantiles are those of the first ticks in which it served [enough](EvidencePolicy::minimum_requests) together;
+/// these are not counted themselves, so what is counted does not depend on what set the threshold. Until something is compared,
+/// latency is missing, which means what [`EvidencePolicy::no_data`] says: for a source without latencies, set
+/// [`EvidencePolicy::latency`] to `None`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LatencyEvidence {
     /// The quantiles, each above 0 and below 1, rising.
@@ -140,6 +149,12 @@ impl Default for EvidencePolicy {
 }
 
 impl EvidencePolicy {
+    /// The default, but about errors alone: for numbers that don't say how long requests took, nor which share of them each
+    /// version was meant to have.
+    pub fn of_errors() -> Self {
+        Self { latency: None, sample_ratio: None, ..Self::default() }
+    }
+
     /// Checks every field.
     ///
     /// # Errors
@@ -201,8 +216,8 @@ impl Gate for EvidencePolicy {
         "evidence".to_owned()
     }
 
-    fn windows(&self, step: &Step) -> Vec<Window> {
-        vec![news(step)]
+    fn windows(&self, step: &Step, carried: &Carried) -> Vec<Window> {
+        Ledger::windows(carried, step)
     }
 
     fn judge(&self, step: &Step, seen: &[Comparison], carried: &Carried) -> Judgement {
@@ -220,15 +235,9 @@ impl Gate for EvidencePolicy {
                 return Judgement::new(verdict, carried.clone(), nothing);
             }
         };
-        state.enter(self, step);
-        let news = news(step);
-        if let Some(seen) = seen.first()
-            && let Some(candidate) = about(news, &seen.candidate)
-        {
-            state.take(self, step, candidate, seen.reference.as_ref());
-        }
+        state.take(self, step, seen);
         let (verdict, settled) = state.verdict(self, step);
-        let judgement = Judgement::new(verdict, state.carried(carried), state.covered(step));
+        let judgement = Judgement::new(verdict, state.carried(carried), state.ledger.covered(step));
         Judgement { settled, ..judgement }
     }
 }

@@ -1,23 +1,21 @@
 //! What the policy carries: everything that was counted so far.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::latency::Slow;
-use super::{Carried, EvidencePolicy, Step};
+use super::{Carried, Comparison, EvidencePolicy, Step};
+use crate::Observation;
 use crate::evidence::{Arm, Decided, RateLimit, RateRatio, SampleRatio, Sprt, stake};
-use crate::{Observation, Window};
+use crate::gate::ledger::{Ledger, Unknown};
 
 /// Everything that was counted so far. That of the step begins anew with each step, the evidence does not.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct State {
-    /// When the present step began.
-    step: Option<Timestamp>,
+    /// Which windows are counted.
+    #[serde(flatten)]
+    pub(super) ledger: Ledger,
     /// The share of the candidate that is asked for in it, of the traffic of both; `None` where nothing serves beside it.
     weight: Option<f64>,
-    /// From where to where something was counted in it.
-    from: Option<Timestamp>,
-    until: Option<Timestamp>,
     /// What was counted in it.
     pub(super) candidate: Arm,
     pub(super) reference: Arm,
@@ -76,15 +74,24 @@ impl State {
         serde_json::to_value(self).map_or_else(|_| so_far.clone(), Carried)
     }
 
-    /// Begins a new step, if `step` is one.
-    pub(super) fn enter(&mut self, policy: &EvidencePolicy, step: &Step) {
-        if self.step == Some(step.started) {
-            return;
+    /// Takes what was seen in, and begins a new step, if `step` is one.
+    pub(super) fn take(&mut self, policy: &EvidencePolicy, step: &Step, seen: &[Comparison]) {
+        let mut ledger = std::mem::take(&mut self.ledger);
+        if ledger.enter(step) {
+            self.enter(policy, step);
         }
+        let newest =
+            ledger.take(step, policy.stale_after, seen, |seen| self.count(policy, step, seen));
+        if let Some(newest) = newest {
+            self.last = newest.unwrap_or_else(Last::Doubt);
+        }
+        self.ledger = ledger;
+    }
+
+    fn enter(&mut self, policy: &EvidencePolicy, step: &Step) {
         let before = self.weight;
         let (own, other) = (f64::from(step.weight), f64::from(step.reference_weight));
         self.weight = (other > 0.0).then(|| own / (own + other));
-        (self.step, self.from, self.until) = (Some(step.started), None, None);
         (self.candidate, self.reference) = (Arm::default(), Arm::default());
         (self.ratio, self.rate) = (Sprt::default(), Sprt::default());
         self.last = Last::Nothing;
@@ -106,38 +113,27 @@ impl State {
         }
     }
 
-    /// Takes a tick in.
-    pub(super) fn take(
+    /// Counts one window.
+    fn count(
         &mut self,
         policy: &EvidencePolicy,
         step: &Step,
-        candidate: &Observation,
-        reference: Option<&Observation>,
-    ) {
-        self.last = match self.counted(policy, step, candidate, reference) {
-            Ok(last) => last,
-            Err(doubt) => Last::Doubt(doubt),
-        };
-    }
-
-    fn counted(
-        &mut self,
-        policy: &EvidencePolicy,
-        step: &Step,
-        candidate: &Observation,
-        reference: Option<&Observation>,
-    ) -> Result<Last, String> {
-        let window = candidate.window;
-        if self.until.is_some_and(|until| window.from < until) {
-            return Err(format!("what was seen from {} on is counted already", window.from));
-        }
+        seen: &Comparison,
+    ) -> Result<Last, Unknown> {
+        let candidate = &seen.candidate;
         let own = arm(candidate)?;
-        let last = match reference {
-            None => Last::Alone,
-            Some(reference) if reference.window == window => {
+        // Beside it something serves, or nothing does: an answer that is missing is not the same as nobody to ask.
+        let last = match &seen.reference {
+            Some(reference) if step.reference_weight > 0 => {
+                if reference.window != candidate.window {
+                    return Err(unknown("the two were not seen at the same time"));
+                }
                 let other = arm(reference)?;
                 self.beside(policy, [candidate, reference], [own, other]);
                 Last::Beside
+            }
+            None if step.reference_weight > 0 => {
+                return Err(unknown("what serves beside it was not seen"));
             }
             Some(reference) if policy.before_share > 0.0 && reference.window.to <= step.started => {
                 // Not to know what was before is no worse than having nothing to compare with.
@@ -149,13 +145,11 @@ impl State {
                     None => Last::Alone,
                 }
             }
-            Some(_) => return Err("the two were not seen at the same time".to_owned()),
+            _ => Last::Alone,
         };
         self.candidate = self.candidate.plus(own);
         let harmless = policy.harmless_rate;
-        self.rate.add_rate(own, harmless / 10.0, harmless);
-        self.from.get_or_insert(window.from);
-        self.until = Some(window.to);
+        self.rate.add_rate(own, harmless / 10.0, harmless, policy.dispersion);
         Ok(last)
     }
 
@@ -167,10 +161,10 @@ impl State {
     ) {
         self.reference = self.reference.plus(other);
         self.errors.add(own, other, policy.dispersion);
-        self.ratio.add_ratio(own, other, policy.smallest_ratio);
+        self.ratio.add_ratio(own, other, policy.smallest_ratio, policy.dispersion);
         if let (Some(latency), Some(slow)) = (&policy.latency, &mut self.slow) {
             let seen = [candidate, reference];
-            slow.take(latency, policy.minimum_requests, policy.dispersion, seen);
+            slow.take(policy, latency, seen);
         }
         if let Some(share) = &mut self.share {
             share.add(own.requests, other.requests);
@@ -183,7 +177,7 @@ impl State {
         if self.before.as_ref().is_none_or(|before| before.seen != seen) {
             // Each window may mislead; all together by no more than half of what this comparison may.
             let alpha = policy.alpha * policy.before_share / 2.0 * stake(windows);
-            let limit = RateLimit::upper_bound(seen, alpha)?;
+            let limit = RateLimit::upper_bound(seen, alpha, policy.dispersion)?;
             let evidence = self.before.take().map(|before| before.evidence);
             let evidence = evidence.unwrap_or_else(|| {
                 let mut evidence = RateLimit::default();
@@ -196,7 +190,7 @@ impl State {
         self.before.as_mut()
     }
 
-    /// Whether the candidate is shown to be good in this step.
+    /// Whether the candidate's error rate is shown to be good in this step.
     pub(super) fn is_accepted(&self, policy: &EvidencePolicy) -> bool {
         let half = policy.beta / 2.0;
         let tests = [self.ratio, self.rate];
@@ -207,28 +201,19 @@ impl State {
     pub(super) fn weight(&self) -> Option<f64> {
         self.weight
     }
+}
 
-    /// When what was counted last ended.
-    pub(super) fn until(&self) -> Option<Timestamp> {
-        self.until
-    }
-
-    /// From where to where something was counted in the step.
-    pub(super) fn covered(&self, step: &Step) -> Window {
-        match (self.from, self.until) {
-            (Some(from), Some(to)) => Window { from, to },
-            _ => Window::empty(step.started),
-        }
-    }
+fn unknown(why: impl Into<String>) -> Unknown {
+    Unknown { why: why.into(), bad: 0 }
 }
 
 /// Requests and failures, where both are known and go together.
-fn arm(seen: &Observation) -> Result<Arm, String> {
+fn arm(seen: &Observation) -> Result<Arm, Unknown> {
     let subject = &seen.subject;
     let requests =
-        seen.requests.ok_or_else(|| format!("the requests of {subject} are not known"))?;
-    let failed =
-        seen.errors.failed().ok_or_else(|| format!("the errors of {subject} are not known"))?;
+        seen.requests.ok_or_else(|| unknown(format!("the requests of {subject} are not known")))?;
+    let failed = seen.errors.failed();
+    let failed = failed.ok_or_else(|| unknown(format!("the errors of {subject} are not known")))?;
     Arm::new(requests, failed)
-        .ok_or_else(|| format!("{subject} has {failed} errors in {requests} requests"))
+        .ok_or_else(|| unknown(format!("{subject} has {failed} errors in {requests} requests")))
 }

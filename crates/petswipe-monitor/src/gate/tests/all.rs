@@ -21,7 +21,7 @@ impl Gate for Says {
         self.verdict.word().to_owned()
     }
 
-    fn windows(&self, _: &Step) -> Vec<Window> {
+    fn windows(&self, _: &Step, _: &Carried) -> Vec<Window> {
         self.windows.iter().map(|(a, b)| window(*a, *b)).collect()
     }
 
@@ -149,7 +149,7 @@ fn each_gate_gets_its_own_windows_and_its_own_state() {
     let mut list = gates_of(&gates[..2]);
     list.push(Box::new(All::new(gates_of(&gates[2..]))));
     let all = All::new(list);
-    let windows = all.windows(&step(60));
+    let windows = all.windows(&step(60), &Carried::default());
     assert_eq!(windows.len(), 6);
     let mut carried = Carried::default();
     for call in 1..=3 {
@@ -162,7 +162,7 @@ fn each_gate_gets_its_own_windows_and_its_own_state() {
             .collect();
         carried = all.judge(&step(60), &seen, &carried).carried;
         let state = |gate: &Says| {
-            let got = gate.windows(&step(60));
+            let got = gate.windows(&step(60), &Carried::default());
             let got: Vec<_> = got.iter().map(Window::to_string).collect();
             json!({ "calls": call, "got": got })
         };

@@ -68,7 +68,7 @@ fn bug_03_no_data_is_never_healthy() {
         for candidate in [nothing(), quiet.clone(), only_targets.clone()] {
             for reference in [None, Some(nothing()), Some(minute(100, 0))] {
                 let seen = Comparison { candidate: candidate.clone(), reference };
-                let windows = gate.windows(&step(60)).len();
+                let windows = gate.windows(&step(60), &Carried::default()).len();
                 for count in 0..=windows {
                     let seen = vec![seen.clone(); count];
                     let judged = gate.judge(&step(60), &seen, &Carried::default());

@@ -5,6 +5,7 @@ mod all;
 mod budget;
 mod bugs;
 mod evidence;
+mod ledger;
 mod properties;
 mod regression;
 

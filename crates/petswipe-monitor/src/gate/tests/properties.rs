@@ -85,7 +85,7 @@ prop_compose! {
 
 fn judge(gate: &dyn Gate, candidate: &Observation, reference: Option<&Observation>) -> Judgement {
     let seen = Comparison { candidate: candidate.clone(), reference: reference.cloned() };
-    let seen = vec![seen; gate.windows(&step(60)).len()];
+    let seen = vec![seen; gate.windows(&step(60), &Carried::default()).len()];
     gate.judge(&step(60), &seen, &Carried::default())
 }
 

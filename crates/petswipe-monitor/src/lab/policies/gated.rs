@@ -34,23 +34,26 @@ pub struct Gated {
 impl Gated {
     /// The default of a canary: limits and evidence, the guide's stages, a look every ten seconds at data of ten seconds.
     pub fn by_default() -> Self {
-        let policies = Policy::standard(EvidencePolicy::default());
-        let stages = STAGES.iter().map(|weight| (*weight, STAGE)).collect();
-        Self::new("petswipe default", Policy::gate(&policies), stages)
+        Self::of(EvidencePolicy::default())
+    }
+
+    /// The default of a canary with that evidence.
+    pub fn of(evidence: EvidencePolicy) -> Self {
+        let gate = Policy::gate(&Policy::standard(evidence));
+        Self::new("petswipe default", gate, guide())
     }
 
     /// The same on CloudWatch: sums of whole minutes that are known a minute late, a look every half a minute, limits that look
     /// back as far as they have to.
-    pub fn on_minutes() -> Self {
-        let mut policies = Policy::standard(EvidencePolicy::default());
+    pub fn on_minutes(evidence: EvidencePolicy) -> Self {
+        let mut policies = Policy::standard(evidence);
         for policy in &mut policies {
             if let Policy::Absolute(limits) = policy {
                 limits.lookback = Duration::from_secs(180);
             }
         }
-        let stages = STAGES.iter().map(|weight| (*weight, STAGE)).collect();
-        Self::new("petswipe default, 60 s data, 60 s late", Policy::gate(&policies), stages)
-            .data(60, 60, 30)
+        let gate = Policy::gate(&policies);
+        Self::new("petswipe default, 60 s data, 60 s late", gate, guide()).data(60, 60, 30)
     }
 
     /// The default gate in stages that are planned for a service, as the [`planner`](crate::planner) proposed them.
@@ -104,10 +107,14 @@ impl Gated {
         self
     }
 
-    /// Loses what the gate carried, as a careless caller would.
+    /// Loses the evidence that the gate carried, as a careless caller would.
     #[cfg(test)]
     pub(crate) fn forget(&mut self) {
-        self.carried = Carried::default();
+        let mut nothing = crate::evidence::RateRatio::default();
+        nothing.begin_stage();
+        if let Some(state) = self.carried.0.get_mut(1) {
+            state["errors"] = serde_json::to_value(nothing).unwrap();
+        }
     }
 
     fn judge(&mut self, elapsed: u32) -> crate::Judgement {
@@ -119,7 +126,7 @@ impl Gated {
             weight,
             reference_weight: 100 - weight,
         };
-        let windows = self.gate.windows(&step);
+        let windows = self.gate.windows(&step, &self.carried);
         let seen: Vec<_> = windows.into_iter().map(|window| self.see(window, &step)).collect();
         let judged = self.gate.judge(&step, &seen, &self.carried);
         self.carried = judged.carried.clone();
@@ -154,6 +161,11 @@ impl Gated {
         let reference = (step.reference_weight > 0).then_some(reference);
         Comparison { candidate, reference }
     }
+}
+
+/// The guide's stages.
+fn guide() -> Vec<(u8, u32)> {
+    STAGES.iter().map(|weight| (*weight, STAGE)).collect()
 }
 
 /// Nobody asks here how latency is judged: every request takes the same time.

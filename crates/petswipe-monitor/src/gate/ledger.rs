@@ -1,0 +1,174 @@
+//! Which windows of a step a gate has counted, and which it has to ask for again.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Carried, Comparison, Step, about};
+use crate::Window;
+
+/// So many windows are asked for again at most; the oldest are given up first.
+const MOST: usize = 4;
+
+/// What a gate that counts each moment of a step once has counted so far. It is part of what the gate carries.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Ledger {
+    /// When the present step began.
+    step: Option<Timestamp>,
+    /// From where to where something was counted in it.
+    from: Option<Timestamp>,
+    until: Option<Timestamp>,
+    /// Up to when there was an answer, whether it could be counted or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    answered: Option<Timestamp>,
+    /// Windows with an answer that could not be counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pending: Vec<Pending>,
+    /// How many windows of all steps were given up.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    lost: u64,
+    /// Bad requests that are known of in them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    lost_bad: u64,
+}
+
+/// A window with an answer that could not be counted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Pending {
+    window: Window,
+    /// Bad requests that are known of in it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    bad: u64,
+}
+
+/// Why an answer can't be counted.
+pub(super) struct Unknown {
+    pub(super) why: String,
+    /// Bad requests that it tells of all the same.
+    pub(super) bad: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+impl Ledger {
+    /// Which windows to ask for: what is new, then those that could not be counted. `carried` is the whole state of the gate.
+    pub(super) fn windows(carried: &Carried, step: &Step) -> Vec<Window> {
+        // A state that can't be read is said when it is judged.
+        Self::deserialize(&carried.0).unwrap_or_default().wanted(step)
+    }
+
+    fn wanted(&self, step: &Step) -> Vec<Window> {
+        let same = self.step == Some(step.started);
+        let known = self.until.max(self.answered).filter(|_| same);
+        let from = known.unwrap_or(step.started).max(step.started);
+        let news = Window { from, to: step.now.max(from) };
+        let pending = self.pending.iter().filter(|_| same).map(|pending| pending.window);
+        std::iter::once(news).chain(pending).collect()
+    }
+
+    /// Begins a step, if `step` is a new one, and says so. What is pending is given up.
+    pub(super) fn enter(&mut self, step: &Step) -> bool {
+        if self.step == Some(step.started) {
+            return false;
+        }
+        self.give_up(|_| true);
+        self.step = Some(step.started);
+        (self.from, self.until, self.answered) = (None, None, None);
+        true
+    }
+
+    /// Counts the answers, which are in the order of [`windows`](Self::windows). Says how the newest could be counted, if
+    /// there is one.
+    pub(super) fn take<T>(
+        &mut self,
+        step: &Step,
+        stale_after: Duration,
+        seen: &[Comparison],
+        mut count: impl FnMut(&Comparison) -> Result<T, Unknown>,
+    ) -> Option<Result<T, String>> {
+        let wanted = self.wanted(step);
+        let (news, again) = seen.split_first()?;
+        let waiting = std::mem::take(&mut self.pending);
+        for (index, mut pending) in waiting.into_iter().enumerate() {
+            let whole = |seen: &&Comparison| seen.candidate.window == pending.window;
+            match again.get(index).filter(whole).map(&mut count) {
+                Some(Ok(_)) => self.counted(pending.window),
+                Some(Err(unknown)) => {
+                    pending.bad = pending.bad.max(unknown.bad);
+                    self.pending.push(pending);
+                }
+                None => self.pending.push(pending),
+            }
+        }
+        let counted = about(wanted[0], &news.candidate).map(|candidate| {
+            let window = candidate.window;
+            self.answered = Some(window.to);
+            match count(news) {
+                Ok(counted) => {
+                    self.counted(window);
+                    Ok(counted)
+                }
+                Err(Unknown { why, bad }) => {
+                    self.pending.push(Pending { window, bad });
+                    Err(why)
+                }
+            }
+        });
+        let old = step.now.saturating_sub(stale_after).unwrap_or(Timestamp::MIN);
+        self.give_up(|pending| pending.window.to < old);
+        let more = self.pending.len().saturating_sub(MOST);
+        let last = more.checked_sub(1).and_then(|last| self.pending.get(last));
+        if let Some(last) = last.map(|last| last.window.to) {
+            self.give_up(|pending| pending.window.to <= last);
+        }
+        counted
+    }
+
+    fn counted(&mut self, window: Window) {
+        self.from = Some(self.from.map_or(window.from, |from| from.min(window.from)));
+        self.until = self.until.max(Some(window.to));
+    }
+
+    fn give_up(&mut self, which: impl Fn(&Pending) -> bool) {
+        for pending in std::mem::take(&mut self.pending) {
+            if which(&pending) {
+                self.lost = self.lost.saturating_add(1);
+                self.lost_bad = self.lost_bad.saturating_add(pending.bad);
+            } else {
+                self.pending.push(pending);
+            }
+        }
+    }
+
+    /// When what was counted last in the step ended.
+    pub(super) fn until(&self) -> Option<Timestamp> {
+        self.until
+    }
+
+    /// From where to where something was counted in the step.
+    pub(super) fn covered(&self, step: &Step) -> Window {
+        match (self.from, self.until) {
+            (Some(from), Some(to)) => Window { from, to },
+            _ => Window::empty(step.started),
+        }
+    }
+
+    /// The first window that has to be asked for again.
+    pub(super) fn pending(&self) -> Option<Window> {
+        self.pending.first().map(|pending| pending.window)
+    }
+
+    /// How many windows of all steps were given up, because it never became known what was in them.
+    pub(super) fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// Bad requests that are known of in windows that could not be counted.
+    pub(super) fn bad(&self) -> u64 {
+        let pending = self.pending.iter().map(|pending| pending.bad);
+        pending.fold(self.lost_bad, u64::saturating_add)
+    }
+}

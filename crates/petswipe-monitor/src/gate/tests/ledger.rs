@@ -1,0 +1,184 @@
+//! What could not be counted at once: it is asked for again, counted when it is known, and never twice.
+
+use super::{STARTED, at, green, times, window};
+use crate::gate::{
+    AbsolutePolicy, All, BudgetPolicy, Carried, Comparison, EvidencePolicy, Gate, Judgement, Step,
+};
+use crate::slo::Objective;
+use crate::{Errors, Observation, Subject, Window};
+use std::time::Duration;
+
+/// A rollout with a tick every ten seconds, in each of which 5 of the 50 requests of the candidate fail, and what is known of them.
+struct World {
+    /// Ticks of which the errors of the reference are known late: which, and since when.
+    late: Vec<(i64, i64)>,
+    gate: All,
+    carried: Carried,
+    judged_until: i64,
+    /// When the step began.
+    started: i64,
+}
+
+fn budget() -> BudgetPolicy {
+    BudgetPolicy {
+        slo: "checkout".to_owned(),
+        objective: Objective::availability(0.999).unwrap(),
+        budget: 10_000.0,
+        share: 0.5,
+        stale_after: Duration::from_secs(120),
+    }
+}
+
+fn evidence() -> EvidencePolicy {
+    EvidencePolicy { stale_after: Duration::from_secs(120), ..EvidencePolicy::default() }
+}
+
+impl World {
+    fn new(late: &[(i64, i64)]) -> Self {
+        let absolute = AbsolutePolicy { error_rate: 0.5, ..AbsolutePolicy::default() };
+        let gate = All::new(vec![Box::new(absolute), Box::new(evidence()), Box::new(budget())]);
+        let carried = Carried::default();
+        Self { late: late.to_vec(), gate, carried, judged_until: STARTED, started: STARTED }
+    }
+
+    fn side(&self, name: &str, asked: Window, now: i64) -> Observation {
+        let (from, to) = (asked.from.as_second(), asked.to.as_second());
+        let subject = Subject::environment(name);
+        let ticks = u64::try_from((to - from) / 10).unwrap();
+        if ticks == 0 {
+            return Observation::missing(subject, Window::empty(asked.from));
+        }
+        let (requests, failed) = if name == "green" { (50, 5) } else { (950, 1) };
+        let unknown = (from..to).step_by(10).any(|tick| {
+            self.late.iter().any(|(late, since)| STARTED + late == tick && now < STARTED + since)
+        });
+        let server = (!unknown).then_some(failed * ticks);
+        Observation {
+            requests: Some(requests * ticks),
+            errors: Errors { client: Some(0), server, balancer: Some(0) },
+            latency: Some(times(requests * ticks, 20)),
+            ..Observation::missing(subject, asked)
+        }
+    }
+
+    /// Judges once, so many seconds after the first step began.
+    fn judge(&mut self, seconds: i64) -> Judgement {
+        let now = STARTED + seconds;
+        let step = Step {
+            started: at(self.started),
+            judged_until: at(self.judged_until),
+            now: at(now),
+            weight: 5,
+            reference_weight: 95,
+        };
+        let asked = self.gate.windows(&step, &self.carried);
+        let seen = asked.into_iter().map(|asked| Comparison {
+            candidate: self.side("green", asked, now),
+            reference: Some(self.side("blue", asked, now)),
+        });
+        let judged = self.gate.judge(&step, &seen.collect::<Vec<_>>(), &self.carried);
+        self.carried = judged.carried.clone();
+        if !judged.covered.is_empty() {
+            self.judged_until = judged.covered.to.as_second();
+        }
+        judged
+    }
+
+    fn state(&self, gate: usize, field: &str) -> u64 {
+        self.carried.0[gate][field].as_u64().unwrap_or_default()
+    }
+
+    /// Requests of the candidate that the evidence counted in the step.
+    fn compared(&self) -> u64 {
+        self.carried.0[1]["candidate"]["requests"].as_u64().unwrap()
+    }
+}
+
+#[test]
+fn what_was_not_known_at_once_is_counted_when_it_is_though_another_gate_went_on() {
+    let mut on_time = World::new(&[]);
+    let mut late = World::new(&[(10, 45)]);
+    for seconds in [10, 20, 30, 40] {
+        on_time.judge(seconds);
+        late.judge(seconds);
+    }
+    assert_eq!((on_time.compared(), on_time.state(2, "bad")), (200, 20));
+    // Not those of the second tick; and the limits, which look at the whole minute, have gone on all the same.
+    assert_eq!((late.compared(), late.state(2, "bad")), (150, 15));
+    assert_eq!(late.judged_until, STARTED + 40);
+    let judged = late.judge(50);
+    on_time.judge(50);
+    assert_eq!((late.compared(), late.state(2, "bad")), (250, 25));
+    assert_eq!(late.carried.0[1]["errors"], on_time.carried.0[1]["errors"]);
+    assert!(judged.verdict.is_fail(), "{}", judged.verdict);
+}
+
+#[test]
+fn a_budget_waits_for_what_is_not_known_yet_and_goes_on_when_it_never_is() {
+    let mut world = World::new(&[(0, 100_000), (30, 100_000)]);
+    let said: Vec<_> = (1..=18)
+        .map(|tick| {
+            let judged = world.judge(tick * 10);
+            let evidence = judged.verdict.evidence().iter();
+            let mut of_budget = evidence.filter(|one| one.metric == "error budget of checkout");
+            of_budget.next().unwrap().detail.clone()
+        })
+        .collect();
+    assert!(said[3].contains("the bad requests of green are not known"), "{}", said[3]);
+    assert!(said[5].contains("is not known yet"), "{}", said[5]);
+    assert!(said[17].contains("what it did in 2 windows was never known"), "{}", said[17]);
+    assert!(said[17].starts_with("80 bad requests"), "16 ticks with 5 each: {}", said[17]);
+    // What is given up is not asked for any more.
+    assert_eq!(world.state(1, "lost"), 2);
+    assert!(world.carried.0[1].get("pending").is_none(), "{}", world.carried.0[1]);
+}
+
+#[test]
+fn bad_requests_that_are_known_of_count_though_the_window_is_given_up() {
+    let policy = budget();
+    let mut carried = Carried::default();
+    for (seconds, known) in [(10, false), (20, true), (300, true), (310, true)] {
+        let step = Step {
+            started: at(STARTED),
+            judged_until: at(STARTED),
+            now: at(STARTED + seconds),
+            weight: 5,
+            reference_weight: 95,
+        };
+        let asked = policy.windows(&step, &carried);
+        let seen = asked.into_iter().map(|asked| Comparison {
+            candidate: Observation {
+                requests: Some(100),
+                errors: Errors {
+                    client: None,
+                    server: Some(3),
+                    balancer: (known && asked.from > at(STARTED)).then_some(0),
+                },
+                ..Observation::missing(green(), asked)
+            },
+            reference: None,
+        });
+        let judged = policy.judge(&step, &seen.collect::<Vec<_>>(), &carried);
+        carried = judged.carried;
+        let ticks = [10, 20, 300, 310].iter().filter(|tick| **tick <= seconds).count();
+        let expected = format!("{} bad requests of", 3 * ticks);
+        assert!(judged.verdict.to_string().contains(&expected), "{}", judged.verdict);
+    }
+}
+
+#[test]
+fn no_more_than_a_few_windows_are_asked_for_again_and_none_in_another_step() {
+    let late: Vec<_> = (0..30).map(|tick| (tick * 10, 100_000)).collect();
+    let mut world = World::new(&late);
+    for tick in 1..=10 {
+        world.judge(tick * 10);
+    }
+    let pending = |world: &World| world.carried.0[1]["pending"].as_array().map_or(0, Vec::len);
+    assert_eq!((pending(&world), world.state(1, "lost")), (4, 6));
+    world.started = STARTED + 200;
+    world.judged_until = world.started;
+    let judged = world.judge(201);
+    assert_eq!((pending(&world), world.state(1, "lost")), (0, 10));
+    assert!(!judged.verdict.is_pass());
+    assert_eq!(window(STARTED + 200, STARTED + 200).from, judged.covered.from);
+}
