@@ -71,19 +71,7 @@ impl ForecastFlags {
             error_budget: self.error_budget.unwrap_or(f64::MAX),
             evidence: evidence.unwrap_or_default(),
         };
-        let refused = |error| Exit::usage(explain(&error));
-        let forecast = question.checked(stages).map_err(refused)?;
-        if forecast.failed_requests > question.error_budget {
-            let other = match question.propose() {
-                Ok(other) => other.stages.iter().map(stage).collect::<Vec<_>>().join(", "),
-                Err(error) => format!("none: {}", explain(&error)),
-            };
-            return Err(Exit::usage(format!(
-                "--error-budget is {} failed requests, and with these stages a bad version fails {:.0}; allowed: {other}",
-                question.error_budget, forecast.failed_requests
-            )));
-        }
-        Ok(forecast)
+        question.checked(stages).map_err(|error| Exit::usage(explain(&error)))
     }
 
     fn in_words(&self, traffic: f64, forecast: &Forecast) -> String {
@@ -115,10 +103,6 @@ impl ForecastFlags {
         }
         policies
     }
-}
-
-fn stage(stage: &PlannedStage) -> String {
-    format!("{} % for {} s", stage.weight, stage.duration.as_secs())
 }
 
 #[cfg(test)]

@@ -203,14 +203,15 @@ mod tests {
         let good = World::steady(flags.rate, flags.baseline / 100.0);
         let bad = World { fault_error_rate: Some(flags.faults[0] / 100.0), ..good };
         let worlds = [good, bad];
-        let rows = POLICIES.iter().flat_map(|make| worlds.map(|world| Row::of(&world, 2, make)));
+        let policies: Vec<Make> = OTHERS.into_iter().chain(OURS).collect();
+        let rows = policies.iter().flat_map(|make| worlds.map(|world| Row::of(&world, 2, make)));
         let lab = Lab { runs: 2, rows: rows.collect() };
         let text = table::text(&lab);
-        assert_eq!(text.lines().count(), 2 + POLICIES.len() + 2, "{text}");
+        assert_eq!(text.lines().count(), 2 + policies.len() + 2, "{text}");
         assert!(text.contains("360 / "), "{text}");
         let page = html::page(&lab);
         assert!(page.contains("<svg") && page.contains("petswipe default"));
-        assert_eq!(page.matches("<polyline").count(), POLICIES.len());
+        assert_eq!(page.matches("<polyline").count(), policies.len());
     }
 
     #[test]

@@ -54,6 +54,25 @@ fn a_limit_broken_by_chance_is_not_known_and_one_broken_for_certain_fails() {
     }
 }
 
+/// The histogram puts 970 ms and the limit of 1000 ms into one bucket, which ends at 1003 ms or so.
+#[test]
+fn a_quantile_within_a_bucket_of_the_limit_is_not_broken_for_certain() {
+    let policy = AbsolutePolicy { by_chance: Some(1e-4), ..AbsolutePolicy::default() };
+    let with = |slow: u64, millis, slower: u64| {
+        let mut latency = times(1_500 - slow - slower, 20);
+        latency.merge(&times(slow, millis));
+        latency.merge(&times(slower, 1_200));
+        Observation { latency: Some(latency), ..minute(1_500, 0) }
+    };
+    let verdict = judge(&policy, with(30, 970, 1)).verdict;
+    assert!(verdict.is_pass(), "{verdict}");
+    assert!(verdict.to_string().contains("less than the width of a bucket"), "{verdict}");
+    // Without a stated probability the limit holds to the bucket, as it says.
+    assert!(judge(&AbsolutePolicy::default(), with(30, 970, 1)).verdict.is_fail());
+    assert_eq!(judge(&policy, with(0, 20, 18)).verdict.word(), "inconclusive");
+    assert!(judge(&policy, with(30, 970, 60)).verdict.is_fail());
+}
+
 #[test]
 fn a_limit_that_is_broken_fails_whatever_missing_data_means() {
     let cases: &[(&str, &str, Change)] = &[

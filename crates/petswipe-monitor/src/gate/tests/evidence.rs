@@ -7,29 +7,29 @@ use crate::gate::{
 use crate::{Errors, Observation, Subject};
 
 /// A rollout that is judged tick by tick: the gate carries, the step remembers up to when was judged.
-struct Rollout {
+pub(super) struct Rollout {
     policy: EvidencePolicy,
-    step: Step,
-    carried: Carried,
+    pub(super) step: Step,
+    pub(super) carried: Carried,
 }
 
 /// What both did in one tick: requests and failures, and the time that all their requests took.
 #[derive(Clone, Copy)]
-struct Tick {
-    own: (u64, u64),
-    other: (u64, u64),
-    millis: (u64, u64),
+pub(super) struct Tick {
+    pub(super) own: (u64, u64),
+    pub(super) other: (u64, u64),
+    pub(super) millis: (u64, u64),
 }
 
-const WELL: Tick = Tick { own: (50, 0), other: (950, 1), millis: (20, 20) };
+pub(super) const WELL: Tick = Tick { own: (50, 0), other: (950, 1), millis: (20, 20) };
 const BROKEN: Tick = Tick { own: (50, 10), other: (950, 1), millis: (20, 20) };
 
 impl Rollout {
-    fn new(policy: EvidencePolicy) -> Self {
+    pub(super) fn new(policy: EvidencePolicy) -> Self {
         Self { policy, step: Step { now: at(STARTED), ..step(0) }, carried: Carried::default() }
     }
 
-    fn judge(&mut self, seen: &[Comparison]) -> Judgement {
+    pub(super) fn judge(&mut self, seen: &[Comparison]) -> Judgement {
         let judged = self.policy.judge(&self.step, seen, &self.carried);
         self.carried = judged.carried.clone();
         if !judged.covered.is_empty() {
@@ -39,7 +39,7 @@ impl Rollout {
     }
 
     /// Ten more seconds, in which that happened.
-    fn tick(&mut self, tick: Tick) -> Judgement {
+    pub(super) fn tick(&mut self, tick: Tick) -> Judgement {
         let from = self.step.now.as_second();
         self.step.now = at(from + 10);
         let seen = |name: &str, (requests, failed), millis| Observation {
@@ -53,20 +53,20 @@ impl Rollout {
         self.judge(&[Comparison { candidate, reference }])
     }
 
-    fn ticks(&mut self, count: usize, tick: Tick) -> Judgement {
+    pub(super) fn ticks(&mut self, count: usize, tick: Tick) -> Judgement {
         let judged = (0..count).map(|_| self.tick(tick)).last();
         judged.unwrap()
     }
 
     /// The next step, with that weight.
-    fn enter(&mut self, weight: u8) {
+    pub(super) fn enter(&mut self, weight: u8) {
         let now = self.step.now;
         let reference_weight = 100 - weight;
         self.step = Step { started: now, judged_until: now, now, weight, reference_weight };
     }
 }
 
-fn by_default() -> Rollout {
+pub(super) fn by_default() -> Rollout {
     Rollout::new(EvidencePolicy::default())
 }
 

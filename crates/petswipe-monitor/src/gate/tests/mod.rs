@@ -4,6 +4,7 @@ mod absolute;
 mod all;
 mod budget;
 mod bugs;
+mod compared;
 mod evidence;
 mod ledger;
 mod properties;

@@ -1,0 +1,126 @@
+//! What the evidence policy needs to have compared before it lets anything pass.
+
+use super::evidence::{Rollout, Tick, WELL, by_default};
+use super::{at, green, times, window};
+use crate::gate::{Comparison, EvidencePolicy, NoData, Step};
+use crate::{Errors, Observation, Subject};
+
+fn without_shares() -> EvidencePolicy {
+    EvidencePolicy { sample_ratio: None, ..EvidencePolicy::default() }
+}
+
+/// Ten more seconds, of which that is known; both answer 20 requests a tick.
+fn tick(rollout: &mut Rollout, reference: Option<fn(Observation) -> Observation>) -> String {
+    let from = rollout.step.now.as_second();
+    rollout.step.now = at(from + 10);
+    let seen = |name: &str| Observation {
+        requests: Some(20),
+        errors: Errors { client: Some(0), server: Some(0), balancer: Some(0) },
+        latency: Some(times(20, 20)),
+        ..Observation::missing(Subject::environment(name), window(from, from + 10))
+    };
+    let reference = reference.map(|change| change(seen("blue")));
+    rollout.judge(&[Comparison { candidate: seen("green"), reference }]).verdict.to_string()
+}
+
+#[test]
+fn latency_is_compared_however_little_traffic_there_is() {
+    // Twenty requests of each a tick: no tick has the fifty that set the thresholds.
+    let mut rollout = Rollout::new(without_shares());
+    let said: Vec<_> = (0..6).map(|_| tick(&mut rollout, Some(|seen| seen))).collect();
+    assert!(said[2].contains("latency evidence is not known"), "{}", said[2]);
+    assert!(said[5].starts_with("pass") && said[5].contains("latency evidence"), "{}", said[5]);
+    // Slow from then on, it is found.
+    let slow = Tick { own: (20, 0), other: (20, 0), millis: (900, 20) };
+    let judged = rollout.ticks(20, slow);
+    assert!(judged.verdict.is_fail(), "{}", judged.verdict);
+    assert!(judged.verdict.to_string().contains("latency evidence"), "{}", judged.verdict);
+}
+
+#[test]
+fn latency_that_is_never_known_is_missing_and_means_what_the_policy_says() {
+    let after = |policy: EvidencePolicy| {
+        let mut rollout = Rollout::new(policy);
+        let said = |rollout: &mut Rollout| {
+            tick(rollout, Some(|seen| Observation { latency: None, ..seen }))
+        };
+        (0..6).map(|_| said(&mut rollout)).last().unwrap()
+    };
+    let said = after(without_shares());
+    assert!(
+        said.contains("latency evidence is not known: the latencies of the two were not compared"),
+        "{said}"
+    );
+    assert!(said.starts_with("inconclusive"), "{said}");
+    let ignored = after(EvidencePolicy { no_data: NoData::Ignore, ..without_shares() });
+    assert!(ignored.starts_with("pass"), "{ignored}");
+    let off = after(EvidencePolicy::of_errors());
+    assert!(off.starts_with("pass") && !off.contains("latency"), "{off}");
+}
+
+#[test]
+fn a_reference_that_does_not_answer_is_not_one_that_is_not_there() {
+    let mut rollout = by_default();
+    for said in [
+        tick(&mut rollout, None),
+        tick(
+            &mut rollout,
+            Some(|seen| {
+                // What is put in the place of an answer that could not be used.
+                let nothing = crate::Window::empty(seen.window.from);
+                Observation::missing(green(), nothing)
+            }),
+        ),
+    ] {
+        assert!(said.starts_with("inconclusive"), "{said}");
+        assert!(!rollout.judge(&[]).verdict.is_idle(), "{said}");
+    }
+    // Where nothing is meant to serve beside it, others decide.
+    let mut alone = by_default();
+    alone.step = Step { weight: 100, reference_weight: 0, ..alone.step };
+    assert!(tick(&mut alone, None).contains("nothing serves beside it"));
+    assert!(alone.judge(&[]).verdict.is_idle());
+}
+
+#[test]
+fn a_reference_with_next_to_no_requests_is_nothing_to_compare_with() {
+    let policy = || EvidencePolicy { latency: None, ..without_shares() };
+    let silent = Tick { own: (500, 0), other: (0, 0), millis: (20, 20) };
+    let said = Rollout::new(policy()).ticks(3, silent).verdict.to_string();
+    assert_eq!(said, "inconclusive: what serves beside it has only 0 samples of 50");
+    // Of one that is meant to have little, its part is enough.
+    let mut last = Rollout::new(policy());
+    last.step = Step { weight: 95, reference_weight: 5, ..last.step };
+    let few = Tick { own: (950, 0), other: (1, 0), ..silent };
+    assert_eq!(last.ticks(2, few).verdict.word(), "inconclusive");
+    assert!(last.tick(few).verdict.is_pass());
+}
+
+#[test]
+fn it_is_not_settled_before_latency_is_shown_to_be_good_too() {
+    // The errors are shown to be good by so many requests at once; of latencies nothing is compared in the first tick.
+    let many = Tick { own: (5_000, 0), other: (95_000, 95), millis: (20, 20) };
+    let mut rollout = by_default();
+    let first = rollout.tick(many);
+    assert!(!first.settled);
+    assert!(rollout.tick(many).settled);
+    // Twice the median, not yet an alarm by itself in a tick of few requests: no reason to hurry.
+    let mut slower = by_default();
+    slower.tick(WELL);
+    let slow = Tick { own: (900, 0), other: (17_100, 17), millis: (24, 20) };
+    assert!(slower.tick(slow).settled, "within the tolerance");
+    slower.enter(5);
+    let slow = Tick { millis: (40, 20), ..slow };
+    assert!(!slower.tick(slow).settled);
+}
+
+#[test]
+fn bunches_delay_what_is_shown_to_be_good_as_well() {
+    let ticks = |dispersion| {
+        let policy = EvidencePolicy { dispersion, ..EvidencePolicy::of_errors() };
+        let mut rollout = Rollout::new(policy);
+        (1..200).find(|_| rollout.tick(WELL).settled).unwrap()
+    };
+    let (single, bunched) = (ticks(1.0), ticks(4.0));
+    assert!(bunched >= 3 * single, "{single}, {bunched}");
+}
