@@ -124,13 +124,13 @@ impl State {
         let own = arm(candidate)?;
         // Beside it something serves, or nothing does: an answer that is missing is not the same as nobody to ask.
         let last = match &seen.reference {
-            Some(reference) if step.reference_weight > 0 => {
-                if reference.window != candidate.window {
-                    return Err(unknown("the two were not seen at the same time"));
-                }
+            Some(reference) if reference.window == candidate.window => {
                 let other = arm(reference)?;
                 self.beside(policy, [candidate, reference], [own, other]);
                 Last::Beside
+            }
+            Some(_) if step.reference_weight > 0 => {
+                return Err(unknown("the two were not seen at the same time"));
             }
             None if step.reference_weight > 0 => {
                 return Err(unknown("what serves beside it was not seen"));
