@@ -1,6 +1,6 @@
 //! From series to an observation, purely.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::increase::{Counter, increase, whole};
@@ -36,6 +36,7 @@ impl Known<'_> {
         if requests.is_empty() {
             return Ok(None);
         }
+        self.told_apart(requests.iter().flatten().map(|(series, _)| *series))?;
         let counted = |wanted: &dyn Fn(&Series) -> bool, what: &str| {
             let grown = requests.iter().flatten().filter(|(series, _)| wanted(series));
             whole(grown.map(|(_, grown)| grown.value).sum(), what)
@@ -80,6 +81,30 @@ impl Known<'_> {
             targets,
             provenance: None,
         }))
+    }
+
+    /// All series of requests must have the labels by which their kinds are told apart: where the label has another name, there
+    /// would be no failures whatever happens.
+    fn told_apart<'a>(
+        &self,
+        requests: impl Iterator<Item = &'a Series> + Clone,
+    ) -> Result<(), String> {
+        for (field, matcher) in self.queries.kinds().filter(|(_, matcher)| matcher.needs_label()) {
+            let label = matcher.label();
+            let has = |series: &Series| series.label(label).is_some_and(|value| !value.is_empty());
+            if let Some(lacking) = requests.clone().find(|series| !has(series)) {
+                let labels = requests.flat_map(|series| &series.labels);
+                let labels: BTreeSet<_> = labels.map(|(name, _)| name.as_str()).collect();
+                let labels: Vec<_> =
+                    labels.into_iter().filter(|name| *name != "__name__").collect();
+                return Err(format!(
+                    "{lacking} has no label {label}, by which PrometheusQueries::{field} tells requests apart; \
+                     the labels of requests are: {}",
+                    labels.join(", ")
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Everything must come from a target whose scrapes are known, at the times of its scrapes: else half of what there

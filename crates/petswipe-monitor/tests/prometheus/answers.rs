@@ -437,3 +437,42 @@ async fn a_window_shorter_than_a_period_is_nothing_known_and_asks_nobody() {
     }
     assert!(server.heard().is_empty());
 }
+
+#[tokio::test]
+async fn without_the_label_that_tells_failures_apart_the_verdict_is_inconclusive_and_no_pass() {
+    // The application exports `status`, and `code` is asked for: all of its requests fail.
+    let of = |labels: &str| {
+        let name = "__name__=http_requests_total,job=shop,instance=a,environment=green";
+        series(&format!("{name},{labels}"), &[(10, "0"), (20, "900")])
+    };
+    let with = |server: Matcher, all: Vec<String>| async move {
+        let server_ = Scripted::start([scraped(), matrix(&all)]).await;
+        let mut config = config(&server_);
+        config.queries.requests = Selector::metric("http_requests_total");
+        config.queries.server = Count::Among(vec![server]);
+        (config.queries.client, config.queries.balancer) = (Count::Never, Count::Never);
+        config.queries.latency = Latency::Unknown;
+        let source = PrometheusSource::new(config, Timestamp::now).unwrap();
+        let gate = AbsolutePolicy { latency: Vec::new(), ..AbsolutePolicy::default() };
+        let (started, now) = (at(10), at(22));
+        let step = Step { started, judged_until: started, now, weight: 5, reference_weight: 95 };
+        let green = Subject::environment("green");
+        let carried = Carried::default();
+        observe_and_judge(&source, &gate, &step, &green, None, &carried).await.verdict.to_string()
+    };
+    let said = with(Matcher::starts_with("code", "5"), vec![of("status=500")]).await;
+    assert!(said.starts_with("inconclusive: ") && said.contains("has no label code"), "{said}");
+    assert!(said.contains("PrometheusQueries::server"), "{said}");
+    assert!(said.contains("are: environment, instance, job, status"), "{said}");
+    // One of two targets names it so.
+    let both = vec![of("code=200"), of("status=500")];
+    let said = with(Matcher::starts_with("code", "5"), both).await;
+    assert!(said.starts_with("inconclusive: ") && said.contains("has no label code"), "{said}");
+    let said = with(Matcher::starts_with("status", "5"), vec![of("status=500")]).await;
+    assert!(said.starts_with("fail: "), "{said}");
+    // Who asks for those without the label gets them.
+    let said = with(Matcher::is("outcome", ""), vec![of("status=500")]).await;
+    assert!(said.starts_with("fail: "), "{said}");
+    let said = with(Matcher::starts_with("status", "5"), vec![of("status=200")]).await;
+    assert!(said.starts_with("pass"), "{said}");
+}
