@@ -17,7 +17,8 @@ pub enum Reference<'a> {
 }
 
 /// Reads what `gate` needs from `source`, one window after the other and each only once, both subjects at the same
-/// moment, and lets it judge.
+/// moment, and lets it judge. Where the answers about the two are of different times, the two are read once more in the time
+/// that both know.
 ///
 /// A source that fails makes the verdict inconclusive with the cause, and the carried state is kept. An answer counts
 /// as nothing known if it is of another subject, of no time at all, of a time that is not all within the window asked
@@ -77,17 +78,43 @@ async fn read(
             seen.push(seen[same].clone());
             continue;
         }
-        let candidate = observe(source, candidate, *window, step);
         seen.push(match reference {
             Some(Reference::Beside(reference)) => {
-                let reference = observe(source, reference, *window, step);
-                let (candidate, reference) = both(candidate, reference).await?;
-                Comparison { candidate, reference: Some(reference) }
+                beside(source, candidate, reference, *window, step).await?
             }
-            _ => Comparison { candidate: candidate.await?, reference: before.clone() },
+            _ => {
+                let candidate = observe(source, candidate, *window, step).await?;
+                Comparison { candidate, reference: before.clone() }
+            }
         });
     }
     Ok(seen)
+}
+
+/// What both did at the same time. A source may know less of the window for one of them than for the other, such as up to the
+/// end of a target that was lost: then both are looked at once more, in the time that both answers have in common, or from the
+/// beginning of the later one if they have none.
+async fn beside(
+    source: &dyn MetricSource,
+    candidate: &Subject,
+    reference: &Subject,
+    mut window: Window,
+    step: &Step,
+) -> Result<Comparison, Error> {
+    loop {
+        let one = observe(source, candidate, window, step);
+        let (candidate, reference) = both(one, observe(source, reference, window, step)).await?;
+        let [one, other] = [candidate.window, reference.window];
+        let from = one.from.max(other.from);
+        let common = one.to.min(other.to);
+        let next = Window { from, to: if from < common { common } else { window.to } };
+        // Each look is at less than the one before, so there is a last one.
+        let is_less = next != window && window.covers(&next) && !next.is_empty();
+        if one == other || one.is_empty() || other.is_empty() || !is_less {
+            return Ok(Comparison { candidate, reference: Some(reference) });
+        }
+        window = next;
+    }
 }
 
 /// Asks twice in the same moment, so that a source can answer with one call. The first error is the answer.

@@ -5,7 +5,10 @@ mod flight;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,12 +22,16 @@ use crate::{Error, MetricSource, Observation, Subject, Window};
 ///
 /// - Who asks the same as another gets the same answer from one call: the same subject, and windows with the same closed
 ///   periods in them. It does not matter who asked first, or gave up.
-/// - What is known of closed periods does not change, so it is kept. An error, or an answer without requests, is kept only
-///   for a moment: then a hundred gates that ask again at once are one call, and the next look is a new one.
+/// - What is known of closed periods does not change, so it is kept. An error, an answer without requests, or one that knows
+///   neither 4xx nor 5xx of them, is kept only for a moment: then a hundred gates that ask again at once are one call, and the
+///   next look is a new one.
+/// - Nobody waits for ever: who has waited for a minute gets [`Error::TimedOut`], and who asks after that begins a new call.
+///   A call for which nobody waits any more is given up.
 /// - There are only so many calls to the source in a time. Who comes too late gets [`Error::Throttled`], with the time to
 ///   wait, and never silence.
 ///
-/// It has no clock: time is the `now` of those who ask.
+/// It has no clock but that of the deadline: time is the `now` of those who ask. Where it has to wait for a source, it must be used
+/// within a tokio runtime with its time enabled.
 ///
 /// ```
 /// use petswipe_monitor::{MemorySource, MetricSource, Shared, Subject, Window};
@@ -46,19 +53,24 @@ pub struct Shared {
     source: Arc<dyn MetricSource>,
     most: usize,
     moment: Duration,
+    deadline: Duration,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    flights: HashMap<(Subject, i128, i128), Held>,
+    flights: HashMap<Key, Held>,
     budget: Option<Budget>,
     /// How often each answer was asked for, in the order of asking.
     asked: u64,
 }
 
+type Key = (Subject, i128, i128);
+
 struct Held {
     flight: Arc<Flight>,
+    /// How many wait for it.
+    waiting: usize,
     begun: Timestamp,
     /// When it was last asked for, as a number that rises.
     used: u64,
@@ -71,12 +83,13 @@ impl fmt::Debug for Shared {
 }
 
 impl Shared {
-    /// Shares a source: keeps 1000 answers, and errors for a second.
+    /// Shares a source: keeps 1000 answers, and errors for a second; nobody waits longer than a minute.
     pub fn new(source: impl MetricSource + 'static) -> Self {
         Self {
             source: Arc::new(source),
             most: 1000,
             moment: Duration::from_secs(1),
+            deadline: Duration::from_secs(60),
             state: Mutex::default(),
         }
     }
@@ -104,17 +117,25 @@ impl Shared {
         self
     }
 
+    /// Nobody waits longer than so for an answer, whatever the source does. It should be longer than the source's own time-out,
+    /// which says more.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The call under way or done for that question, or a new one.
+    /// One who waits for the call under way or done for that question, or for a new one.
     fn flight(
         &self,
         subject: &Subject,
         closed: Window,
         now: Timestamp,
-    ) -> Result<Arc<Flight>, Error> {
+    ) -> Result<Waiter<'_>, Error> {
         let mut state = self.state();
         state.asked += 1;
         let used = state.asked;
@@ -123,7 +144,8 @@ impl Shared {
             let age = now.duration_since(held.begun).unsigned_abs();
             if held.flight.is_lasting() || age < self.moment || held.flight.is_under_way() {
                 held.used = used;
-                return Ok(held.flight.clone());
+                held.waiting += 1;
+                return Ok(Waiter { shared: self, key, flight: held.flight.clone() });
             }
         }
         if let Some(wait) = state.budget.as_mut().and_then(|budget| budget.take(now).err()) {
@@ -138,8 +160,63 @@ impl Shared {
         let (source, subject) = (self.source.clone(), subject.clone());
         let answer = async move { source.observe(&subject, closed, now).await };
         let flight = Arc::new(Flight::new(answer));
-        state.flights.insert(key, Held { flight: flight.clone(), begun: now, used });
-        Ok(flight)
+        let held = Held { flight: flight.clone(), waiting: 1, begun: now, used };
+        state.flights.insert(key.clone(), held);
+        Ok(Waiter { shared: self, key, flight })
+    }
+}
+
+/// One who waits for a call.
+struct Waiter<'a> {
+    shared: &'a Shared,
+    key: Key,
+    flight: Arc<Flight>,
+}
+
+impl Waiter<'_> {
+    /// The answer.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`] after the deadline; then the next one who asks begins a new call.
+    async fn answer(&self) -> Result<Observation, Error> {
+        let mut answer = pin!(self.flight.answer());
+        // What is there costs no timer.
+        let polled = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await;
+        if let Poll::Ready(answer) = polled {
+            return answer;
+        }
+        let waited = self.shared.deadline;
+        match tokio::time::timeout(waited, answer).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                drop(self.forget());
+                Err(Error::TimedOut { source_name: self.shared.source.name(), waited })
+            }
+        }
+    }
+
+    /// Takes the call off the list, if it is there still. It ends when the last one who waits for it lets go of it.
+    fn forget(&self) -> Option<Held> {
+        let mut state = self.shared.state();
+        let held = state.flights.get(&self.key);
+        held.filter(|held| Arc::ptr_eq(&held.flight, &self.flight))?;
+        state.flights.remove(&self.key)
+    }
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        let mut state = self.shared.state();
+        let Some(held) = state.flights.get_mut(&self.key) else { return };
+        if !Arc::ptr_eq(&held.flight, &self.flight) {
+            return;
+        }
+        held.waiting -= 1;
+        let abandoned = held.waiting == 0 && held.flight.is_under_way();
+        let abandoned = abandoned.then(|| state.flights.remove(&self.key));
+        // The call is dropped once nobody is locked out by it.
+        drop(state);
+        drop(abandoned);
     }
 }
 
@@ -155,8 +232,8 @@ impl MetricSource for Shared {
         if closed.is_empty() {
             return Ok(Observation::missing(subject.clone(), closed));
         }
-        let flight = self.flight(subject, closed, now)?;
-        flight.answer().await
+        let waiter = self.flight(subject, closed, now)?;
+        waiter.answer().await
     }
 
     fn resolution(&self) -> Duration {

@@ -70,8 +70,10 @@ impl Minute<'_> {
             .map(|status| self.count(Measure::Balancer(status)).unwrap_or(0))
             .iter()
             .fold(0, |sum: u64, count| sum.saturating_add(*count));
-        if requests > 0 && answered == 0 && by_balancer == 0 {
-            // Nobody answered any of them: then the answers are not published, rather than all of them abandoned.
+        if answered == 0 && by_balancer < requests {
+            // Some of them were answered by nobody, and no target answered any: then the answers of targets are not
+            // published, rather than all of those abandoned. The load balancer's own are known all the same.
+            minute.errors.balancer = (by_balancer > 0).then_some(by_balancer);
             return minute;
         }
         minute.errors = Errors {
@@ -147,6 +149,20 @@ mod tests {
         let seen = with_hosts(&[(Measure::Requests, 9.0)]);
         assert_eq!((seen.requests, seen.errors), (Some(9), Errors::default()));
         assert_eq!(seen.latency, None);
+        // Nor did the load balancer, but for some: of the others it is not known whether they failed.
+        let seen = with_hosts(&[(Measure::Requests, 9.0), (Measure::Balancer(504), 4.0)]);
+        assert_eq!(
+            (seen.requests, seen.errors.server, seen.errors.failed()),
+            (Some(9), None, None)
+        );
+        assert_eq!((seen.errors.client, seen.errors.failed_at_least()), (None, Some(4)));
+        assert_eq!((seen.error_rate(), seen.latency), (None, None));
+        // An absent class beside one that is published has nothing in it.
+        let seen = with_hosts(&[(Measure::Requests, 9.0), (Measure::Answers(2), 9.0)]);
+        assert_eq!(seen.errors, Errors { client: Some(0), server: Some(0), balancer: Some(0) });
+        // And where the load balancer answered all, no target did.
+        let seen = with_hosts(&[(Measure::Requests, 9.0), (Measure::Balancer(503), 9.0)]);
+        assert_eq!((seen.errors.server, seen.errors.balancer), (Some(0), Some(9)));
         // Answers that took no time.
         let answered = [(Measure::Requests, 9.0), (Measure::Answers(2), 9.0)];
         assert_eq!(minute(&answered).latency, None);

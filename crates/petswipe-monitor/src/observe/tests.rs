@@ -244,3 +244,37 @@ async fn a_source_that_throttles_is_inconclusive() {
     );
     assert_eq!(judged.carried, Carried(json!({ "kept": 7 })));
 }
+
+#[tokio::test]
+async fn two_that_are_known_of_different_times_are_compared_in_the_time_that_both_know() {
+    // What is known of green and of blue, and what is compared of a window from 1000 to 1058.
+    for (green_known, blue_known, compared, looks) in [
+        ([(1000, 1058), (1000, 1058)], [(1000, 1058); 2], (1000, 1058), 2),
+        ([(1000, 1030), (1035, 1058)], [(1000, 1058); 2], (1000, 1030), 4),
+        ([(1000, 1058); 2], [(1000, 1020), (1022, 1058)], (1000, 1020), 4),
+        ([(1000, 1040), (1044, 1058)], [(1000, 1020), (1022, 1058)], (1000, 1020), 4),
+        // The one is known before a time in which the other is not, and the other only after it.
+        ([(1000, 1010), (1015, 1058)], [(1012, 1058); 2], (1015, 1058), 6),
+    ] {
+        let known = |subject: &Subject| if *subject == green() { green_known } else { blue_known };
+        let source = answers(|subject, asked| {
+            let parts = known(subject).map(|(from, to)| window(from, to));
+            let inside = parts.map(|part| Window {
+                from: part.from.max(asked.from),
+                to: part.to.min(asked.to).min(at(1058)),
+            });
+            let first = inside.into_iter().find(|part| !part.is_empty());
+            Ok(healthy(subject, first.unwrap_or(Window::empty(asked.from))))
+        });
+        let gate = crate::EvidencePolicy::default();
+        let judged = judge_by(&source, &gate).await;
+        assert_eq!(judged.covered, window(compared.0, compared.1), "{}", judged.verdict);
+        assert_eq!(source.1.load(Ordering::Relaxed), looks, "{compared:?}");
+    }
+}
+
+async fn judge_by(source: &dyn MetricSource, gate: &dyn Gate) -> Judgement {
+    let (green, blue) = (green(), blue());
+    let carried = Carried::default();
+    observe_and_judge(source, gate, &step(), &green, Some(Reference::Beside(&blue)), &carried).await
+}

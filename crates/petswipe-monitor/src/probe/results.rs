@@ -40,15 +40,11 @@ impl Results {
     /// # Errors
     /// [`Error::InvalidPolicy`] without checks, for two of the same name, and for what [`Check::validate`] refuses.
     pub fn new(checks: &[Check], keep: Duration) -> Result<Self, Error> {
-        let mut known: BTreeMap<String, Known> = BTreeMap::new();
-        for check in checks {
-            check.validate()?;
-            let new = Known { check: Some(check.clone()), ..Known::default() };
-            if known.insert(check.name.clone(), new).is_some() {
-                let found = format!("`{}`, twice", check.name);
-                return Err(Error::invalid("name of the check", found, "one for each check"));
-            }
-        }
+        checks.iter().try_for_each(Check::validate)?;
+        let known = checks.iter().map(|check| {
+            (check.name.as_str(), Known { check: Some(check.clone()), ..Known::default() })
+        });
+        let known = by_name("check", known)?;
         let longest = |of: fn(&Check) -> Duration| checks.iter().map(of).max();
         let (Some(period), Some(lag)) =
             (longest(|check| check.every), longest(|check| check.timeout))
@@ -72,13 +68,7 @@ impl Results {
         if every.is_zero() {
             return Err(Error::invalid("interval of the canaries", "0 s", "a positive time"));
         }
-        let mut known = BTreeMap::new();
-        for name in names {
-            if known.insert(name.clone(), Known::default()).is_some() {
-                let found = format!("`{name}`, twice");
-                return Err(Error::invalid("name of the canary", found, "one for each canary"));
-            }
-        }
+        let known = by_name("canary", names.iter().map(|name| (name.as_str(), Known::default())))?;
         if known.is_empty() {
             return Err(Error::invalid("canaries", "none", "at least one"));
         }
@@ -202,6 +192,21 @@ impl Results {
         let time = |nanos| Timestamp::from_nanosecond(nanos).unwrap_or(at);
         Window { from: time(from), to: time(from + length) }
     }
+}
+
+/// All of one kind by their names, each of which is there once.
+fn by_name<'a>(
+    kind: &str,
+    all: impl Iterator<Item = (&'a str, Known)>,
+) -> Result<BTreeMap<String, Known>, Error> {
+    let mut known = BTreeMap::new();
+    for (name, one) in all {
+        if known.insert(name.to_owned(), one).is_some() {
+            let (field, found) = (format!("name of the {kind}"), format!("`{name}`, twice"));
+            return Err(Error::invalid(field, found, format!("one for each {kind}")));
+        }
+    }
+    Ok(known)
 }
 
 fn unknown(check: &str) -> Error {

@@ -55,7 +55,9 @@ pub enum Credentials {
 }
 
 /// A server with the HTTP API of Prometheus, and what is known of its scrapes.
-#[derive(Clone, Debug)]
+///
+/// Printed, it shows no user, password or query that somebody put into the URL, though none of them is accepted there.
+#[derive(Clone)]
 pub struct PrometheusConfig {
     /// Where it is: `http://127.0.0.1:9090`, or with a path before `/api/v1`: `https://metrics.example.com/prometheus`.
     pub url: String,
@@ -79,6 +81,34 @@ pub struct PrometheusConfig {
     pub clock_skew: Option<Duration>,
     /// Which series tell what.
     pub queries: PrometheusQueries,
+}
+
+impl fmt::Debug for PrometheusConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PrometheusConfig")
+            .field("url", &without_secrets(&self.url))
+            .field("credentials", &self.credentials)
+            .field("plain_credentials", &self.plain_credentials)
+            .field("timeout", &self.timeout)
+            .field("longest_answer", &self.longest_answer)
+            .field("scrape_interval", &self.scrape_interval)
+            .field("resolution", &self.resolution)
+            .field("lag", &self.lag)
+            .field("clock_skew", &self.clock_skew)
+            .field("queries", &self.queries)
+            .finish()
+    }
+}
+
+/// A URL without what may be secret in it. As it may be none, everything up to the last @ is taken for a user.
+fn without_secrets(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+    let shown = place.split(['?', '#']).next().unwrap_or_default();
+    let user = if place.len() < rest.len() { "***@" } else { "" };
+    let query = if shown.len() < place.len() { "?***" } else { "" };
+    let separator = if rest.len() < url.len() { "://" } else { "" };
+    format!("{scheme}{separator}{user}{shown}{query}")
 }
 
 impl PrometheusConfig {
@@ -137,5 +167,35 @@ impl PrometheusConfig {
             return Err(Error::invalid("user", user, "a name without a colon"));
         }
         self.queries.check()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_printed_config_shows_where_and_no_secret() {
+        for (url, shown) in [
+            ("http://127.0.0.1:9090/some/path", "http://127.0.0.1:9090/some/path"),
+            ("https://ann:hunter2@h:1/p", "https://***@h:1/p"),
+            ("https://ann:hunt/er2@hunter2@h:1/p", "https://***@h:1/p"),
+            ("https://h:1/p?token=hunter2", "https://h:1/p?***"),
+            ("https://h:1/p#hunter2", "https://h:1/p?***"),
+            ("https://h?x=hunter2@h2", "https://***@h2"),
+            ("ann:hunter2@h", "***@h"),
+        ] {
+            let printed = format!("{:?}", PrometheusConfig::new(url));
+            assert!(printed.contains(&format!("url: {shown:?}")), "{printed}");
+            assert!(!printed.contains("hunter2@") && !printed.contains("=hunter2"), "{printed}");
+        }
+        let basic = Credentials::Basic {
+            user: "ann".to_owned(),
+            password: Secret::new("hunter2").unwrap(),
+        };
+        let config = PrometheusConfig { credentials: basic, ..PrometheusConfig::new("http://h") };
+        assert!(
+            format!("{config:?}").contains("***") && !format!("{config:?}").contains("hunter2")
+        );
     }
 }

@@ -212,11 +212,18 @@ mod tests {
     use super::super::{NativeBucket, Sample};
     use super::*;
 
-    const SPAN: Span =
-        Span { from: 10_000, to: 20_000, resolution: 1000, interval: 1000, gap: 3000 };
+    const SPAN: Span = Span {
+        from: 10_000,
+        to: 20_000,
+        resolution: 1000,
+        interval: 1000,
+        gap: 3000,
+        asked: (10_000, 20_000),
+    };
 
     fn instance(base: Option<i64>, times: &[i64]) -> Instance {
-        Instance { labels: Vec::new(), base, times: times.to_vec() }
+        let times = times.to_vec();
+        Instance { labels: Vec::new(), base, times, silent: false, trouble: None, gone: None }
     }
 
     fn series(class: &str, samples: &[(i64, f64)]) -> Series {

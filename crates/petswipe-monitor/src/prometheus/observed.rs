@@ -1,16 +1,17 @@
 //! From series to an observation, purely.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::increase::{Counter, increase, whole};
 use super::queries::{Count, Latency, PrometheusQueries, Selector};
-use super::scrapes::{Instance, Scraped, Span, time};
+use super::scrapes::{Gone, Instance, Scraped, Span, time, whole as whole_part};
 use super::{NativeSample, Sample, Series};
 use crate::{Errors, Histogram, Observation, Saturation, Subject, Targets, Window};
 
 /// What is known of a subject.
 pub(super) struct Known<'a> {
+    pub(super) subject: &'a Subject,
     pub(super) queries: &'a PrometheusQueries,
     pub(super) span: Span,
     pub(super) scraped: &'a Scraped,
@@ -18,24 +19,94 @@ pub(super) struct Known<'a> {
     pub(super) series: &'a [Series],
     /// The same as they were last before that, for targets that were not scraped at the beginning.
     pub(super) earlier: &'a [Series],
+    /// For targets that were never scraped in all that time: whether they ever were before, within the memory.
+    pub(super) ever: &'a [Series],
 }
 
 impl Known<'_> {
+    /// The first part of the window that is measured as a whole, on all targets that are the subject's; `None` if there is
+    /// none.
+    ///
+    /// # Errors
+    /// What is wrong with the scrapes of one of them.
+    pub(super) fn whole(&self) -> Result<Option<(i64, i64)>, String> {
+        let mut holes = Vec::new();
+        for instance in self.scraped.instances.iter().filter(|instance| self.concerns(instance)) {
+            if let Some(trouble) = &instance.trouble {
+                return Err(trouble.clone());
+            }
+            if let Some(gone) = instance.gone.filter(|gone| !self.was_drained(instance, gone)) {
+                holes.push((gone.last[1].unwrap_or(i64::MIN), gone.by));
+            }
+        }
+        Ok(whole_part(&self.span, self.scraped.from, &holes))
+    }
+
+    /// Whether a target may be one of the subject's.
+    fn concerns(&self, instance: &Instance) -> bool {
+        let queries = self.queries;
+        let revision = queries.revision_label.as_ref().zip(self.subject.revision.as_ref());
+        let own = [Some((&queries.environment_label, &self.subject.environment)), revision];
+        let mut own = own.into_iter().flatten().map(|(label, wanted)| {
+            let found = instance.labels.iter().find(|(name, _)| name == label);
+            found.map(|(_, value)| value == wanted)
+        });
+        if own.clone().any(|is_own| is_own == Some(false)) {
+            return false;
+        }
+        if own.all(|is_own| is_own == Some(true)) {
+            return true;
+        }
+        let tells = |series: &&Series| {
+            let is_it = |found: &Instance| std::ptr::eq(found, instance);
+            queries.selectors().any(|selector| selector.matches(series))
+                && self.instance(series).is_some_and(is_it)
+        };
+        if self.series.iter().chain(self.earlier).any(|series| tells(&series)) {
+            return true;
+        }
+        // One that is scraped, or was within the memory, and told nothing of the subject, is another's. So is, for all
+        // that can be known, one that came and went without ever being scraped.
+        let was_scraped = self.ever.iter().any(|ever| {
+            instance.has(ever) && ever.samples.iter().any(|sample| sample.value == 1.0)
+        });
+        instance.silent && instance.gone.is_none() && !was_scraped
+    }
+
+    /// Whether a target that is gone had no requests any more between its last two scrapes: then none are lost. Who is taken
+    /// from behind a load balancer before it is stopped is so.
+    fn was_drained(&self, instance: &Instance, gone: &Gone) -> bool {
+        let [before, Some(last)] = gone.last else { return false };
+        let counts = |series: &&Series| {
+            let own = [&self.queries.client, &self.queries.server, &self.queries.balancer];
+            let of = |count: &&Count| matches!(count, Count::Of(one) if one.matches(series));
+            self.queries.requests.matches(series) || own.iter().any(of)
+        };
+        let is_it = |found: &Instance| std::ptr::eq(found, instance);
+        let own = self.series.iter().filter(|series| self.instance(series).is_some_and(is_it));
+        let mut counted = own.filter(counts).map(|series| {
+            let at = |time| Sample::at(series, time).map_or(0.0, |sample| sample.value);
+            before.map_or(0.0, at) == at(last)
+        });
+        counted.all(|is_same| is_same)
+    }
+
     /// The observation; `None` where there is no series of requests.
     ///
     /// # Errors
     /// Why it is known only in part, or makes no sense.
-    pub(super) fn observation(
-        &self,
-        subject: &Subject,
-        window: Window,
-    ) -> Result<Option<Observation>, String> {
+    pub(super) fn observation(&self, window: Window) -> Result<Option<Observation>, String> {
         self.no_stranger()?;
         let queries = self.queries;
         let requests = self.grown::<Sample>(&queries.requests, &queries.class_labels())?;
         if requests.is_empty() {
             return Ok(None);
         }
+        let counting = |(series, _): &(&Series, Sample)| self.instance(series);
+        let there: Vec<_> = requests.iter().flatten().filter_map(counting).collect();
+        let served = requests.iter().flatten().filter(|(_, grown)| grown.value > 0.0);
+        let active: Vec<_> = served.filter_map(counting).collect();
+        self.told_apart(requests.iter().flatten().map(|(series, _)| *series))?;
         let counted = |wanted: &dyn Fn(&Series) -> bool, what: &str| {
             let grown = requests.iter().flatten().filter(|(series, _)| wanted(series));
             whole(grown.map(|(_, grown)| grown.value).sum(), what)
@@ -55,7 +126,8 @@ impl Known<'_> {
                 whole(sum, &selector.metric).map(|sum| known.then_some(sum))
             }
         };
-        let (healthy, unhealthy) = (self.gauge(&queries.healthy)?, self.gauge(&queries.unhealthy)?);
+        let (healthy, unhealthy) =
+            (self.gauge(&queries.healthy, &there)?, self.gauge(&queries.unhealthy, &there)?);
         let targets = match (total(healthy, "healthy")?, total(unhealthy, "unhealthy")?) {
             (Some(healthy), Some(unhealthy)) => Some(Targets { healthy, unhealthy }),
             _ => None,
@@ -64,7 +136,7 @@ impl Known<'_> {
             (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
         };
         Ok(Some(Observation {
-            subject: subject.clone(),
+            subject: self.subject.clone(),
             window,
             requests: Some(all),
             errors: Errors {
@@ -72,14 +144,38 @@ impl Known<'_> {
                 server: class(&queries.server)?,
                 balancer: class(&queries.balancer)?,
             },
-            latency: self.latency()?,
+            latency: self.latency(&active)?,
             saturation: Saturation {
-                cpu: mean(self.gauge(&queries.cpu)?),
-                memory: mean(self.gauge(&queries.memory)?),
+                cpu: mean(self.gauge(&queries.cpu, &there)?),
+                memory: mean(self.gauge(&queries.memory, &there)?),
             },
             targets,
             provenance: None,
         }))
+    }
+
+    /// All series of requests must have the labels by which their kinds are told apart: where the label has another name, there
+    /// would be no failures whatever happens.
+    fn told_apart<'a>(
+        &self,
+        requests: impl Iterator<Item = &'a Series> + Clone,
+    ) -> Result<(), String> {
+        for (field, matcher) in self.queries.kinds().filter(|(_, matcher)| matcher.needs_label()) {
+            let label = matcher.label();
+            let has = |series: &Series| series.label(label).is_some_and(|value| !value.is_empty());
+            if let Some(lacking) = requests.clone().find(|series| !has(series)) {
+                let labels = requests.flat_map(|series| &series.labels);
+                let labels: BTreeSet<_> = labels.map(|(name, _)| name.as_str()).collect();
+                let labels: Vec<_> =
+                    labels.into_iter().filter(|name| *name != "__name__").collect();
+                return Err(format!(
+                    "{lacking} has no label {label}, by which PrometheusQueries::{field} tells requests apart; \
+                     the labels of requests are: {}",
+                    labels.join(", ")
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Everything must come from a target whose scrapes are known, at the times of its scrapes: else half of what there
@@ -158,11 +254,35 @@ impl Known<'_> {
         C::at(held, last).cloned()
     }
 
-    fn latency(&self) -> Result<Option<Histogram>, String> {
+    /// Half of the targets do not stand for all: where some of those that count requests tell a metric, all of them must. Where
+    /// none does, it is told by others, such as an exporter.
+    fn by_all(
+        metric: &str,
+        counting: &[&Instance],
+        telling: &[Option<&Instance>],
+    ) -> Result<(), String> {
+        let tells = |one: &Instance| telling.iter().flatten().any(|told| std::ptr::eq(*told, one));
+        if !counting.iter().any(|one| tells(one)) {
+            return Ok(());
+        }
+        match counting.iter().find(|one| !tells(one)) {
+            Some(silent) => {
+                let labels = silent.labels.clone();
+                let silent = Series { labels, ..Series::default() };
+                Err(format!("{metric} is told by others and not by {silent}"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The latency, which each of the targets that had requests must tell.
+    fn latency(&self, active: &[&Instance]) -> Result<Option<Histogram>, String> {
         match &self.queries.latency {
             Latency::Unknown => Ok(None),
             Latency::Classic { buckets, unit, longest } => {
                 let grown = self.grown::<Sample>(buckets, &["le"])?;
+                let telling = grown.iter().flatten().map(|(series, _)| self.instance(series));
+                Self::by_all(&buckets.metric, active, &telling.collect::<Vec<_>>())?;
                 let mut histogram = Histogram::new();
                 for family in &grown {
                     classic(family, *unit, *longest, &mut histogram)?;
@@ -171,6 +291,8 @@ impl Known<'_> {
             }
             Latency::Native { histogram: selector, unit } => {
                 let grown = self.grown::<NativeSample>(selector, &[])?;
+                let telling = grown.iter().flatten().map(|(series, _)| self.instance(series));
+                Self::by_all(&selector.metric, active, &telling.collect::<Vec<_>>())?;
                 let mut histogram = Histogram::new();
                 for (series, sample) in grown.iter().flatten() {
                     native(series, sample, *unit, &mut histogram)?;
@@ -181,9 +303,13 @@ impl Known<'_> {
     }
 
     /// The values of a gauge at the end, one of each series that is still there.
-    fn gauge(&self, selector: &Option<Selector>) -> Result<Vec<f64>, String> {
+    fn gauge(
+        &self,
+        selector: &Option<Selector>,
+        counting: &[&Instance],
+    ) -> Result<Vec<f64>, String> {
         let Some(selector) = selector else { return Ok(Vec::new()) };
-        let mut values = Vec::new();
+        let (mut values, mut telling) = (Vec::new(), Vec::new());
         for series in self.series.iter().filter(|series| selector.matches(series)) {
             let last = self.instance(series).and_then(|instance| instance.last(&self.span));
             let Some(sample) = last.and_then(|at| Sample::at(series, at)) else { continue };
@@ -191,7 +317,11 @@ impl Known<'_> {
                 return Err(format!("{series} {problem} at {}", time(sample.at)));
             }
             values.push(sample.value);
+            telling.push(self.instance(series));
         }
+        let there = counting.iter().filter(|one| one.last(&self.span).is_some());
+        let there: Vec<_> = there.copied().collect();
+        Self::by_all(&selector.metric, &there, &telling)?;
         Ok(values)
     }
 }

@@ -40,6 +40,17 @@ impl Matcher {
         }
     }
 
+    /// Whether a series without the label says nothing: neither that it fulfils it, nor that it does not. One that asks
+    /// whether there is such a label is answered by all.
+    pub(super) fn needs_label(&self) -> bool {
+        match self {
+            Self::Is(_, value) | Self::IsNot(_, value) | Self::StartsWith(_, value) => {
+                !value.is_empty()
+            }
+            Self::OneOf(_, values) => !values.iter().any(String::is_empty),
+        }
+    }
+
     /// Whether a series fulfils it.
     pub(super) fn matches(&self, series: &Series) -> bool {
         let value = series.label(self.label()).unwrap_or_default();
@@ -102,7 +113,9 @@ pub enum Count {
     /// There can be none, such as answers of a load balancer where there is no load balancer. Where that is not so,
     /// failures stay unseen.
     Never,
-    /// Those of the counted requests for which all of this holds. Without a series of that kind it is zero.
+    /// Those of the counted requests for which all of this holds. Without a series of that kind it is zero. All series of
+    /// requests must have these labels, unless an empty value asks for those without: a label of another name would make
+    /// it zero whatever happens, so that is an error.
     Among(Vec<Matcher>),
     /// A counter of their own. Without a series of that kind it is unknown.
     Of(Selector),
@@ -199,13 +212,9 @@ impl PrometheusQueries {
                 return Err(Error::invalid("metric of Prometheus", name, NAMES));
             }
         }
-        let counts = [&self.client, &self.server, &self.balancer];
-        let among = counts.iter().filter_map(|count| match count {
-            Count::Among(matchers) => Some(matchers),
-            _ => None,
-        });
         let selectors = self.selectors().chain([&self.scrapes]);
-        let matchers = selectors.map(|selector| &selector.matchers).chain(among).flatten();
+        let matchers = selectors.flat_map(|selector| &selector.matchers);
+        let matchers = matchers.chain(self.kinds().map(|(_, matcher)| matcher));
         let labels = matchers.map(Matcher::label);
         let labels = labels.chain([self.environment_label.as_str()]);
         for label in labels.chain(self.revision_label.as_deref()) {
@@ -235,14 +244,21 @@ impl PrometheusQueries {
         [&self.requests].into_iter().chain(own).chain(latency).chain(gauges)
     }
 
+    /// The conditions that tell kinds of requests apart, and the field that has them.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = (&'static str, &Matcher)> {
+        let counts = [("client", &self.client), ("server", &self.server)];
+        counts.into_iter().chain([("balancer", &self.balancer)]).flat_map(|(field, count)| {
+            let matchers = match count {
+                Count::Among(matchers) => matchers.as_slice(),
+                _ => &[],
+            };
+            matchers.iter().map(move |matcher| (field, matcher))
+        })
+    }
+
     /// The labels by which only the kinds of requests differ: series that agree in all others are one counter.
     pub(super) fn class_labels(&self) -> Vec<&str> {
-        let counts = [&self.client, &self.server, &self.balancer].into_iter();
-        let among = counts.filter_map(|count| match count {
-            Count::Among(matchers) => Some(matchers),
-            _ => None,
-        });
-        among.flatten().map(Matcher::label).collect()
+        self.kinds().map(|(_, matcher)| matcher.label()).collect()
     }
 
     /// The labels of a subject; `None` where its revision can't be told apart.
@@ -377,6 +393,14 @@ mod tests {
         let absent = Matcher::is("handler", "");
         assert!(absent.matches(&code("200")));
         assert!(Matcher::IsNot("code".to_owned(), "200".to_owned()).matches(&Series::default()));
+        assert!(five.needs_label() && !absent.needs_label());
+        let maybe = |values: &[&str]| {
+            Matcher::OneOf(
+                "code".to_owned(),
+                values.iter().map(|&value| value.to_owned()).collect(),
+            )
+        };
+        assert!(maybe(&["500", "503"]).needs_label() && !maybe(&["500", ""]).needs_label());
     }
 
     #[test]

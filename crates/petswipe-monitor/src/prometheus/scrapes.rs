@@ -7,6 +7,10 @@
 //! Prometheus stores the success of each scrape as a sample of `up`, with the very time of all samples that the scrape
 //! brought. So whether a series had no value, or whether nobody looked, is known exactly.
 //!
+//! What is wrong with the scrapes of one target is told with it, because it is of importance only to those whose target it
+//! is. What a target counted that is gone is measured up to its last scrape, and not from there to its end: [`Gone`] says
+//! which time that is, and [`whole`] what is left of a window without it.
+//!
 //! Source: "Jobs and instances", Prometheus documentation.
 
 use super::Series;
@@ -23,6 +27,18 @@ pub(super) struct Span {
     pub(super) interval: i64,
     /// How long after an edge its scrape may be.
     pub(super) gap: i64,
+    /// The edges of all the time that was asked about, where that is more: all samples from a gap before to a gap after are
+    /// there.
+    pub(super) asked: (i64, i64),
+}
+
+/// A target that is not scraped any more, nor tried to be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Gone {
+    /// Its last two successful scrapes, the last one second, as far as they are known.
+    pub(super) last: [Option<i64>; 2],
+    /// When it would have been scraped again, had it still been a target: by then it was over.
+    pub(super) by: i64,
 }
 
 /// One target of Prometheus.
@@ -35,6 +51,12 @@ pub(super) struct Instance {
     pub(super) base: Option<i64>,
     /// The successful scrapes after that and up to the end: the first one at or after it.
     pub(super) times: Vec<i64>,
+    /// Whether it was never scraped successfully in all the time that was asked about.
+    pub(super) silent: bool,
+    /// Why it is known only in part.
+    pub(super) trouble: Option<String>,
+    /// Whether it went before the end.
+    pub(super) gone: Option<Gone>,
 }
 
 /// What was scraped.
@@ -74,7 +96,7 @@ pub(super) fn scraped(ups: &[Series], span: &Span) -> Result<Option<Scraped>, St
                     return Err(format!("{up} is {other} at {}, and not 0 or 1", time(sample.at)));
                 }
             };
-            if sample.at > span.from - span.gap && sample.at < span.to + span.gap {
+            if sample.at > span.asked.0 - span.gap && sample.at < span.asked.1 + span.gap {
                 scrapes.push((sample.at, successful));
             }
         }
@@ -107,16 +129,22 @@ pub(super) fn scraped(ups: &[Series], span: &Span) -> Result<Option<Scraped>, St
         let first = scrapes.iter().find(good).map(|(at, _)| *at);
         let end = scrapes.iter().filter(good).map(|(at, _)| *at).find(|at| *at >= span.to);
         let last = scrapes.last().copied().unwrap_or_default();
-        if end.is_none() && !last.1 {
-            return Err(format!("the scrape of {up} failed at {}", time(last.0)));
-        }
-        if end.is_none() && last.0 > span.to - span.gap {
-            return Err(format!("{up} was not scraped again after {}", time(last.0)));
-        }
         let was_there = scrapes.first().is_some_and(|(at, _)| *at <= from);
         let base = first.filter(|_| was_there);
-        if was_there && base.is_none_or(|base| base >= from + span.gap) && first.is_some() {
-            return Err(format!("{up} was not scraped shortly after {}", time(from)));
+        let (mut trouble, mut gone) = (None, None);
+        if end.is_none() && last.0 <= span.asked.1 - span.gap {
+            let mut good = scrapes.iter().rev().filter(|(_, successful)| *successful);
+            let mut next = || good.next().map(|(at, _)| *at);
+            let (second, first) = (next(), next());
+            gone = Some(Gone { last: [first, second], by: last.0 + span.interval });
+        } else if end.is_none() && !last.1 {
+            trouble = Some(format!("the scrape of {up} failed at {}", time(last.0)));
+        } else if end.is_none() {
+            trouble = Some(format!("{up} was not scraped again after {}", time(last.0)));
+        }
+        if was_there && base.is_some_and(|base| base >= from + span.gap) {
+            let blind = format!("{up} was not scraped shortly after {}", time(from));
+            trouble.get_or_insert(blind);
         }
         let end = end.unwrap_or(span.to);
         let inside = scrapes.iter().filter(good).map(|(at, _)| *at);
@@ -126,12 +154,31 @@ pub(super) fn scraped(ups: &[Series], span: &Span) -> Result<Option<Scraped>, St
             labels: labels.cloned().collect(),
             base,
             times: inside.collect(),
+            silent: !scrapes.iter().any(|(_, successful)| *successful),
+            trouble,
+            gone,
         });
     }
-    match instances.iter().any(|one| one.last(span).is_some()) {
-        true => Ok(Some(Scraped { from, instances })),
-        false => Err(format!("nothing was scraped any more at {}", time(span.to))),
+    if instances.iter().any(|one| one.last(span).is_some()) {
+        return Ok(Some(Scraped { from, instances }));
     }
+    let trouble = instances.into_iter().find_map(|one| one.trouble);
+    Err(trouble.unwrap_or_else(|| format!("nothing was scraped any more at {}", time(span.to))))
+}
+
+/// The first part of a span that no hole touches, in whole periods; `None` if there is none. A hole is a time, from and up
+/// to, in which something was not measured.
+pub(super) fn whole(span: &Span, from: i64, holes: &[(i64, i64)]) -> Option<(i64, i64)> {
+    let floor = |at: i64| at.div_euclid(span.resolution).saturating_mul(span.resolution);
+    let up = |at: i64| floor(at.saturating_add(span.resolution - 1));
+    let holes: Vec<_> = holes.iter().map(|(from, to)| (floor(*from), up(*to))).collect();
+    let mut from = from;
+    while let Some((_, to)) = holes.iter().find(|hole| hole.0 <= from && from < hole.1) {
+        from = *to;
+    }
+    let next = holes.iter().map(|hole| hole.0).filter(|at| *at > from).min();
+    let to = next.unwrap_or(span.to).min(span.to);
+    (from < to).then_some((from, to))
 }
 
 /// A time for messages.
@@ -147,8 +194,14 @@ mod tests {
     use super::super::Sample;
     use super::*;
 
-    const SPAN: Span =
-        Span { from: 10_000, to: 20_000, resolution: 1000, interval: 1000, gap: 3000 };
+    const SPAN: Span = Span {
+        from: 10_000,
+        to: 20_000,
+        resolution: 1000,
+        interval: 1000,
+        gap: 3000,
+        asked: (10_000, 20_000),
+    };
 
     fn up(instance: &str, scrapes: impl IntoIterator<Item = (i64, f64)>) -> Series {
         let labels = [("__name__", "up"), ("instance", instance), ("job", "shop")];
@@ -197,7 +250,17 @@ mod tests {
 
     #[test]
     fn edges_without_a_scrape_are_told() {
-        let told = |ups: &[Series]| scraped(ups, &SPAN).unwrap_err();
+        let told = |ups: &[Series]| match scraped(ups, &SPAN) {
+            Err(told) => told,
+            // It is told with the target, and with no other.
+            Ok(scraped) => {
+                let scraped = scraped.unwrap();
+                let mut told = scraped.instances.iter().filter_map(|one| one.trouble.clone());
+                let first = told.next().unwrap();
+                assert_eq!(told.next(), None);
+                first
+            }
+        };
         let ends = told(&[up("a", good(5000, 16_000))]);
         assert!(ends.contains("nothing was scraped any more at 1970-01-01T00:00:20Z"), "{ends}");
         let silent = told(&[up("a", good(5000, 25_000)), up("b", good(5000, 18_000))]);
@@ -232,5 +295,32 @@ mod tests {
         let [a, b, c] = &scraped.instances[..] else { panic!("{scraped:?}") };
         assert!(a.base.is_some() && b.base.is_none() && c.base.is_some());
         assert_eq!([a, b, c].map(|one| one.last(&SPAN)), [Some(20_300), Some(20_300), None]);
+        assert_eq!((a.gone, b.gone), (None, None));
+        assert_eq!(c.gone, Some(Gone { last: [Some(12_300), Some(13_300)], by: 14_300 }));
+    }
+
+    #[test]
+    fn a_target_whose_last_scrapes_failed_is_gone_once_nobody_tries_any_more() {
+        let dying = good(5000, 13_000).chain([(14_300, 0.0), (15_300, 0.0)]);
+        let ups = [up("a", good(5000, 25_000)), up("b", dying)];
+        let scraped = scraped(&ups, &SPAN).unwrap().unwrap();
+        let b = &scraped.instances[1];
+        assert_eq!((&b.trouble, b.silent), (&None, false));
+        assert_eq!(b.gone, Some(Gone { last: [Some(12_300), Some(13_300)], by: 16_300 }));
+    }
+
+    #[test]
+    fn what_no_hole_touches_is_whole() {
+        for (holes, left) in [
+            (&[][..], Some((10_000, 20_000))),
+            (&[(13_300, 14_300)], Some((10_000, 13_000))),
+            (&[(10_300, 11_300)], Some((12_000, 20_000))),
+            (&[(i64::MIN, 11_000)], Some((11_000, 20_000))),
+            (&[(10_300, 12_300), (12_900, 14_100), (17_500, 18_500)], Some((15_000, 17_000))),
+            (&[(9300, 15_300), (14_000, 21_000)], None),
+            (&[(20_000, 21_000), (8000, 10_000)], Some((10_000, 20_000))),
+        ] {
+            assert_eq!(whole(&SPAN, 10_000, holes), left, "{holes:?}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::client::{PrometheusClient, Reply};
 use super::config::PrometheusConfig;
 use super::observed::Known;
-use super::scrapes::{Scraped, Span, scraped};
+use super::scrapes::{self, Scraped, Span};
 use super::{PrometheusQueries, Series};
 use crate::{Error, MetricSource, Observation, Subject, Window, explain};
 
@@ -28,23 +28,34 @@ type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 /// divided in another way. What follows from that:
 ///
 /// - **When something was scraped** is read from `up`. Before Prometheus began, the window is cut off; a time in which
-///   nothing was scraped is unknown; and if a target's scrape fails at the end of the window, or a target has only part
-///   of the samples, that is an error with its cause and never a smaller number.
+///   nothing was scraped is unknown; and if the scrape of one of the subject's targets fails at the end of the window, or a
+///   target has only part of the samples, that is an error with its cause and never a smaller number. A target is the subject's
+///   if it tells a series of it, or has its labels; one that is not is of no importance, whatever is wrong with it. One that
+///   nobody could scrape for a day and more may be anybody's.
 /// - **A series that appears** while its target is scraped counts from zero: the first failures of a new revision are not
-///   lost. The same holds for a new target. One that was known within the last day and is back counts only if it began
-///   anew; else it is an error, because since when its count is from can't be told.
-/// - **A series that goes** counts up to its last scrape. What a process counts between its last scrape and its death is
-///   lost, so that failures at the end are seen for certain only in the counters of the load balancer.
+///   lost. The same holds for a new target: all that it counted since its process began counts in the period of its first
+///   scrape. If Prometheus was slow to find it, a part of that is from before the window; left out, it would be in no window
+///   at all, and the failures of a revision's first seconds are what a gate is there for. A target that was known within the
+///   last day and is back counts only if it began anew; else it is an error, because since when its count is from can't be
+///   told. One that ran for more than a day without being scraped looks like a new one.
+/// - **A target that goes** counts up to its last scrape. If it had no requests between its last two scrapes, nothing is lost:
+///   so it is with one that a load balancer drains before it is stopped, as in a rolling replacement. Else nobody knows what
+///   it did at its end, and the time from its last scrape until the one that did not come is not covered, by any number: the
+///   window of the answer ends there, and where it would begin there, it begins after it. Failures of that time are seen
+///   only in the counters of the load balancer. That it is gone, and not only late, is known after three scrape intervals
+///   without a try; until then it is an error.
 /// - **A counter begins anew** when any part of it (a class of requests, a bucket) is less than before: then all its parts do.
 /// - **Latency** is that of classic or native histograms, each request at the upper end of its bucket: a quantile is
 ///   never too low.
 /// - **Targets, CPU and memory** are those of the last scrape in the window.
+/// - **Half of the targets do not stand for all**: if one of those that count requests tells latency or a gauge, all of them
+///   must, or it is an error with the labels of one that does not. For latency that is asked only of those that had requests.
 ///
 /// An answer with warnings, with values that are NaN, infinite or no whole number, with the same series twice, or from a
 /// server whose clock is off by more than [`PrometheusConfig::clock_skew`], is an error. Two servers that scrape the
 /// same targets double every count: one of them has to be chosen by a [`Matcher`](super::Matcher) of its external label.
 ///
-/// Each look is two calls, a third one when a new target appears. [`Shared`](crate::Shared) makes many looks one.
+/// Each look is two calls, a third one when a new target appears, and two more when one can't be scraped at all. [`Shared`](crate::Shared) makes many looks one.
 ///
 /// ```
 /// use petswipe_monitor::MetricSource;
@@ -109,22 +120,36 @@ impl PrometheusSource {
         Ok(series)
     }
 
-    /// What targets had counted when they were last scraped before the time asked about.
-    async fn earlier(
+    /// What is to be known of the time before: what targets had counted when they were last scraped, and of targets that were
+    /// never scraped since whether they ever were.
+    async fn before(
         &self,
         about: &str,
         scraped: &Scraped,
         span: &Span,
-    ) -> Result<Vec<Series>, Error> {
-        if scraped.instances.iter().all(|one| one.base.is_some() || one.times.is_empty()) {
-            return Ok(Vec::new());
-        }
-        let selector = about.rsplit_once('[').map_or(about, |(selector, _)| selector);
-        // Of all functions this one keeps the name of the metric.
-        let query = format!("last_over_time({selector}[{MEMORY}])");
+    ) -> Result<(Vec<Series>, Vec<Series>), Error> {
+        let silent = scraped.instances.iter().any(|one| one.silent);
+        let new = scraped.instances.iter().any(|one| one.base.is_none() && !one.times.is_empty());
         let at = scraped.from - span.gap;
-        let at = Timestamp::from_millisecond(at).map_err(|why| Error::backend(&query, why))?;
-        self.ask(&query, at).await
+        let at = Timestamp::from_millisecond(at)
+            .map_err(|why| Error::backend("looking into the time before the window", why))?;
+        let memory = |function: &str, query: &str| {
+            let selector = query.rsplit_once('[').map_or(query, |(selector, _)| selector);
+            format!("{function}({selector}[{MEMORY}])")
+        };
+        let earlier = match new || silent {
+            // Of all functions this one keeps the name of the metric.
+            true => self.ask(&memory("last_over_time", about), at).await?,
+            false => Vec::new(),
+        };
+        let ever = match silent {
+            true => {
+                let ups = self.config.queries.scraped(Duration::ZERO);
+                self.ask(&memory("max_over_time", &ups), at).await?
+            }
+            false => Vec::new(),
+        };
+        Ok((earlier, ever))
     }
 
     fn span(&self, closed: Window) -> Span {
@@ -135,6 +160,7 @@ impl PrometheusSource {
             resolution: millis(self.config.resolution()),
             interval: millis(self.config.scrape_interval),
             gap: millis(self.config.gap()),
+            asked: (closed.from.as_millisecond(), closed.to.as_millisecond()),
         }
     }
 }
@@ -156,28 +182,50 @@ impl MetricSource for PrometheusSource {
         if closed.is_empty() {
             return Ok(Observation::missing(subject.clone(), closed));
         }
-        let span = self.span(closed);
         let gap = self.config.gap();
         let (time, at) = (closed.length() + gap * 2, closed.to + gap);
         let incomplete = |why: String| {
             Error::backend(format!("counting what {subject} did, from {}", self.name()), why)
         };
         let ups = self.ask(&queries.scraped(time), at).await?;
-        let Some(scraped) = scraped(&ups, &span).map_err(incomplete)? else {
+        let mut span = self.span(closed);
+        let Some(mut scraped) = scrapes::scraped(&ups, &span).map_err(incomplete)? else {
             return Ok(Observation::missing(subject.clone(), closed));
         };
         let about = queries.about(&labels, time);
         let series = self.ask(&about, at).await?;
-        let earlier = self.earlier(&about, &scraped, &span).await?;
-        let from =
-            Timestamp::from_millisecond(scraped.from).map_err(|why| incomplete(explain(&why)))?;
-        let covered = Window { from, to: closed.to };
-        let known = Known { queries, span, scraped: &scraped, series: &series, earlier: &earlier };
-        let seen = known.observation(subject, covered).map_err(incomplete)?;
-        seen.ok_or_else(|| {
-            let metric = &queries.requests.metric;
-            Error::NotFound { what: format!("a series {metric} of {subject} in {}", self.name()) }
-        })
+        let (earlier, ever) = self.before(&about, &scraped, &span).await?;
+        loop {
+            let known = Known {
+                subject,
+                queries,
+                span,
+                scraped: &scraped,
+                series: &series,
+                earlier: &earlier,
+                ever: &ever,
+            };
+            let Some((from, to)) = known.whole().map_err(incomplete)? else {
+                return Ok(Observation::missing(subject.clone(), closed));
+            };
+            if (from, to) == (scraped.from, span.to) {
+                let time = |at| Timestamp::from_millisecond(at);
+                let time = |at| time(at).map_err(|why| incomplete(explain(&why)));
+                let covered = Window { from: time(from)?, to: time(to)? };
+                let seen = known.observation(covered).map_err(incomplete)?;
+                return seen.ok_or_else(|| {
+                    let metric = &queries.requests.metric;
+                    let what = format!("a series {metric} of {subject} in {}", self.name());
+                    Error::NotFound { what }
+                });
+            }
+            // The part of it is looked at as if it had been asked for.
+            span = Span { from, to, ..span };
+            scraped = match scrapes::scraped(&ups, &span).map_err(incomplete)? {
+                Some(scraped) => scraped,
+                None => return Ok(Observation::missing(subject.clone(), closed)),
+            };
+        }
     }
 
     fn resolution(&self) -> Duration {

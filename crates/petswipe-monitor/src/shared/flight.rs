@@ -55,9 +55,12 @@ impl Flight {
         matches!(*self.state(), State::UnderWay(_))
     }
 
-    /// Whether its answer stays true: there is one, with requests in it.
+    /// Whether its answer stays true: there is one, with requests in it, and what became of them is not unknown as a whole. That
+    /// may only not be published yet.
     pub(super) fn is_lasting(&self) -> bool {
-        matches!(&*self.state(), State::Done(Ok(seen)) if seen.requests.is_some())
+        let State::Done(Ok(seen)) = &*self.state() else { return false };
+        let told = seen.errors.client.is_some() || seen.errors.server.is_some();
+        seen.requests.is_some_and(|requests| requests == 0 || told)
     }
 
     /// The answer, once it is there.

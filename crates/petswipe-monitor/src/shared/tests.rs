@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 
 use super::*;
-use crate::MemorySource;
+use crate::{Errors, MemorySource};
 
 /// Answers when it is let, counts its calls, and fails as often as it is told.
 struct Counted {
@@ -14,6 +14,10 @@ struct Counted {
     failing: AtomicU32,
     open: Semaphore,
     known: bool,
+    /// Whether it knows what became of the requests.
+    told: bool,
+    /// How many of its calls are under way.
+    under_way: Arc<()>,
 }
 
 impl Counted {
@@ -23,11 +27,17 @@ impl Counted {
             failing: AtomicU32::new(0),
             open: Semaphore::new(open),
             known: true,
+            told: true,
+            under_way: Arc::new(()),
         })
     }
 
     fn calls(&self) -> u32 {
         self.calls.load(Ordering::SeqCst)
+    }
+
+    fn under_way(&self) -> usize {
+        Arc::strong_count(&self.under_way) - 1
     }
 }
 
@@ -39,13 +49,16 @@ impl MetricSource for Counted {
         window: Window,
         _: Timestamp,
     ) -> Result<Observation, Error> {
+        let _under_way = self.under_way.clone();
         let number = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
         self.open.acquire().await.unwrap().forget();
         if number <= self.failing.load(Ordering::SeqCst) {
             return Err(Error::backend("looking", format!("call {number} failed")));
         }
         let requests = self.known.then_some(u64::from(number));
-        Ok(Observation { requests, ..Observation::missing(subject.clone(), window) })
+        let errors = Errors { client: Some(0), server: Some(0), balancer: Some(0) };
+        let errors = if self.told { errors } else { Errors::default() };
+        Ok(Observation { requests, errors, ..Observation::missing(subject.clone(), window) })
     }
 
     fn resolution(&self) -> Duration {
@@ -163,4 +176,56 @@ async fn no_whole_period_costs_no_call() {
     assert_eq!(ask(&shared, 100, 900, 9000).await, Ok(None));
     assert_eq!(source.calls(), 0);
     assert_eq!(Shared::new(MemorySource::per_second()).resolution(), Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+#[allow(clippy::disallowed_methods)] // Time is virtual.
+async fn who_waits_for_a_source_that_hangs_waits_until_a_deadline_of_its_own() {
+    let source = Counted::new(0);
+    let shared = Shared::new(source.clone()).with_deadline(Duration::from_secs(30));
+    let begun = tokio::time::Instant::now();
+    let after = async |seconds| {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        let answer = ask(&shared, 0, 1000, 1000).await;
+        (answer, begun.elapsed().as_secs())
+    };
+    // The third one comes when the first has given up the call: it begins a new one, which the source answers.
+    let opening = async {
+        tokio::time::sleep(Duration::from_secs(50)).await;
+        assert_eq!((source.calls(), source.under_way()), (2, 1), "that of nobody is given up");
+        source.open.add_permits(1);
+    };
+    let (first, second, third, ()) = tokio::join!(after(0), after(10), after(35), opening);
+    let late = Err("counted did not answer within 30s".to_owned());
+    assert_eq!((first, second), ((late.clone(), 30), (late, 40)));
+    assert_eq!(third, (Ok(Some(2)), 50));
+    assert_eq!(source.under_way(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+#[allow(clippy::disallowed_methods)] // Time is virtual.
+async fn a_call_for_which_nobody_waits_any_more_is_given_up() {
+    let source = Counted::new(0);
+    let shared = Arc::new(Shared::new(source.clone()));
+    let ask = |shared: Arc<Shared>| tokio::spawn(async move { ask(&shared, 0, 1000, 1000).await });
+    let both = [ask(shared.clone()), ask(shared.clone())];
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!((source.calls(), source.under_way()), (1, 1));
+    for one in both {
+        one.abort();
+        assert!(one.await.unwrap_err().is_cancelled());
+    }
+    assert_eq!(source.under_way(), 0);
+    source.open.add_permits(1);
+    assert_eq!(ask(shared.clone()).await.unwrap(), Ok(Some(2)), "and the next one begins anew");
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_know_what_became_of_the_requests_is_asked_for_again() {
+    let mut late = Counted::new(9);
+    Arc::get_mut(&mut late).unwrap().told = false;
+    let shared = Shared::new(late.clone());
+    for (now, number) in [(1000, 1), (1500, 1), (2000, 2)] {
+        assert_eq!(ask(&shared, 0, 1000, now).await, Ok(Some(number)));
+    }
 }

@@ -16,11 +16,11 @@ use super::scripted::{Reply, Scripted, date};
 
 const BEGIN: i64 = 1_700_000_000;
 
-fn at(second: i64) -> Timestamp {
+pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(BEGIN + second).unwrap()
 }
 
-fn config(server: &Scripted) -> PrometheusConfig {
+pub(crate) fn config(server: &Scripted) -> PrometheusConfig {
     PrometheusConfig {
         scrape_interval: Duration::from_secs(1),
         timeout: Duration::from_secs(20),
@@ -29,7 +29,7 @@ fn config(server: &Scripted) -> PrometheusConfig {
 }
 
 /// A series of the counter of requests, or another one, with samples at these seconds.
-fn series(labels: &str, samples: &[(i64, &str)]) -> String {
+pub(crate) fn series(labels: &str, samples: &[(i64, &str)]) -> String {
     let labels: Vec<_> = labels
         .split(',')
         .map(|pair| {
@@ -42,7 +42,7 @@ fn series(labels: &str, samples: &[(i64, &str)]) -> String {
     format!("{{\"metric\":{{{}}},\"values\":[{}]}}", labels.join(","), samples.join(","))
 }
 
-fn matrix(series: &[String]) -> Reply {
+pub(crate) fn matrix(series: &[String]) -> Reply {
     Reply::ok(document(series, ""))
 }
 
@@ -59,7 +59,7 @@ fn requests(class: &str, samples: &[(i64, &str)]) -> String {
     series(&labels, samples)
 }
 
-fn up(instance: &str, samples: &[(i64, &str)]) -> String {
+pub(crate) fn up(instance: &str, samples: &[(i64, &str)]) -> String {
     series(&format!("__name__=up,job=shop,instance={instance}"), samples)
 }
 
@@ -74,12 +74,12 @@ async fn observed(replies: Vec<Reply>) -> Result<Observation, Error> {
     look(PrometheusSource::new(config(&server), Timestamp::now).unwrap()).await
 }
 
-async fn look(source: PrometheusSource) -> Result<Observation, Error> {
+pub(crate) async fn look(source: PrometheusSource) -> Result<Observation, Error> {
     let window = Window { from: at(10), to: at(20) };
     source.observe(&Subject::environment("green"), window, at(30)).await
 }
 
-async fn refused(replies: Vec<Reply>) -> String {
+pub(crate) async fn refused(replies: Vec<Reply>) -> String {
     explain(&observed(replies).await.unwrap_err())
 }
 
@@ -168,7 +168,12 @@ async fn half_the_series_are_no_smaller_number() {
         let a = up("a", &[(9, "1"), (10, "1"), (20, "1")]);
         matrix(&[a, up("b", samples)])
     };
-    let said = refused(vec![both(&[(9, "1"), (10, "1"), (20, "0")]), matrix(&half)]).await;
+    let other = series(
+        "__name__=petswipe_requests_total,job=shop,instance=b,environment=green,class=success",
+        &[(10, "1")],
+    );
+    let failed = both(&[(9, "1"), (10, "1"), (20, "0")]);
+    let said = refused(vec![failed, matrix(&[half[0].clone(), other])]).await;
     assert!(
         said.contains(
             r#"the scrape of up{instance="b",job="shop"} failed at 2023-11-14T22:13:40Z"#
@@ -436,4 +441,43 @@ async fn a_window_shorter_than_a_period_is_nothing_known_and_asks_nobody() {
         assert!(seen.is_missing() && seen.window.is_empty(), "{seen:?}");
     }
     assert!(server.heard().is_empty());
+}
+
+#[tokio::test]
+async fn without_the_label_that_tells_failures_apart_the_verdict_is_inconclusive_and_no_pass() {
+    // The application exports `status`, and `code` is asked for: all of its requests fail.
+    let of = |labels: &str| {
+        let name = "__name__=http_requests_total,job=shop,instance=a,environment=green";
+        series(&format!("{name},{labels}"), &[(10, "0"), (20, "900")])
+    };
+    let with = |server: Matcher, all: Vec<String>| async move {
+        let server_ = Scripted::start([scraped(), matrix(&all)]).await;
+        let mut config = config(&server_);
+        config.queries.requests = Selector::metric("http_requests_total");
+        config.queries.server = Count::Among(vec![server]);
+        (config.queries.client, config.queries.balancer) = (Count::Never, Count::Never);
+        config.queries.latency = Latency::Unknown;
+        let source = PrometheusSource::new(config, Timestamp::now).unwrap();
+        let gate = AbsolutePolicy { latency: Vec::new(), ..AbsolutePolicy::default() };
+        let (started, now) = (at(10), at(22));
+        let step = Step { started, judged_until: started, now, weight: 5, reference_weight: 95 };
+        let green = Subject::environment("green");
+        let carried = Carried::default();
+        observe_and_judge(&source, &gate, &step, &green, None, &carried).await.verdict.to_string()
+    };
+    let said = with(Matcher::starts_with("code", "5"), vec![of("status=500")]).await;
+    assert!(said.starts_with("inconclusive: ") && said.contains("has no label code"), "{said}");
+    assert!(said.contains("PrometheusQueries::server"), "{said}");
+    assert!(said.contains("are: environment, instance, job, status"), "{said}");
+    // One of two targets names it so.
+    let both = vec![of("code=200"), of("status=500")];
+    let said = with(Matcher::starts_with("code", "5"), both).await;
+    assert!(said.starts_with("inconclusive: ") && said.contains("has no label code"), "{said}");
+    let said = with(Matcher::starts_with("status", "5"), vec![of("status=500")]).await;
+    assert!(said.starts_with("fail: "), "{said}");
+    // Who asks for those without the label gets them.
+    let said = with(Matcher::is("outcome", ""), vec![of("status=500")]).await;
+    assert!(said.starts_with("fail: "), "{said}");
+    let said = with(Matcher::starts_with("status", "5"), vec![of("status=200")]).await;
+    assert!(said.starts_with("pass"), "{said}");
 }

@@ -4,3 +4,4 @@
 
 mod answers;
 mod scripted;
+mod targets;
