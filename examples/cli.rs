@@ -10,6 +10,7 @@ use petswipe_local::{CloudUrl, Fault};
 
 use crate::Exit;
 pub use crate::aws_flags::AwsFlags;
+pub use crate::budgets::SloFlags;
 pub use crate::leases::LeasePlace;
 pub use crate::metrics::MetricFlags;
 pub use crate::telemetry::TelemetryFlags;
@@ -100,6 +101,9 @@ pub struct Common {
     /// What the new version is judged by
     #[command(flatten)]
     pub metrics: MetricFlags,
+    /// What it may spend of error budgets
+    #[command(flatten)]
+    pub slo: SloFlags,
     /// Where to tell what it does
     #[command(flatten)]
     pub telemetry: TelemetryFlags,

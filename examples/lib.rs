@@ -11,6 +11,7 @@ use std::sync::atomic::AtomicBool;
 #[cfg(feature = "aws")]
 pub mod aws;
 mod aws_flags;
+mod budgets;
 pub mod cli;
 pub mod diagnosis;
 mod drive;

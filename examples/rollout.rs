@@ -7,12 +7,13 @@ use petswipe_deploy::{DryRun, Image, Plan, Strategy, Target as Wanted, dry_run};
 use petswipe_monitor::{AbsolutePolicy, EvidencePolicy, LatencyLimit, LatencyRegression, Policy};
 use petswipe_runbook::Approver;
 
+use crate::budgets::{Allowed, policies as budget_policies};
 use crate::cli::{Backend, Common};
 use crate::drive::{Running, Written};
 use crate::going_on::{same_cloud, same_fault};
 use crate::target::Target;
 use crate::telemetry::Watch;
-use crate::{DONE, Exit, going_on, journal, print, prompt, report};
+use crate::{DONE, Exit, going_on, journal, print, prompt, report, say};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -109,6 +110,10 @@ where
                 approver(common, &plan)?;
             }
         }
+        // What is gone on with, or back from, has its policies.
+        if !(common.resume || common.undo) {
+            common.slo.read(common)?;
+        }
         if common.resume && common.dry_run {
             return Err(Exit::usage(
                 "--resume goes on for real, and --dry-run (or DRY_RUN) says that nothing may change; give only one of them",
@@ -143,20 +148,36 @@ where
         let mut plan = (self.plan)(common, target.environments.clone(), image)?;
         plan.location.clone_from(&target.id);
         plan.rollback_window = common.rollback_window;
+        let stale_after = lookback(common) + 120 * SECOND;
+        let budgets = common.slo.allowed(common, target, stale_after).await?;
+        plan.policies.extend(budget_policies(&budgets));
         if common.dry_run {
-            return self.rehearse(common, target, &plan).await;
+            return self.rehearse(common, target, &plan, &budgets).await;
+        }
+        if !common.quiet {
+            budgets.iter().for_each(|allowed| say(&format!("error budget of {allowed}")));
         }
         self.start(common, target, plan).await
     }
 
-    async fn rehearse(&self, common: &Common, target: &Target, plan: &Plan) -> Result<u8, Exit> {
+    async fn rehearse(
+        &self,
+        common: &Common,
+        target: &Target,
+        plan: &Plan,
+        budgets: &[Allowed],
+    ) -> Result<u8, Exit> {
         let performer = target.performer(plan);
         let survey = performer.first_look(plan).await?;
         let dry = dry_run(plan, &survey)?;
         if common.json {
+            let mut dry = serde_json::to_value(&dry).map_err(Exit::usage)?;
+            if !budgets.is_empty() {
+                dry["error_budgets"] = budgets.iter().map(Allowed::json).collect();
+            }
             print(&serde_json::to_string_pretty(&dry).map_err(Exit::usage)?);
         } else {
-            print(&plan_text(plan, &dry));
+            print(&plan_text(plan, &dry, budgets));
         }
         Ok(DONE)
     }
@@ -224,7 +245,7 @@ where
         let now = jiff::Timestamp::now();
         let plan = history.opening.plan.undo(outcome, history.last_at(), now)?;
         if common.dry_run {
-            return self.rehearse(common, target, &plan).await;
+            return self.rehearse(common, target, &plan, &[]).await;
         }
         self.start(common, target, plan).await
     }
@@ -260,7 +281,7 @@ async fn may_begin(target: &Target, plan: &Plan) -> Result<(), Exit> {
     }
 }
 
-fn plan_text(plan: &Plan, dry: &DryRun) -> String {
+fn plan_text(plan: &Plan, dry: &DryRun, budgets: &[Allowed]) -> String {
     let mut text =
         format!("{} rollout of {}: nothing is changed now\n", plan.strategy, plan.service);
     let mut list = |title: &str, changes: &[petswipe_deploy::PlannedChange]| {
@@ -275,6 +296,12 @@ fn plan_text(plan: &Plan, dry: &DryRun) -> String {
     };
     list("If the new version is healthy:", &dry.forward);
     list("If it turns out bad at the end, everything goes back:", &dry.back);
+    if !budgets.is_empty() {
+        text += "\nIt goes back, too, when it spends more of an error budget:\n";
+    }
+    for allowed in budgets {
+        text += &format!("      {allowed}\n");
+    }
     text
 }
 

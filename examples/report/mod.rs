@@ -25,7 +25,7 @@ pub use html::html;
 pub use markdown::markdown;
 pub use summary::summary;
 pub(crate) use svg::escape;
-pub(crate) use text::check as check_in_words;
+pub(crate) use text::{check as check_in_words, measured};
 
 /// Why a report could not be written.
 #[derive(Debug, thiserror::Error)]

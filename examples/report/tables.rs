@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use petswipe_deploy::{Environment, Report, SideReport, StateReport};
+use petswipe_deploy::{BudgetReport, Environment, Report, SideReport, StateReport};
 use petswipe_monitor::{Finding, FindingResult};
 
 use super::facts::{Facts, NOBODY, Tone, is_settled};
@@ -106,6 +106,7 @@ pub(super) fn figures(facts: &Facts<'_>) -> Vec<Figure> {
         notes: seen.map(|(verdict, n)| format!("{} {verdict}", text::count(*n as u64))).collect(),
         tone: Tone::Calm,
     });
+    figures.extend(report.budgets.iter().map(budget));
     let changes = report.actions.len() as u64;
     figures.push(Figure {
         name: "Router changes",
@@ -133,6 +134,22 @@ pub(super) fn figures(facts: &Facts<'_>) -> Vec<Figure> {
         });
     }
     figures
+}
+
+/// What was spent of an error budget.
+fn budget(budget: &BudgetReport) -> Figure {
+    let is_more = budget.spent.is_some_and(|spent| spent as f64 > budget.allowance);
+    let spent = budget.spent.map_or_else(|| "unknown".to_owned(), text::count);
+    let (allowance, percent) = (budget.allowance, budget.share * 100.0);
+    Figure {
+        name: "Error budget spent",
+        value: format!("{spent} of {}", text::measured(allowance)),
+        notes: vec![
+            format!("bad requests of {}", budget.slo),
+            format!("{} % of what was left", text::measured(percent)),
+        ],
+        tone: if is_more { Tone::Bad } else { Tone::Calm },
+    }
 }
 
 /// All sections with tables, in order.

@@ -84,7 +84,7 @@ pub(super) fn decimal(value: f64, places: usize) -> String {
 }
 
 /// A measured value: more decimals for smaller ones.
-pub(super) fn measured(value: f64) -> String {
+pub(crate) fn measured(value: f64) -> String {
     match value.abs() {
         size if size >= 100.0 => decimal(value, 0),
         size if size >= 10.0 => decimal(value, 1),

@@ -55,7 +55,7 @@ pub struct Flags {
 /// # Errors
 /// Bad usage, and a file that can't be read or written.
 pub async fn run(flags: &Flags) -> Result<u8, Exit> {
-    let slos = read(&flags.file)?;
+    let slos = objectives("--file", &flags.file)?;
     // All of it is made before anything is written.
     let rules =
         flags.rules.as_ref().map(|path| Ok::<_, Exit>((path, rules(&slos)?))).transpose()?;
@@ -87,8 +87,12 @@ pub async fn run(flags: &Flags) -> Result<u8, Exit> {
     Ok(if reports.iter().all(is_well) { DONE } else { NOT_AS_ASKED })
 }
 
-fn read(path: &Path) -> Result<Vec<Slo>, Exit> {
-    let refused = |why: String| Exit::usage(format!("--file is {}: {why}", path.display()));
+/// The SLOs of a file, which that flag names.
+///
+/// # Errors
+/// Exit code 2 for a file that can't be read, is no OpenSLO, or has no SLO in it.
+pub(crate) fn objectives(flag: &str, path: &Path) -> Result<Vec<Slo>, Exit> {
+    let refused = |why: String| Exit::usage(format!("{flag} is {}: {why}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
     let slos = openslo::read(&text).map_err(|error| refused(explain(&error)))?.slos();
     match slos.is_empty() {

@@ -5,7 +5,7 @@
 mod reports;
 
 use petswipe_deploy::sim::{Scenario, rollout};
-use petswipe_deploy::{Report, Strategy, TrafficReport};
+use petswipe_deploy::{BudgetReport, Report, Strategy, TrafficReport};
 use petswipe_examples::report::{self, Error, html, markdown, summary};
 use petswipe_runbook::sim::FaultPlan;
 use petswipe_runbook::{Fence, History, Opening};
@@ -229,6 +229,38 @@ fn every_format_tells_the_same_facts() {
     }
     for fact in ["scale petswipe-production-green to 0", "+24.7 s", "petswipe:v1", "8.84 %"] {
         assert!(page.contains(fact) && text.contains(fact), "{fact}");
+    }
+}
+
+#[test]
+fn what_was_spent_of_error_budgets_is_told_in_every_format() {
+    let budget = |spent| BudgetReport {
+        slo: "pets-available".to_owned(),
+        objective: "99.9 % of requests do not fail".to_owned(),
+        budget: 42.0,
+        share: 0.1,
+        allowance: 4.2,
+        spent,
+    };
+    for (spent, told, tone) in [
+        (Some(64), "64 of 4.2", true),
+        (Some(3), "3 of 4.2", false),
+        (None, "unknown of 4.2", false),
+    ] {
+        let mut report = reports::rolled_back();
+        report.budgets = vec![budget(spent)];
+        assert_sound("budgets", &report);
+        let [page, text, short] = [html(&report), markdown(&report), summary(&report)];
+        for (format, all) in [("HTML", &page), ("Markdown", &text), ("summary", &short)] {
+            for fact in
+                ["Error budget spent", told, "bad requests of pets", "10 % of what was left"]
+            {
+                assert!(all.contains(fact), "{fact} is missing in {format}: {all}");
+            }
+        }
+        let bad = |report: &Report| html(report).matches("bad").count();
+        report.budgets = vec![budget(Some(0))];
+        assert_eq!(page.matches("bad").count() > bad(&report), tone, "{told}");
     }
 }
 

@@ -103,8 +103,8 @@ pub use performer::RolloutPerformer;
 pub use preflight::MockPreflight;
 pub use preflight::{Concern, Objection, Preflight};
 pub use report::{
-    ActionReport, CheckReport, Report, SideReport, StageReport, StateReport, TrafficPoint,
-    TrafficReport,
+    ActionReport, BudgetReport, CheckReport, Report, SideReport, StageReport, StateReport,
+    TrafficPoint, TrafficReport,
 };
 pub use rollout::{
     ApprovalPlan, ApprovalPoint, Before, CapacityPlan, Cause, CauseKind, Direction, Effect, Hold,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use petswipe_monitor::{Finding, Judgement};
+use petswipe_monitor::{BudgetPolicy, Finding, Gate, Judgement, Policy};
 use petswipe_runbook::{EffectId, Event, History, Runbook};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,9 @@ pub struct Report {
     pub stages: Vec<StageReport>,
     /// Every regular look at the new version.
     pub checks: Vec<CheckReport>,
+    /// What it might spend of error budgets, and what it spent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub budgets: Vec<BudgetReport>,
     /// What users saw, as far as somebody counted.
     pub traffic: Option<TrafficReport>,
     /// How often each action of the cloud's API was called by the driver that wrote this, where calls are counted.
@@ -82,6 +85,23 @@ pub struct CheckReport {
     /// Where the numbers are from, if from one of several sources: which answered, and why others did not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<String>,
+}
+
+/// An error budget of which the new version might spend a share.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BudgetReport {
+    /// The name of the SLO.
+    pub slo: String,
+    /// What it promises.
+    pub objective: String,
+    /// The budget that the share is of, in bad requests.
+    pub budget: f64,
+    /// The share, above 0 and at most 1.
+    pub share: f64,
+    /// So many bad requests the new version may have: `budget` times `share`.
+    pub allowance: f64,
+    /// How many it had at the last check that counted them; `None` if there was none.
+    pub spent: Option<u64>,
 }
 
 /// One change.
@@ -176,6 +196,7 @@ impl Report {
         let before = state.before.as_ref().map(|before| &before.survey);
         let initial = before.or_else(|| last_survey(history)).map(StateReport::of);
         let refused = matches!(state.ended, Some(Outcome::Refused { .. }));
+        let checks = checks(history);
         Self {
             operation: history.opening.operation.to_string(),
             service: plan.service.clone(),
@@ -187,7 +208,8 @@ impl Report {
             finished_at: history.last_at(),
             resumed: count(history, |event| matches!(event, Event::Resumed { .. })),
             stages: stages(&state),
-            checks: checks(history),
+            budgets: budgets(&plan.policies, &checks),
+            checks,
             traffic: None,
             calls: BTreeMap::new(),
             actions: actions(history),
@@ -302,6 +324,29 @@ pub(crate) fn judgements<R: Runbook>(
         }
     }
     checks
+}
+
+/// What was allowed of each error budget, and what the last check that counted said of it.
+pub(crate) fn budgets(policies: &[Policy], checks: &[CheckReport]) -> Vec<BudgetReport> {
+    let report = |policy: &BudgetPolicy| {
+        let name = policy.name();
+        let newest_first = checks.iter().rev().flat_map(|check| &check.evidence);
+        let said = newest_first.filter(|finding| finding.metric == name).find_map(|one| one.value);
+        BudgetReport {
+            slo: policy.slo.clone(),
+            objective: policy.objective.to_string(),
+            budget: policy.budget,
+            share: policy.share,
+            allowance: policy.allowance(),
+            // The finding is in percent of the budget; requests are whole.
+            spent: said.map(|percent| (percent / 100.0 * policy.budget).round() as u64),
+        }
+    };
+    let held = policies.iter().filter_map(|policy| match policy {
+        Policy::Budget(policy) => Some(report(policy)),
+        _ => None,
+    });
+    held.collect()
 }
 
 fn actions(history: &History<Plan>) -> Vec<ActionReport> {

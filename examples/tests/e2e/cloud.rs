@@ -33,9 +33,15 @@ pub(crate) struct CloudProcess {
 impl CloudProcess {
     /// Starts `local_cloud` and reads its addresses.
     pub(crate) async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// The same with more flags.
+    pub(crate) async fn with(flags: &[&str]) -> Self {
         let permit = room().await;
         let mut child = Command::new(program("local_cloud"))
             .args(["--json", "--tasks", "2"])
+            .args(flags)
             .env_clear()
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -7,6 +7,7 @@
 
 mod again;
 mod bad_input;
+mod budgets;
 mod cloud;
 #[cfg(feature = "otlp")]
 mod collector;

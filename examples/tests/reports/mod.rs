@@ -217,6 +217,7 @@ pub(crate) fn promoted() -> Report {
         calls: std::collections::BTreeMap::new(),
         stages,
         checks,
+        budgets: Vec::new(),
         actions,
         initial_state: Some(before()),
         final_state: Some(state(100, [side(41, "petswipe:v1", 0), side(42, "petswipe:v2", 4)])),

@@ -8,7 +8,8 @@ use super::core::NativePlan;
 use super::core::NativeState;
 use super::core::{NativeEffect, NativeOutput, NativeSurvey};
 use crate::report::{
-    ActionReport, CheckReport, Report, SideReport, StageReport, StateReport, changes, judgements,
+    ActionReport, CheckReport, Report, SideReport, StageReport, StateReport, budgets, changes,
+    judgements,
 };
 use crate::rollout::Outcome;
 use crate::{Percent, Split};
@@ -26,6 +27,7 @@ impl NativePlan {
         let refused = matches!(state.ended, Some(Outcome::Refused { .. }));
         let resumed = history.records.iter();
         let resumed = resumed.filter(|it| matches!(it.event, Event::Resumed { .. })).count();
+        let checks = checks(history);
         Report {
             operation: history.opening.operation.to_string(),
             service: plan.service.clone(),
@@ -37,7 +39,8 @@ impl NativePlan {
             finished_at: history.last_at(),
             resumed: u32::try_from(resumed).unwrap_or(u32::MAX),
             stages: stages(&state, history),
-            checks: checks(history),
+            budgets: budgets(&plan.policies, &checks),
+            checks,
             traffic: None,
             calls: BTreeMap::new(),
             actions: actions(history),

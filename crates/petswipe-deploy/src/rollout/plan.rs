@@ -310,6 +310,8 @@ impl Plan {
         plan.smoke = None;
         plan.approval = None;
         plan.hooks = Vec::new();
+        // The way back is open whatever it costs.
+        plan.policies.retain(|policy| !matches!(policy, Policy::Budget(_)));
         Ok(plan)
     }
 

@@ -9,6 +9,7 @@
 
 mod approvals;
 mod back;
+mod budgets;
 mod drift;
 mod dry_runs;
 mod evidence;

@@ -272,10 +272,7 @@ impl Plan {
                 let allowed = format!("at least the {step:?} of {}", source.name());
                 return Err(Error::invalid(field, spoken(length), allowed));
             }
-            // A whole number of periods, and no less than asked.
-            let periods = length.as_nanos().div_ceil(step.as_nanos());
-            let whole = step.saturating_mul(u32::try_from(periods).unwrap_or(u32::MAX));
-            let from = at.checked_sub(whole).unwrap_or(Timestamp::MIN);
+            let from = at.checked_sub(whole_periods(length, step)).unwrap_or(Timestamp::MIN);
             asked.push((length, Window { from, to: at }));
         }
         Ok(Self { at, asked })
@@ -309,6 +306,12 @@ impl Plan {
     }
 }
 
+/// A whole number of periods of a source, and no less than asked.
+pub(super) fn whole_periods(length: Duration, step: Duration) -> Duration {
+    let periods = length.as_nanos().div_ceil(step.as_nanos().max(1));
+    step.saturating_mul(u32::try_from(periods).unwrap_or(u32::MAX))
+}
+
 /// Whether it is about all of the window and the right subject.
 fn is_whole(answer: &Observation, subject: &Subject, window: Window) -> bool {
     answer.subject == *subject && answer.window == window && !window.is_empty()
@@ -330,7 +333,7 @@ enum Asked<F: Future> {
 }
 
 /// Waits for all, which are begun in the same moment.
-async fn together<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+pub(super) async fn together<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
     let mut waiting: Vec<_> = futures.map(|future| Asked::Running(Box::pin(future))).collect();
     poll_fn(|context| {
         let mut all = true;

@@ -19,6 +19,7 @@ mod objective;
 #[cfg(feature = "openslo")]
 pub mod openslo;
 pub mod prometheus;
+mod spending;
 #[cfg(test)]
 mod tests;
 
@@ -30,3 +31,4 @@ pub use evaluate::{
     AlertReport, AlertState, ObjectiveReport, Seen, SloReport, SloStatus, evaluate, evaluate_all,
 };
 pub use objective::{Events, Objective, Target};
+pub use spending::Spending;

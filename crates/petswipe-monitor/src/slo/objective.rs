@@ -136,21 +136,43 @@ impl Objective {
     }
 
     /// What of that was good and bad. `None` where it was not measured, or where there are more bad requests than requests.
+    ///
+    /// Of an objective of latency those requests count that were timed. Those that the load balancer answered itself never are,
+    /// and are the business of availability. A few others, at most one in a hundred, such as those that their clients
+    /// abandoned, count as bad: nobody saw that they were quick. Where more were not timed, or none was, or where neither
+    /// requests nor times are known, nothing is known of any.
     pub fn events(&self, seen: &Observation) -> Option<Events> {
         let (total, bad) = match self {
             Self::Availability { .. } => (seen.requests?, seen.errors.failed()?),
             Self::Latency { threshold, .. } => {
                 let latency = seen.latency.as_ref()?;
-                let counted = Histogram::count(latency);
-                // Of requests that were answered and not timed nobody knows.
-                if seen.requests.is_some_and(|requests| requests > 0 && counted == 0) {
-                    return None;
-                }
-                (counted, latency.count_above(*threshold))
+                let timed = Histogram::count(latency);
+                let untimed = untimed(seen, timed)?;
+                (
+                    timed.saturating_add(untimed),
+                    latency.count_above(*threshold).saturating_add(untimed),
+                )
             }
         };
         Events::new(total, bad)
     }
+}
+
+/// One request in so many may be untimed, for the others to say how the service did.
+const ONE_UNTIMED_IN: u64 = 100;
+
+/// How many requests were neither timed nor answered by the load balancer itself; `None` where that leaves the latency unknown.
+fn untimed(seen: &Observation, timed: u64) -> Option<u64> {
+    let Some(requests) = seen.requests else {
+        // A histogram without anything in it does not tell whether there was anything.
+        return (timed > 0).then_some(0);
+    };
+    if requests > 0 && timed == 0 {
+        return None;
+    }
+    let never = seen.errors.balancer.unwrap_or_default();
+    let untimed = requests.saturating_sub(timed).saturating_sub(never);
+    (untimed <= requests / ONE_UNTIMED_IN).then_some(untimed)
 }
 
 impl fmt::Display for Objective {

@@ -30,7 +30,8 @@ pub struct Metrics {
     pub status: String,
     /// The status codes that are the fault of the service, as a regular expression of RE2 that matches all of it.
     pub failed: String,
-    /// The histogram of the time to answer in seconds, without `_bucket`; it needs a bucket that ends at the threshold exactly.
+    /// The histogram of the time to answer in seconds, without `_bucket`; it needs a bucket that ends at the threshold exactly,
+    /// written `1` or `1.0`.
     pub latency: String,
     /// Labels that the series of the service have, and their values.
     pub labels: BTreeMap<String, String>,
@@ -264,8 +265,8 @@ fn error_ratio(objective: &Objective, metrics: &Metrics, window: &str) -> String
     match objective {
         Objective::Latency { threshold, .. } => {
             let total = rate(metrics.select(&format!("{}_count", metrics.latency), None));
-            let le = format!("le={}", quoted(&threshold.as_secs_f64().to_string()));
-            let fast = rate(metrics.select(&format!("{}_bucket", metrics.latency), Some(le)));
+            let fast = format!("{}_bucket", metrics.latency);
+            let fast = rate(metrics.select(&fast, Some(bound(*threshold))));
             format!("(\n  ({total} - {fast})\n  / ({total} > 0)\n)\nor ({total} == 0)")
         }
         Objective::Availability { .. } => {
@@ -274,6 +275,37 @@ fn error_ratio(objective: &Objective, metrics: &Metrics, window: &str) -> String
             let bad = rate(metrics.select(&metrics.requests, Some(failed)));
             // A counter of failures that never happened is not there.
             format!("(\n  ({bad} or 0 * {total})\n  / ({total} > 0)\n)\nor ({total} == 0)")
+        }
+    }
+}
+
+/// The buckets that end at a threshold, however that is written: `le="0.25"`, or of a whole number `le=~"1|1\\\\.0"`.
+///
+/// Clients of the text format write `1`, those of OpenMetrics `1.0`, and Prometheus 3 makes `1.0` of both; Go writes numbers
+/// below 0.0001 and from a million on with an exponent.
+///
+/// Sources: Prometheus, "Migration guide" to 3.0, "`le` and `quantile` label values"; Go, package strconv, `FormatFloat`.
+fn bound(threshold: Duration) -> String {
+    let seconds = threshold.as_secs_f64();
+    let mut spelled = vec![seconds.to_string()];
+    if threshold.subsec_nanos() == 0 {
+        spelled.push(format!("{seconds:.1}"));
+    }
+    if !(1e-4..1e6).contains(&seconds)
+        && let Some((digits, exponent)) = format!("{seconds:e}").split_once('e')
+    {
+        let (sign, exponent) = match exponent.strip_prefix('-') {
+            Some(exponent) => ('-', exponent),
+            None => ('+', exponent),
+        };
+        spelled.push(format!("{digits}e{sign}{exponent:0>2}"));
+    }
+    match &spelled[..] {
+        [one] => format!("le={}", quoted(one)),
+        several => {
+            let literally = |text: &String| text.replace('.', "\\.").replace('+', "\\+");
+            let all: Vec<_> = several.iter().map(literally).collect();
+            format!("le=~{}", quoted(&all.join("|")))
         }
     }
 }

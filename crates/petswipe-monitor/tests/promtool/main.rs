@@ -179,6 +179,53 @@ fn slow_requests_page_for_the_objective_of_latency_alone() {
     play(&input, &[(DAY, &[]), (DAY + 65, &[SLOW])]);
 }
 
+/// The text format's clients write a whole bound as `1`, those of OpenMetrics and Prometheus 3 as `1.0`; both may be there at once,
+/// of a service of which a part was updated.
+#[test]
+fn a_bucket_that_ends_at_a_whole_second_is_found_in_either_spelling() {
+    let fast = Objective::latency(0.99, Duration::from_secs(1)).unwrap();
+    let slo = Slo::new("checkout", "shop", [fast], DAYS_30).unwrap();
+    let rules = prometheus::rules(&slo, &metrics()).unwrap().to_string();
+    let histogram = |instance: &str, le: &str| {
+        let name = |part: &str, more: &str| {
+            format!(
+                "http_request_duration_seconds_{part}{{service=\"shop\",instance=\"{instance}\"{more}}}"
+            )
+        };
+        let of = |le: &str| name("bucket", &format!(",le=\"{le}\""));
+        vec![
+            series(&name("count", ""), &[(180, 1000)]),
+            series(&of(le), &[(180, 900)]),
+            // Other bounds are none of its business.
+            series(&of("10"), &[(180, 999)]),
+            series(&of("11.0"), &[(180, 999)]),
+            series(&of("1.05"), &[(180, 950)]),
+            series(&of("0.1"), &[(180, 5)]),
+            series(&of("+Inf"), &[(180, 1000)]),
+        ]
+    };
+    for (input, slow) in [
+        (histogram("a", "1"), 0.1),
+        (histogram("a", "1.0"), 0.1),
+        ([histogram("a", "1"), histogram("b", "1.0")].concat(), 0.1),
+    ] {
+        let test = json!({
+            "rule_files": ["rules.yml"],
+            "evaluation_interval": "5m",
+            "tests": [{
+                "interval": "1m",
+                "input_series": input,
+                "promql_expr_test": [{
+                    "expr": "round(1e6 * sum(slo:sli_error:ratio_rate1h))",
+                    "eval_time": "120m",
+                    "exp_samples": [{ "labels": "{}", "value": slow * 1e6 }],
+                }],
+            }],
+        });
+        run(&rules, Some(&test)).unwrap_or_else(|said| panic!("{said}\n{rules}"));
+    }
+}
+
 #[test]
 fn no_failures_at_all_and_no_requests_at_all_are_measured() {
     // A counter of failures that is not there; and all counters stand still.

@@ -119,8 +119,9 @@ fn annotation(metadata: &mut Map<String, Value>) -> Option<String> {
 
 fn window(mut window: Fields) -> Result<Duration, Error> {
     let duration = window.required_text("duration")?;
-    if window.take("calendar").is_some() {
-        return Err(window.wrong("calendar", "there", "rolling windows alone"));
+    if let Some(calendar) = window.take("calendar") {
+        let allowed = "nothing: budgets are of rolling windows here, such as a duration of 30d with isRolling: true";
+        return Err(window.wrong("calendar", short(&calendar), allowed));
     }
     match window.take("isRolling") {
         Some(Value::Bool(true)) => {}
@@ -229,12 +230,9 @@ fn objective(spec: &mut Fields, metric: &Measured) -> Result<(Objective, Option<
         }
     };
     for name in ["timeSliceTarget", "timeSliceWindow"] {
-        if objective.take(name).is_some() {
-            return Err(objective.wrong(
-                name,
-                "there",
-                "nothing: budgets are counted in requests here",
-            ));
+        if let Some(value) = objective.take(name) {
+            let allowed = "nothing: budgets are counted in requests here";
+            return Err(objective.wrong(name, short(&value), allowed));
         }
     }
     let (op, value) = (objective.text("op")?, objective.number("value")?);

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use super::{MINUTE, at, minute, month, shop};
+use super::{END, MINUTE, at, minute, month, shop};
 use crate::slo::{AlertState, Objective, SloStatus, evaluate, evaluate_all};
 use crate::{Error, Errors, MemorySource, MetricSource, Observation, Subject, Window};
-
-const END: i64 = 43_200;
 
 #[tokio::test]
 async fn each_burn_rate_calls_for_what_it_should() {

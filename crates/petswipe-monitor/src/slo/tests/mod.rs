@@ -2,11 +2,13 @@
 
 mod bad_input;
 mod cloudwatch;
+mod counted;
 mod evaluate;
 #[cfg(feature = "openslo")]
 mod openslo;
 mod prometheus;
 mod properties;
+mod spending;
 mod workbook;
 
 use std::time::Duration;
@@ -19,6 +21,9 @@ use crate::{Errors, Histogram, MemorySource, Observation, Subject, Window};
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 pub(super) const DAY: Duration = Duration::from_secs(86_400);
+
+/// The last minute of a month.
+pub(super) const END: i64 = 43_200;
 
 pub(super) fn at(minute: i64) -> Timestamp {
     Timestamp::from_second(minute * 60).unwrap()

@@ -92,7 +92,7 @@ fn what_is_not_supported_is_refused_with_its_path() {
         (
             "isRolling: true",
             "calendar: {timeZone: UTC}",
-            "spec.timeWindow[0].calendar of the SLO web-latency is there;",
+            "spec.timeWindow[0].calendar of the SLO web-latency is {\"timeZone\":\"UTC\"};",
         ),
         (
             "isRolling: true",
@@ -124,7 +124,7 @@ fn what_is_not_supported_is_refused_with_its_path() {
         (
             "targetPercent: 99.9",
             "target: 0.5\n      timeSliceTarget: 0.9",
-            "spec.objectives[0].timeSliceTarget of the SLO web-latency is there;",
+            "spec.objectives[0].timeSliceTarget of the SLO web-latency is 0.9;",
         ),
         (
             "indicatorRef: web-times",
@@ -177,6 +177,63 @@ fn what_is_not_supported_is_refused_with_its_path() {
         assert!(FILE.contains(from), "{from}");
         let error = read(&FILE.replacen(from, to, 1)).unwrap_err().to_string();
         assert!(error.starts_with(said), "{to}: {error}");
+    }
+}
+
+/// The kinds of windows and budgets of the specification that are not counted in requests over a rolling period. They are not
+/// taken for such ones, which would give another budget than was promised.
+#[test]
+fn calendars_and_time_slices_are_refused_with_what_they_say() {
+    let calendar = "duration: 1M
+      calendar:
+        startTime: 2020-01-21 12:30:00
+        timeZone: America/New_York
+      isRolling: false";
+    let slices = "op: lte
+      timeSliceTarget: 0.95
+      timeSliceWindow: 1m";
+    for (from, to, said) in [
+        (
+            "duration: 4w\n      isRolling: true",
+            calendar,
+            "spec.timeWindow[0].calendar of the SLO web-latency is \
+             {\"startTime\":\"2020-01-21 12:30:00\",\"timeZone\":\"America/New_Y...; allowed: nothing: budgets are of rolling \
+             windows here, such as a duration of 30d with isRolling: true",
+        ),
+        (
+            "duration: 4w",
+            "duration: 1Q",
+            "spec.timeWindow[0].duration of the SLO web-latency is 1Q; allowed: a number and m, h, d or w, such as 30d; \
+             months, quarters and years have no fixed length",
+        ),
+        (
+            "Occurrences",
+            "Timeslices",
+            "spec.budgetingMethod of the SLO web-latency is Timeslices; allowed: Occurrences: budgets are counted in \
+             requests here",
+        ),
+        (
+            "Occurrences",
+            "RatioTimeslices",
+            "spec.budgetingMethod of the SLO web-latency is RatioTimeslices; allowed: Occurrences: budgets are counted in \
+             requests here",
+        ),
+        (
+            "op: lte",
+            slices,
+            "spec.objectives[0].timeSliceTarget of the SLO web-latency is 0.95; allowed: nothing: budgets are counted in \
+             requests here",
+        ),
+        (
+            "op: lte",
+            "op: lte\n      timeSliceWindow: 5",
+            "spec.objectives[0].timeSliceWindow of the SLO web-latency is 5; allowed: nothing: budgets are counted in \
+             requests here",
+        ),
+    ] {
+        assert!(FILE.contains(from), "{from}");
+        let error = read(&FILE.replacen(from, to, 1)).unwrap_err().to_string();
+        assert_eq!(error, said);
     }
 }
 

@@ -66,6 +66,26 @@ fn a_rule_says_what_the_workbook_says() {
 }
 
 #[test]
+fn a_threshold_is_found_however_clients_write_it() {
+    for (micros, matcher) in [
+        (250_000, r#"le="0.25""#),
+        (1_500_000, r#"le="1.5""#),
+        (1_000_000, r#"le=~"1|1\\.0""#),
+        (10_000_000, r#"le=~"10|10\\.0""#),
+        (100, r#"le="0.0001""#),
+        (50, r#"le=~"0\\.00005|5e-05""#),
+        (2_500_000_000_000, r#"le=~"2500000|2500000\\.0|2\\.5e\\+06""#),
+    ] {
+        let fast = Objective::latency(0.99, std::time::Duration::from_micros(micros)).unwrap();
+        let slo = Slo::new("checkout", "shop", [fast], DAYS_30).unwrap();
+        let text = rules(&slo, &Metrics::of_service("shop")).unwrap().to_string();
+        let selector =
+            format!("http_request_duration_seconds_bucket{{service=\"shop\",{matcher}}}[5m]");
+        assert!(text.contains(&selector), "{selector} in {text}");
+    }
+}
+
+#[test]
 fn names_that_prometheus_would_refuse_are_refused() {
     type Change = fn(&mut Metrics);
     let changes: [(Change, &str); 7] = [

@@ -1,0 +1,168 @@
+//! How much of an error budget is left before something is risked: counted over all sides of a service together.
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::alert::spoken;
+use super::evaluate::{together, whole_periods};
+use super::{ErrorBudget, Events, Objective, Slo};
+use crate::{Error, MetricSource, Observation, Subject, Window, explain};
+
+/// How an objective's error budget stands, as far as a source knows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spending {
+    /// The budget: what was served, and what of it was bad.
+    pub budget: ErrorBudget,
+    /// From the first to the last moment that is counted.
+    pub window: Window,
+    /// Whether that is the whole period of the SLO, for every subject that is counted.
+    pub is_whole: bool,
+    /// The period of the SLO.
+    pub period: Duration,
+    /// Whose requests are counted.
+    pub counted: Vec<Subject>,
+}
+
+impl Spending {
+    /// Reads what is spent of an objective's budget by several subjects together, such as the two sides of a service between which
+    /// its traffic moves.
+    ///
+    /// All of the SLO's period is read, or else, where the source does not know that much, the longest of the
+    /// [windows of its alerts](Slo::windows) that it knows. Of a subject that the source knows for only a part of that time,
+    /// as it does of one that is new, that part counts. So the budget is that of requests which were really counted, and never
+    /// one that is projected. What was bad before that is not known: [`window`](Self::window) is to be shown to whoever decides.
+    ///
+    /// Every subject in `serving` has to be known. Of those in `others`, which serve nobody at the moment, what is known is
+    /// counted.
+    ///
+    /// ```
+    /// use petswipe_monitor::{Errors, MemorySource, Observation, Subject, Window, slo::*};
+    /// use std::time::Duration;
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let source = MemorySource::new(Duration::from_secs(60), Duration::ZERO);
+    /// let at = |minute: i64| jiff::Timestamp::from_second(minute * 60).unwrap();
+    /// let [blue, green] = ["blue", "green"].map(Subject::environment);
+    /// // In the last day a thousand requests an hour, one of which fails; more is not known, and of green nothing.
+    /// for hour in 0..24 {
+    ///     for minute in hour * 60..(hour + 1) * 60 {
+    ///         let served = if minute % 60 == 0 { 1000 } else { 0 };
+    ///         source.record(Observation {
+    ///             requests: Some(served),
+    ///             errors: Errors { client: Some(0), server: Some(served / 1000), balancer: Some(0) },
+    ///             ..Observation::missing(blue.clone(), Window::new(at(minute), at(minute + 1))?)
+    ///         })?;
+    ///     }
+    /// }
+    /// let slo = Slo::new("checkout", "shop", [Objective::availability(0.99)?], DAYS_30)?;
+    /// let now = at(24 * 60);
+    /// let objective = &slo.objectives()[0];
+    /// let spent = Spending::read(&source, &slo, objective, &[blue.clone()], &[green.clone()], now).await?;
+    /// assert_eq!((spent.budget.allowed(), spent.budget.spent()), (240.0, 24));
+    /// assert_eq!(spent.to_string(), "10.0 % of the error budget is spent: 24 of 240 bad requests in 24000 of blue in the last 1d, \
+    ///     and what was before of its 30d is not known");
+    /// // What serves has to be known.
+    /// let unknown = Spending::read(&source, &slo, objective, &[green], &[], now).await.unwrap_err();
+    /// assert!(unknown.to_string().starts_with("error budget of checkout is not known: a metric of green was not found; allowed:"));
+    /// # Ok::<(), petswipe_monitor::Error>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::InvalidPolicy`] with the cause when the requests of a serving subject, and what of them was bad, are not known for any
+    /// window, and when nothing was served.
+    pub async fn read(
+        source: &dyn MetricSource,
+        slo: &Slo,
+        objective: &Objective,
+        serving: &[Subject],
+        others: &[Subject],
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let step = source.resolution().max(Duration::from_nanos(1));
+        let everything = Window { from: Timestamp::MIN, to: now };
+        let at = everything.closed(step, source.lag(), now).to;
+        let mut why = Vec::new();
+        for length in slo.windows().into_iter().rev() {
+            let from = at.checked_sub(whole_periods(length, step)).unwrap_or(Timestamp::MIN);
+            let window = Window { from, to: at };
+            let subjects = || serving.iter().chain(others);
+            let answers = together(subjects().map(|subject| source.observe(subject, window, now)));
+            let known = |(subject, answer): (&Subject, Result<Observation, Error>)| {
+                known(objective, subject, window, answer)
+            };
+            let seen: Vec<_> = subjects().zip(answers.await).map(known).collect();
+            match Self::of(slo, objective, window, &seen, serving.len()) {
+                Ok(spending) => return Ok(spending),
+                Err(doubt) if why.contains(&doubt) => {}
+                Err(doubt) => why.push(doubt),
+            }
+        }
+        let field = format!("error budget of {}", slo.name());
+        let why = match why.is_empty() {
+            true => "of no window".to_owned(),
+            false => why.join("; "),
+        };
+        let allowed = format!(
+            "one of which {} knows what was served, and what of it was bad ({objective})",
+            source.name()
+        );
+        Err(Error::invalid(field, format!("not known: {why}"), allowed))
+    }
+
+    /// Sums up what is known, of which the first `serving` have to be.
+    fn of(
+        slo: &Slo,
+        objective: &Objective,
+        asked: Window,
+        seen: &[Result<(Subject, Window, Events), String>],
+        serving: usize,
+    ) -> Result<Self, String> {
+        if let Some(doubt) = seen.iter().take(serving).find_map(|seen| seen.as_ref().err()) {
+            return Err(doubt.clone());
+        }
+        let known: Vec<_> = seen.iter().flatten().collect();
+        let events = known.iter().try_fold(Events::default(), |sum, (_, _, events)| {
+            let total = sum.total().checked_add(events.total())?;
+            Events::new(total, sum.bad().checked_add(events.bad())?)
+        });
+        let events = events.filter(|events| events.total() > 0);
+        let events = events.ok_or("nothing was served")?;
+        let from = known.iter().map(|(_, window, _)| window.from).min().unwrap_or(asked.to);
+        let length = asked.length();
+        Ok(Self {
+            budget: ErrorBudget::new(objective.target(), events),
+            window: Window { from, to: asked.to },
+            is_whole: length >= slo.period() && known.iter().all(|(_, window, _)| *window == asked),
+            period: slo.period(),
+            counted: known.iter().map(|(subject, _, _)| subject.clone()).collect(),
+        })
+    }
+}
+
+impl fmt::Display for Spending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counted: Vec<_> = self.counted.iter().map(ToString::to_string).collect();
+        let (whose, length) = (counted.join(" and "), spoken(self.window.length()));
+        write!(f, "{} of {whose} in the last {length}", self.budget)?;
+        match self.is_whole {
+            true => Ok(()),
+            false => write!(f, ", and what was before of its {} is not known", spoken(self.period)),
+        }
+    }
+}
+
+/// What is known of one subject up to the end of a window, and since when; or why nothing is.
+fn known(
+    objective: &Objective,
+    subject: &Subject,
+    window: Window,
+    answer: Result<Observation, Error>,
+) -> Result<(Subject, Window, Events), String> {
+    let answer = answer.map_err(|error| explain(&error))?;
+    let about = answer.subject == *subject && !answer.window.is_empty();
+    let until_the_end = window.covers(&answer.window) && answer.window.to == window.to;
+    let events = objective.events(&answer).filter(|_| about && until_the_end);
+    let unknown = || format!("nothing is known of {subject}");
+    Ok((subject.clone(), answer.window, events.ok_or_else(unknown)?))
+}
