@@ -8,6 +8,9 @@ use super::super::*;
 use super::*;
 use crate::{Errors, Histogram, Observation, Saturation, Subject, Window};
 
+mod careful;
+mod silent;
+
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
@@ -504,9 +507,12 @@ fn who_waits_is_put_down_to_the_one_at_the_end_of_the_chain() {
         found[0].next_command.clone()
     };
     // Cancelling does nothing to a session that runs no query.
-    assert!(chain(IdleInTransaction).line.contains("pg_terminate_backend(1)"));
+    let terminate = chain(IdleInTransaction);
+    assert!(terminate.line.contains("pg_terminate_backend(pid)"), "{}", terminate.line);
+    assert!(terminate.line.contains("pid = 1 and state like $$idle in transaction%$$"));
     let cancel = chain(Active);
-    assert!(cancel.line.contains("pg_cancel_backend(1)") && cancel.effect == Effect::EndsWork);
+    assert!(cancel.line.contains("pg_cancel_backend(pid)") && cancel.effect == Effect::EndsWork);
+    assert!(cancel.line.contains("pid = 1 and state = $$active$$"), "{}", cancel.line);
     // A prepared transaction has no session to end.
     let prepared = find(&with(&[session(2, Active, 4, &[0])]));
     assert!(prepared[0].next_command.line.contains("pg_prepared_xacts"));
