@@ -203,7 +203,16 @@ pub async fn collect(sources: &Sources, scope: &Scope, deadlines: Deadlines) -> 
     let load = async {
         let Some(source) = &sources.database_load else { return Looked::NotAsked };
         let asked = source.gauges(scope.window, scope.now);
-        within(limit, "the metrics of the database", asked).await
+        match within(limit, "the metrics of the database", asked).await {
+            Looked::Seen(gauges) if gauges.is_blank() => {
+                let of = match gauges.instance.as_str() {
+                    "" => "the database",
+                    name => name,
+                };
+                nothing(format!("nothing was measured of {of} in the window"))
+            }
+            looked => looked,
+        }
     };
     let (environments, (database, database_load)) =
         join(join_all(environments), join(database, load)).await;
@@ -220,13 +229,21 @@ async fn of_environment(
     let metrics = async {
         let Some(source) = &sources.metrics else { return Looked::NotAsked };
         let subject = Subject::environment(environment);
-        let slices = join_all(
-            slices(scope.window, source.resolution(), source.lag(), scope.now)
-                .into_iter()
-                .map(|slice| source.observe(&subject, slice, scope.now)),
-        );
-        let all = async { slices.await.into_iter().collect::<Result<Vec<_>, _>>() };
-        within(limit, "the metrics", all).await
+        let slices = slices(scope.window, source.resolution(), source.lag(), scope.now);
+        if slices.is_empty() {
+            let (period, lag) = (source.resolution(), source.lag());
+            return nothing(format!(
+                "no period of {period:?} lies in the window and was over {lag:?} ago, so nothing was asked: look back further"
+            ));
+        }
+        let slices = slices.into_iter().map(|slice| source.observe(&subject, slice, scope.now));
+        let all = async { join_all(slices).await.into_iter().collect::<Result<Vec<_>, _>>() };
+        match within(limit, "the metrics", all).await {
+            Looked::Seen(parts) if parts.iter().all(is_blank) => {
+                nothing(format!("{} has measured nothing in the window", source.name()))
+            }
+            looked => looked,
+        }
     };
     let logs = async {
         let Some(source) = &sources.logs else { return Looked::NotAsked };
@@ -256,6 +273,16 @@ async fn of_environment(
     let (metrics, logs, targets, (service, stopped), scaling) =
         join5(metrics, logs, targets, services, scaling).await;
     EnvironmentEvidence { metrics, logs, targets, service, stopped, scaling }
+}
+
+/// A source that answers and says nothing is missing: silence is no sign of health.
+fn nothing<T>(why: String) -> Looked<T> {
+    Looked::Missing(Redacted::line(why))
+}
+
+fn is_blank(part: &Observation) -> bool {
+    Observation { provenance: None, ..part.clone() }
+        == Observation::missing(part.subject.clone(), part.window)
 }
 
 async fn within<T>(

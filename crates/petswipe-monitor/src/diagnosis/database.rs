@@ -139,3 +139,11 @@ pub struct DatabaseGauges {
     /// Open connections.
     pub connections: Option<f64>,
 }
+
+impl DatabaseGauges {
+    /// Whether nothing was measured.
+    pub fn is_blank(&self) -> bool {
+        let all = [self.cpu, self.free_storage, self.free_memory, self.connections];
+        all.iter().all(Option::is_none)
+    }
+}

@@ -1,6 +1,6 @@
 //! What this crate does with CloudWatch against ministack, over HTTP: what was put there is read, and nothing else.
 //!
-//! `PETSWIPE_MINISTACK` says where it is. Without it these tests fail.
+//! `PETSWIPE_MINISTACK` says where it is. Without it these tests fail. What is asked of moto is in `logs`.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,6 +12,7 @@
 use std::time::Duration;
 
 mod definitions;
+mod logs;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;

@@ -54,7 +54,9 @@ async fn a_blocked_query_is_found_and_ending_the_blocker_lets_it_go_on() {
     assert_eq!(first.cause, Cause::DatabaseBlocked);
     assert!(first.summary.contains(&format!("pid {holds}, which is idle in its transaction")));
     assert!(!format!("{found:?}").contains("Milo"), "{found:?}");
-    assert_eq!(sql(first), format!("select pg_terminate_backend({holds})"));
+    assert!(sql(first).contains(&format!(
+        "pg_terminate_backend(pid) from pg_stat_activity where pid = {holds} "
+    )));
     assert_eq!(first.next_command.effect, Effect::EndsWork);
     let operator = world.server.session("postgres").await;
     operator.batch_execute(&sql(first)).await.unwrap();
@@ -68,11 +70,17 @@ async fn a_transaction_left_open_is_found() {
     let open = world.open_transaction(Duration::from_millis(150)).await;
     let found = find(&world).await;
     assert_eq!(first(&found).cause, Cause::DatabaseIdleInTransaction);
-    assert_eq!(sql(first(&found)), format!("select pg_terminate_backend({open})"));
+    assert!(sql(first(&found)).contains(&format!("where pid = {open} and state like")));
+    // Its client goes on in the meantime, and is not ended for what it did before.
+    let operator = world.server.session("postgres").await;
+    let ended = async |sql: String| operator.query(&sql, &[]).await.unwrap().len();
+    let other_state = sql(first(&found)).replace("idle in transaction%", "active");
+    assert_eq!(ended(other_state).await, 0);
+    assert_eq!(ended(sql(first(&found))).await, 1);
 }
 
 #[tokio::test]
-async fn a_slow_query_is_found_and_cancelled_by_the_command() {
+async fn a_slow_query_is_found_and_the_command_shows_it_before_anything_ends_it() {
     let world = World::new(20).await;
     let slow = world.run("select pg_sleep(600)".to_owned()).await;
     world.until(slow, "clock_timestamp() - query_start > interval '0.2 s'").await;
@@ -80,7 +88,12 @@ async fn a_slow_query_is_found_and_cancelled_by_the_command() {
     assert_eq!(first(&found).cause, Cause::DatabaseSlowQuery);
     assert!(first(&found).evidence[0].text.contains("select pg_sleep(?)"), "{found:?}");
     let operator = world.server.session("postgres").await;
-    operator.batch_execute(&sql(first(&found))).await.unwrap();
+    assert_eq!(first(&found).next_command.effect, Effect::Reads);
+    let shown = operator.query(&sql(first(&found)), &[]).await.unwrap();
+    assert!(shown.iter().any(|row| row.get::<_, i32>(0) == slow));
+    let cancel = format!("pg_cancel_backend({slow})");
+    assert!(first(&found).summary.contains(&cancel), "{}", first(&found).summary);
+    operator.batch_execute(&format!("select {cancel}")).await.unwrap();
     world.ends(slow).await;
 }
 

@@ -5,27 +5,25 @@ use super::limits::percent;
 use super::{Case, Draft, Evidence};
 use crate::Saturation;
 
+/// The newest measurement.
+pub(super) fn saturation(seen: &EnvironmentEvidence) -> Saturation {
+    let measured = |part: &&crate::Observation| part.saturation != Saturation::default();
+    let newest = seen.metrics.seen().and_then(|parts| parts.iter().rev().find(measured));
+    newest.map(|part| part.saturation).unwrap_or_default()
+}
+
 pub(super) fn rules(
     case: &Case<'_>,
     environment: &str,
     seen: &EnvironmentEvidence,
     drafts: &mut Vec<Draft>,
 ) {
-    let measured = |part: &&crate::Observation| part.saturation != Saturation::default();
-    let saturation = seen
-        .metrics
-        .seen()
-        .and_then(|parts| parts.iter().rev().find(measured))
-        .map(|part| part.saturation)
-        .unwrap_or_default();
+    let saturation = saturation(seen);
     let full = |use_of: Option<f64>, limit: f64| use_of.filter(|share| *share > limit);
     let cpu = full(saturation.cpu, case.limits.cpu);
     let memory = full(saturation.memory, case.limits.memory);
     let desired = seen.service.seen().map(|service| service.desired);
-    let more = NextStep::AddTasks {
-        environment: environment.to_owned(),
-        to: desired.map_or(2, |desired| desired + desired.div_ceil(2).max(1)),
-    };
+    let more = more_tasks(environment, seen);
     let source = format!("metrics of {environment}");
     for (cause, name, share) in
         [(Cause::CpuSaturated, "CPU", cpu), (Cause::MemorySaturated, "memory", memory)]
@@ -39,7 +37,7 @@ pub(super) fn rules(
                 percent(share)
             ),
             confidence: 80,
-            why: "it was measured in the newest part of the time",
+            why: "it was measured",
             evidence: vec![Evidence::new(&source, format!("{name} use {}", percent(share)))],
             next: case.command(more.clone()),
         });
@@ -58,6 +56,20 @@ pub(super) fn rules(
     }
 }
 
+/// Half as many tasks again, within what auto scaling may: beyond that it would take them away. Where it is not known how
+/// many there are, a number might be fewer than now, so that is looked at first.
+fn more_tasks(environment: &str, seen: &EnvironmentEvidence) -> NextStep {
+    let environment = environment.to_owned();
+    let Some(desired) = seen.service.seen().map(|service| service.desired) else {
+        return NextStep::ShowService(environment);
+    };
+    let to = desired + desired.div_ceil(2).max(1);
+    match seen.scaling.seen().and_then(Option::as_ref) {
+        Some(scaling) if to > scaling.maximum => NextStep::RaiseMaximum { environment, to },
+        _ => NextStep::AddTasks { environment, to },
+    }
+}
+
 fn auto_scaling(
     case: &Case<'_>,
     environment: &str,
@@ -73,6 +85,7 @@ fn auto_scaling(
         .iter()
         .filter(|activity| activity.failed && activity.at >= from)
         .collect();
+    let still = scaling.activities.first().is_some_and(|newest| newest.failed);
     if let Some(newest) = failed.first() {
         let shown = failed.iter().take(3);
         drafts.push(Draft {
@@ -83,8 +96,11 @@ fn auto_scaling(
                 failed.len(),
                 newest.text
             ),
-            confidence: 86,
-            why: "auto scaling says so itself",
+            confidence: if still { 86 } else { 40 },
+            why: match still {
+                true => "auto scaling says so itself",
+                false => "auto scaling says so itself, and did not fail at its newest try",
+            },
             evidence: shown
                 .map(|one| Evidence::new(&source, one.text.as_str()).at(one.at))
                 .collect(),

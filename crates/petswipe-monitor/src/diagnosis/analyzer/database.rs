@@ -16,6 +16,9 @@ use super::{Case, Draft, Evidence};
 const SOURCE: &str = "database activity";
 /// So few blocks say nothing about a cache.
 const FEWEST_BLOCKS: u64 = 10_000;
+/// A query that runs for longer is slow for certain: the guide's runbook looks for that. One of
+/// [`Limits::slow_query`](super::Limits::slow_query) may be as it should be.
+const LONG: Duration = Duration::from_secs(300);
 /// A statement that takes longer in the mean is slow.
 const SLOW_STATEMENT: Duration = Duration::from_secs(1);
 
@@ -34,6 +37,22 @@ pub(super) fn rules(case: &Case<'_>, drafts: &mut Vec<Draft>) {
 
 fn query(case: &Case<'_>, sql: impl Into<String>, effect: Effect) -> Command {
     case.command(NextStep::Query { sql: sql.into(), effect })
+}
+
+/// Ends a transaction, if its session is still idle in one: by the time somebody types that it may serve another client.
+fn terminate(case: &Case<'_>, pid: i32) -> Command {
+    let sql = format!(
+        "select pid, pg_terminate_backend(pid) from pg_stat_activity where pid = {pid} and state like $$idle in transaction%$$"
+    );
+    query(case, sql, Effect::EndsWork)
+}
+
+/// What a session is that can't be seen well enough to be ended.
+fn look_at(case: &Case<'_>, pid: i32) -> Command {
+    let sql = format!(
+        "select pid, backend_type, usename, application_name, state, query_start, left(query, 200) from pg_stat_activity where pid = {pid}"
+    );
+    query(case, sql, Effect::Reads)
 }
 
 /// A session in a line.
@@ -77,15 +96,19 @@ fn blocked(case: &Case<'_>, report: &DatabaseReport, drafts: &mut Vec<Draft>) {
     };
     let mut waiting: BTreeMap<i32, Vec<&Session>> = BTreeMap::new();
     for session in &report.sessions {
-        let long =
-            session.query_for.or(session.state_for).unwrap_or_default() >= case.limits.blocked;
+        // Of a session that this role can't see it is not known since when it waits, but only that it does.
+        let since = session.query_for.or(session.state_for);
+        let long = since.is_none_or(|since| since >= case.limits.blocked);
         if let Some(root) = root(session).filter(|_| long) {
             waiting.entry(root).or_default().push(session);
         }
     }
     for (root, mut sessions) in waiting {
         sessions.sort_by_key(|session| std::cmp::Reverse(session.query_for));
-        let longest = sessions.first().and_then(|session| session.query_for).unwrap_or_default();
+        let longest = sessions.first().and_then(|session| session.query_for);
+        let longest = longest.map_or("for a time that is hidden".to_owned(), |longest| {
+            format!("up to {}", lasting(longest))
+        });
         let holder = by_pid.get(&root);
         let mut evidence: Vec<_> = sessions
             .iter()
@@ -109,9 +132,14 @@ fn blocked(case: &Case<'_>, report: &DatabaseReport, drafts: &mut Vec<Draft>) {
                 Effect::Reads,
             ),
             Some(SessionState::Active) => {
-                query(case, format!("select pg_cancel_backend({root})"), Effect::EndsWork)
+                let sql = format!(
+                    "select pid, pg_cancel_backend(pid) from pg_stat_activity where pid = {root} and state = $$active$$"
+                );
+                query(case, sql, Effect::EndsWork)
             }
-            _ => query(case, format!("select pg_terminate_backend({root})"), Effect::EndsWork),
+            Some(SessionState::IdleInTransaction) => terminate(case, root),
+            // Perhaps it is no client at all, but vacuums, or replicates.
+            _ => look_at(case, root),
         };
         let who = match root {
             0 => "a prepared transaction".to_owned(),
@@ -125,11 +153,7 @@ fn blocked(case: &Case<'_>, report: &DatabaseReport, drafts: &mut Vec<Draft>) {
         drafts.push(Draft {
             cause: Cause::DatabaseBlocked,
             environment: None,
-            summary: format!(
-                "{} sessions wait for {who}, up to {}",
-                sessions.len(),
-                lasting(longest)
-            ),
+            summary: format!("{} sessions wait for {who}, {longest}", sessions.len()),
             confidence: 96,
             why: "the database says who waits for whom",
             evidence,
@@ -157,7 +181,7 @@ fn idle(case: &Case<'_>, report: &DatabaseReport, drafts: &mut Vec<Draft>) {
         confidence: 78,
         why: "the database says so; whether anybody suffers from it is another matter",
         evidence: open.iter().take(4).map(|session| Evidence::new(SOURCE, shown(session))).collect(),
-        next: query(case, format!("select pg_terminate_backend({})", oldest.pid), Effect::EndsWork),
+        next: terminate(case, oldest.pid),
     });
 }
 
@@ -167,7 +191,7 @@ fn connections(case: &Case<'_>, report: &DatabaseReport, drafts: &mut Vec<Draft>
         drafts.push(Draft {
             cause: Cause::DatabaseConnections,
             environment: None,
-            summary: "the database takes no more connections".to_owned(),
+            summary: "the database takes no more connections; a superuser may still get in by those kept back".to_owned(),
             confidence: 98,
             why: "it refused ours for that",
             evidence: vec![Evidence::new(SOURCE, refusal.as_str())],
@@ -200,7 +224,16 @@ fn connections(case: &Case<'_>, report: &DatabaseReport, drafts: &mut Vec<Draft>
     for (name, count) in by_application.into_iter().take(3) {
         evidence.push(Evidence::new(SOURCE, format!("{count} of the application {name}")));
     }
-    evidence.push(Evidence::new(SOURCE, format!("{idle} of them are idle")));
+    let hidden = states.get(&SessionState::Hidden).copied().unwrap_or_default();
+    evidence.push(Evidence::new(
+        SOURCE,
+        match hidden {
+            0 => format!("{idle} of them are idle"),
+            hidden => {
+                format!("{idle} of them are idle, and of {hidden} it is hidden from this role")
+            }
+        },
+    ));
     drafts.push(Draft {
         cause: Cause::DatabaseConnections,
         environment: None,
@@ -236,13 +269,19 @@ fn slow(case: &Case<'_>, report: &DatabaseReport, drafts: &mut Vec<Draft>) {
     let (summary, confidence, why, next) = match running.first() {
         Some(longest) => (
             format!(
-                "{} queries run for long, the longest for {}",
+                "{} queries run for long, the longest for {}: pg_cancel_backend({}) ends that one, unless it is a backup or a \
+                 migration",
                 running.len(),
-                lasting(longest.query_for.unwrap_or_default())
+                lasting(longest.query_for.unwrap_or_default()),
+                longest.pid
             ),
-            88,
+            if longest.query_for.unwrap_or_default() >= LONG { 88 } else { 66 },
             "the database says that they run, and wait for no lock",
-            query(case, format!("select pg_cancel_backend({})", longest.pid), Effect::EndsWork),
+            query(
+                case,
+                "select pid, usename, application_name, now() - query_start as runs_for, wait_event, left(query, 200) from pg_stat_activity where state = $$active$$ and pid <> pg_backend_pid() order by query_start limit 10",
+                Effect::Reads,
+            ),
         ),
         None if !evidence.is_empty() => (
             "there are statements that take long in the mean".to_owned(),
@@ -282,7 +321,13 @@ fn cache(case: &Case<'_>, report: &DatabaseReport, drafts: &mut Vec<Draft>) {
 
 fn instance(case: &Case<'_>, gauges: &DatabaseGauges, drafts: &mut Vec<Draft>) {
     let source = "database metrics";
-    let next = || case.command(NextStep::ShowDatabaseLoad(gauges.instance.clone()));
+    let next = || {
+        case.command(NextStep::ShowDatabaseLoad {
+            instance: gauges.instance.clone(),
+            metric: "FreeStorageSpace".to_owned(),
+            window: case.seen.scope.window,
+        })
+    };
     if let Some(cpu) = gauges.cpu.filter(|cpu| *cpu > case.limits.cpu) {
         drafts.push(Draft {
             cause: Cause::DatabaseCpu,

@@ -1,6 +1,7 @@
 //! Deployments that don't end, or were given up, and what the platform says about room for tasks.
 //!
-//! Sources: "Amazon ECS service event messages", "How the Amazon ECS deployment circuit breaker detects failures".
+//! Sources: "Amazon ECS service event messages", "How the Amazon ECS deployment circuit breaker detects failures"; "Edit target
+//! group attributes for your Application Load Balancer" (the deregistration delay of 300 s).
 
 use std::time::Duration;
 
@@ -10,6 +11,9 @@ use super::super::{
 use super::errors::before;
 use super::limits::lasting;
 use super::{Case, Draft, Evidence};
+
+/// A deployment all of whose tasks run is stuck after so many times the limit.
+const WAITING: u32 = 3;
 
 /// Whether a service came to rest, after which what was before is over.
 fn is_rest(event: &ServiceEvent) -> bool {
@@ -109,7 +113,13 @@ fn given_up_or_stuck(
     let short =
         newest.progress == DeploymentProgress::InProgress && newest.running < newest.desired;
     let failing = short && (newest.failed_tasks.unwrap_or(0) > 0 || !evidence.is_empty());
-    if !(short && age > case.limits.deployment || failing) {
+    // All tasks run, and it does not end: they are not healthy yet, or the old ones don't go. Letting these go takes 300 s on
+    // AWS unless it is told otherwise, so that is no fault for a while.
+    let waits = newest.progress == DeploymentProgress::InProgress
+        && newest.desired > 0
+        && !short
+        && age > case.limits.deployment * WAITING;
+    if !(short && age > case.limits.deployment || failing || waits) {
         return;
     }
     evidence.insert(0, Evidence::new(&source, text).at(newest.started_at));
@@ -123,7 +133,11 @@ fn given_up_or_stuck(
             newest.running,
             newest.desired
         ),
-        confidence: if specific { 45 } else { 70 },
+        confidence: match (specific, waits) {
+            (true, _) => 45,
+            (false, true) => 55,
+            (false, false) => 70,
+        },
         why: "that it does not end is certain; why is another hypothesis, or in the events",
         evidence,
         next: case.command(match before(seen) {

@@ -2,13 +2,18 @@
 
 use jiff::Timestamp;
 
-use super::super::{Cause, EnvironmentEvidence, NextStep};
+use super::super::{
+    Cause, DeploymentProgress, DeploymentReport, Effect, EnvironmentEvidence, NextStep,
+};
+use super::beside::{together, way_back};
 use super::limits::percent;
 use super::{Case, Draft, Evidence};
 use crate::Observation;
 
 /// How much worse than the other version, or than before, one has to be.
 const WORSE: f64 = 3.0;
+/// Fewer failures are no sign that something begins to fail.
+const BEGINNING: u64 = 3;
 
 /// Requests and failures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,12 +50,15 @@ pub(super) fn deployed(case: &Case<'_>, seen: &EnvironmentEvidence) -> Option<(T
         .then(|| (newest.started_at, newest.revision.clone()))
 }
 
-/// The revision before the newest, where it is known.
+/// The revision before the newest, where it is known. One whose deployment was given up or never ended is none to go back to:
+/// after a rollback by the platform the newest is the good one, and the one before it the bad.
 pub(super) fn before(seen: &EnvironmentEvidence) -> Option<String> {
     let deployments = &seen.service.seen()?.deployments;
     let newest = deployments.first()?;
-    let other = deployments.iter().skip(1).find(|other| other.revision != newest.revision)?;
-    Some(other.revision.clone())
+    let worked = |other: &&DeploymentReport| {
+        other.progress == DeploymentProgress::Completed && other.revision != newest.revision
+    };
+    Some(deployments.iter().skip(1).find(worked)?.revision.clone())
 }
 
 /// The parts before and after a time; the part in which it lies is in neither.
@@ -72,7 +80,13 @@ pub(super) fn rules(
     let (fewest, limit) = (case.limits.requests, case.limits.error_rate);
     let Some(parts) = seen.metrics.seen() else { return };
     let all = Tally::of(parts);
-    let Some(rate) = all.rate(fewest).filter(|rate| *rate > limit) else { return };
+    let newest = parts.iter().rev().map(|part| Tally::of([part]));
+    let newest = newest.into_iter().find_map(|tally| Some((tally, tally.rate(fewest)?)));
+    // What began a moment ago is little over the whole time.
+    let begins = newest
+        .filter(|(tally, rate)| tally.failed >= BEGINNING && *rate > limit)
+        .map(|(_, rate)| rate);
+    let Some(rate) = all.rate(fewest).filter(|rate| *rate > limit).or(begins) else { return };
     let source = format!("metrics of {environment}");
     let counted = |name: &str, tally: Tally, rate: f64| {
         let (failed, requests) = (tally.failed, tally.requests);
@@ -86,10 +100,16 @@ pub(super) fn rules(
         let text = format!("{} of them were answered by the load balancer itself", all.by_balancer);
         evidence.push(Evidence::new(&source, text));
     }
+    if let Some((tally, rate)) = newest {
+        let mut now = counted(environment, tally, rate);
+        now.text.push_str(" in the newest part of the time");
+        evidence.push(now);
+    }
     let better = case.others(environment).find_map(|(name, other)| {
-        let tally = Tally::of(other.metrics.seen()?);
-        let their = tally.rate(fewest)?;
-        (their * WORSE < rate && their <= limit).then(|| (name.clone(), tally, their))
+        let (own, beside) = together(parts, other.metrics.seen()?);
+        let tally = Tally::of(beside);
+        let (rate, their) = (Tally::of(own).rate(fewest)?, tally.rate(fewest)?);
+        (their * WORSE < rate && their <= limit).then(|| (name.clone(), other, tally, their, rate))
     });
     let since = deployed(case, seen).and_then(|(at, revision)| {
         let (before, after) = around(parts, at);
@@ -101,7 +121,7 @@ pub(super) fn rules(
         worse.then_some((at, revision, before, was, is))
     });
     let draft = match (better, since) {
-        (Some((other, tally, their)), _) => {
+        (Some((other, beside, tally, their, rate)), _) => {
             evidence.push(counted(&other, tally, their));
             Draft {
                 cause: Cause::FailingVersion,
@@ -114,8 +134,7 @@ pub(super) fn rules(
                 confidence: 90,
                 why: "two versions serve at the same time, and only one fails",
                 evidence,
-                next: case
-                    .command(NextStep::SwitchBack { from: environment.to_owned(), to: other }),
+                next: case.command(way_back((environment, seen), (&other, beside))),
             }
         }
         (None, Some((at, revision, before_it, was, is))) => {
@@ -147,6 +166,16 @@ pub(super) fn rules(
         (None, None) => plain(case, environment, all, rate, evidence),
     };
     let mut draft = draft;
+    if newest.is_some_and(|(_, rate)| rate <= limit) {
+        draft.confidence = draft.confidence.min(40);
+        draft.why = "it is over: in the newest part of the time hardly a request fails";
+        draft.summary.push_str("; by now it does not any more");
+        // Nothing has to be taken back.
+        if draft.next.effect != Effect::Reads {
+            let environment = environment.to_owned();
+            draft.next = case.command(NextStep::ShowLogs { environment, stream: None });
+        }
+    }
     draft.evidence.extend(super::logs::evidence(environment, seen));
     drafts.push(draft);
 }

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::super::{Cause, EnvironmentEvidence, NextStep};
+use super::beside::{together, way_back};
+use super::capacity::saturation;
 use super::errors::{around, before, deployed};
 use super::limits::{lasting, percent};
 use super::{Case, Draft, Evidence};
@@ -42,22 +44,24 @@ pub(super) fn rules(
         )
     };
     // How it is now counts: what is over is another matter.
-    match by_part.last() {
+    let now = match by_part.last() {
         Some((_, now)) if *now <= limit => {
             return started_slowly(case, environment, seen, &by_part, drafts);
         }
-        Some(_) => {}
+        Some((_, now)) => *now,
         None => return,
-    }
-    let Some(slow) = quantile(parts, fewest).filter(|slow| *slow > limit) else { return };
+    };
+    // What became slow a moment ago is not slow over the whole time.
+    let slow = quantile(parts, fewest).filter(|slow| *slow > limit).unwrap_or(now);
     let mut evidence = vec![shown(environment, slow)];
-    let saturation = by_part.last().map(|(part, _)| part.saturation).unwrap_or_default();
+    let saturation = saturation(seen);
     if let Some(cpu) = saturation.cpu {
         evidence.push(Evidence::new(&source, format!("CPU use {}", percent(cpu))));
     }
     let better = case.others(environment).find_map(|(name, other)| {
-        let their = quantile(other.metrics.seen()?, fewest)?;
-        (their <= limit && their * SLOWER < slow).then(|| (name.clone(), their))
+        let (own, beside) = together(parts, other.metrics.seen()?);
+        let (slow, their) = (quantile(own, fewest)?, quantile(beside, fewest)?);
+        (their <= limit && their * SLOWER < slow).then(|| (name.clone(), other, their))
     });
     let since = deployed(case, seen).and_then(|(at, revision)| {
         let (earlier, later) = around(parts, at);
@@ -68,7 +72,7 @@ pub(super) fn rules(
         (at_once && was <= limit && was * SLOWER < is).then_some((at, revision, was, is))
     });
     let (cause, confidence, why, summary, step) = match (better, since, saturation.cpu) {
-        (Some((other, their)), ..) => {
+        (Some((other, beside, their)), ..) => {
             evidence.push(shown(&other, their));
             (
                 Cause::SlowVersion,
@@ -79,7 +83,7 @@ pub(super) fn rules(
                     lasting(slow),
                     lasting(their)
                 ),
-                NextStep::SwitchBack { from: environment.to_owned(), to: other },
+                way_back((environment, seen), (&other, beside)),
             )
         }
         (None, Some((at, revision, was, is)), _) => {
@@ -126,7 +130,11 @@ pub(super) fn rules(
                     "{environment} takes {} {how}: look at what it waits for, first the database",
                     lasting(slow)
                 ),
-                NextStep::ShowLogs { environment: environment.to_owned(), stream: None },
+                NextStep::ShowTraces {
+                    environment: environment.to_owned(),
+                    window: case.seen.scope.window,
+                    above: limit,
+                },
             )
         }
     };

@@ -1,5 +1,6 @@
 //! From evidence to ranked hypotheses. Pure: no clock, no waiting, the same evidence gives the same answer.
 
+mod beside;
 mod capacity;
 mod database;
 mod deployment;
@@ -94,7 +95,7 @@ pub fn diagnose(seen: &Collected, limits: &Limits, commands: &dyn Commands) -> D
         let by_name = || (a.cause, &a.environment).cmp(&(b.cause, &b.environment));
         key(b).cmp(&key(a)).then_with(by_name)
     });
-    report::ranked(seen, drafts)
+    report::ranked(seen, limits.requests, drafts)
 }
 
 #[cfg(test)]

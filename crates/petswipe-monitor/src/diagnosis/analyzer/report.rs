@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::super::{Cause, Collected, Command, Redacted, Symptom};
+use super::super::{Cause, Collected, Command, DatabaseReport, Redacted, Symptom};
 use super::Draft;
-use crate::Window;
+use crate::{Observation, Window};
 
 /// Something that speaks for a hypothesis.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,7 +86,7 @@ impl Diagnosis {
 }
 
 /// Puts numbers before drafts in their order.
-pub(super) fn ranked(seen: &Collected, drafts: Vec<Draft>) -> Diagnosis {
+pub(super) fn ranked(seen: &Collected, fewest: u64, drafts: Vec<Draft>) -> Diagnosis {
     let hypotheses = (1..).zip(drafts).map(|(rank, draft)| Hypothesis {
         rank,
         cause: draft.cause,
@@ -104,16 +104,19 @@ pub(super) fn ranked(seen: &Collected, drafts: Vec<Draft>) -> Diagnosis {
             Some(cause) => missing.push(MissingSource { question, cause: cause.clone() }),
         }
     }
-    let mut hidden = seen.database.seen().map_or_else(Vec::new, |seen| seen.hidden.clone());
+    let mut hidden = seen.database.seen().map_or_else(Vec::new, of_database);
     for (environment, evidence) in &seen.environments {
         if evidence.logs.seen().is_some_and(|logs| !logs.complete) {
             hidden.push(format!("logs of {environment}: there are more lines than were read"));
         }
-        let unknown =
-            |metrics: &Vec<crate::Observation>| metrics.iter().all(|part| part.requests.is_none());
-        if evidence.metrics.seen().is_some_and(unknown) {
-            hidden.push(format!("metrics of {environment}: no request was measured in that time"));
-        }
+        let parts = evidence.metrics.seen().into_iter();
+        hidden.extend(parts.flat_map(|parts| of_metrics(environment, parts, fewest)));
+    }
+    if let Some(gauges) = seen.database_load.seen() {
+        let gauges = [("CPU use", gauges.cpu), ("free storage", gauges.free_storage)];
+        let unknown = gauges.iter().filter(|(_, value)| value.is_none());
+        hidden
+            .extend(unknown.map(|(name, _)| format!("database metrics: {name} was not measured")));
     }
     Diagnosis {
         at: seen.scope.now,
@@ -124,4 +127,47 @@ pub(super) fn ranked(seen: &Collected, drafts: Vec<Draft>) -> Diagnosis {
         missing,
         hidden,
     }
+}
+
+/// What a database could not show.
+fn of_database(report: &DatabaseReport) -> Vec<String> {
+    let mut hidden = report.hidden.clone();
+    match &report.refuses {
+        Some(_) => hidden.push(
+            "database activity: it refuses connections, so sessions, locks and queries are unknown"
+                .to_owned(),
+        ),
+        None if report.connections.is_none() => {
+            hidden.push("database activity: how many connections are open is unknown".to_owned());
+        }
+        None => {}
+    }
+    hidden
+}
+
+/// What of requests, failures and latencies is not known, and would else look like none.
+fn of_metrics(environment: &str, parts: &[Observation], fewest: u64) -> Vec<String> {
+    let tell = |what: &str| format!("metrics of {environment}: {what}");
+    if parts.iter().all(|part| part.requests.is_none()) {
+        return vec![tell("no request was measured in that time")];
+    }
+    let mut hidden = Vec::new();
+    if parts.last().is_some_and(|newest| newest.requests.is_none()) {
+        hidden.push(tell("no request was measured in the newest part of the time"));
+    }
+    let mut unknown = |what: &str, is_unknown: fn(&Observation) -> bool| {
+        let serving = |part: &&Observation| part.requests.is_some_and(|requests| requests > 0);
+        let count = parts.iter().filter(serving).filter(|part| is_unknown(part)).count();
+        if count > 0 {
+            hidden.push(tell(&format!("{what} in {count} of {} parts of the time", parts.len())));
+        }
+    };
+    unknown("not all failures were measured", |part| part.errors.failed().is_none());
+    unknown("latency was not measured", |part| part.latency.is_none());
+    let requests: u64 = parts.iter().filter_map(|part| part.requests).sum();
+    if (1..fewest).contains(&requests) {
+        let few = format!("{requests} requests are too few to judge: it takes {fewest}");
+        hidden.push(tell(&few));
+    }
+    hidden
 }

@@ -48,8 +48,13 @@ pub(super) fn rules(
     drafts: &mut Vec<Draft>,
 ) {
     let Some(targets) = seen.targets.seen() else { return };
-    let ailing = |target: &&TargetReport| {
-        matches!(target.condition, TargetCondition::Unhealthy | TargetCondition::Unavailable)
+    let ailing = |target: &&TargetReport| match target.condition {
+        TargetCondition::Unhealthy => true,
+        // That is how it was set up.
+        TargetCondition::Unavailable => {
+            target.code.as_deref() != Some("Target.HealthCheckDisabled")
+        }
+        _ => false,
     };
     let mut by_code: BTreeMap<&str, Vec<&TargetReport>> = BTreeMap::new();
     for target in targets.iter().filter(ailing) {
@@ -58,6 +63,12 @@ pub(super) fn rules(
     let checked = targets.iter().filter(|target| target.condition != TargetCondition::Draining);
     let all = checked.count();
     let source = format!("targets of {environment}");
+    let running = seen.service.seen().map_or(0, |service| service.running);
+    if all == 0 && running > 0 {
+        drafts.push(unregistered(case, environment, running));
+    }
+    // Two codes may have the same cause; both are told.
+    let mut earlier = std::mem::take(drafts);
     for (code, ailing) in by_code {
         let description = |target: &TargetReport| {
             target.description.as_ref().map_or("", |text| text.as_str()).to_owned()
@@ -71,32 +82,58 @@ pub(super) fn rules(
             .collect();
         evidence.extend(events(environment, seen, case));
         // The platform ends such tasks for that; then both say the same.
-        drafts.retain(|draft| {
+        earlier.retain(|draft| {
             let same = draft.cause == cause;
             if same {
                 evidence.extend(draft.evidence.iter().take(2).cloned());
             }
             !same
         });
-        let (confidence, why) = match ailing.len() == all {
-            true => (96, "the load balancer says so of every target"),
-            false => (90, "the load balancer says so of some targets"),
+        let is_unhealthy = ailing.iter().any(|one| one.condition == TargetCondition::Unhealthy);
+        let (state, confidence, why) = match (is_unhealthy, ailing.len() == all) {
+            (true, true) => ("unhealthy", 96, "the load balancer says so of every target"),
+            (true, false) => ("unhealthy", 90, "the load balancer says so of some targets"),
+            (false, _) => (
+                "not available",
+                50,
+                "the load balancer says neither that they are healthy nor that they are not",
+            ),
         };
         drafts.push(Draft {
             cause,
             environment: Some(environment.to_owned()),
             summary: format!(
-                "{} of {all} targets of {environment} are unhealthy ({code}): {what}",
+                "{} of {all} targets of {environment} are {state} ({code}): {what}",
                 ailing.len()
             ),
             confidence,
             why,
             evidence,
             next: case.command(match cause {
-                Cause::TargetUnreachable => NextStep::ShowTargets(environment.to_owned()),
+                Cause::TargetUnreachable => NextStep::ShowSecurityGroups(environment.to_owned()),
                 _ => NextStep::ShowLogs { environment: environment.to_owned(), stream: None },
             }),
         });
+    }
+    drafts.append(&mut earlier);
+}
+
+/// Tasks that no traffic can reach.
+fn unregistered(case: &Case<'_>, environment: &str, running: u32) -> Draft {
+    Draft {
+        cause: Cause::TargetUnreachable,
+        environment: Some(environment.to_owned()),
+        summary: format!(
+            "{running} tasks of {environment} run, and none is registered with its target group: the service has another one, or \
+             can't register"
+        ),
+        confidence: 75,
+        why: "the load balancer knows no target, and the platform says that tasks run",
+        evidence: vec![
+            Evidence::new(format!("targets of {environment}"), "no target is registered"),
+            Evidence::new(format!("service {environment}"), format!("{running} tasks run")),
+        ],
+        next: case.command(NextStep::ShowService(environment.to_owned())),
     }
 }
 

@@ -23,14 +23,21 @@ pub(super) fn cause_of(task: &StoppedTask) -> Option<Cause> {
         text.push_str(reason.as_str());
     }
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    let exit = |wanted: i32| task.containers.iter().any(|one| one.exit_code == Some(wanted));
+    let codes = || task.containers.iter().filter_map(|container| container.exit_code);
     if says(&["CannotPull", "ImageNotFound", "manifest unknown"]) {
         return Some(Cause::ImageNotPulled);
     }
-    if says(&["OutOfMemory", "OOM"]) {
+    if says_memory(task) {
         return Some(Cause::OutOfMemory);
     }
-    if says(&["ResourceInitializationError", "CannotCreateVolume", "CannotStartContainer"]) {
+    if says(&[
+        "ResourceInitializationError",
+        "CannotCreate",
+        "CannotStartContainer",
+        "CannotInspectContainer",
+        "ContainerRuntimeTimeout",
+        "DockerTimeout",
+    ]) {
         return Some(Cause::TaskNotInitialized);
     }
     if says(&["failed container health checks"]) {
@@ -44,7 +51,15 @@ pub(super) fn cause_of(task: &StoppedTask) -> Option<Cause> {
         return Some(Cause::NoCapacity);
     }
     // Stopped on purpose: scaled in, replaced, or by hand. The containers were ended by that and not the other way round.
-    if says(&["Scaling activity initiated", "Task stopped by user", "UserInitiated", "Spot"]) {
+    if says(&[
+        "Scaling activity initiated",
+        "stopped by user",
+        "UserInitiated",
+        "Spot",
+        "TerminationNotice",
+        "maintenance",
+        "Host EC2",
+    ]) {
         return None;
     }
     let failed = |code: i32| code != 0 && code != 143;
@@ -53,7 +68,9 @@ pub(super) fn cause_of(task: &StoppedTask) -> Option<Cause> {
     if !crashed && !ended {
         return None;
     }
-    if exit(137) && !says(&["killed by signal"]) && task.ran_for().is_some_and(|ran| ran >= START) {
+    // Where another container ended by itself, SIGKILL is how the platform stopped the rest.
+    let killed = codes().any(|code| code == 137) && codes().all(|code| [137, 143].contains(&code));
+    if killed && !says(&["killed by signal"]) && task.ran_for().is_some_and(|ran| ran >= START) {
         return Some(Cause::OutOfMemory);
     }
     Some(match (task.was_healthy, task.ran_for()) {
@@ -62,6 +79,15 @@ pub(super) fn cause_of(task: &StoppedTask) -> Option<Cause> {
         (Some(false), Some(ran)) if ran >= START * 5 => Cause::CrashWhileRunning,
         _ => Cause::CrashAtStart,
     })
+}
+
+/// Whether the platform says that memory was the reason.
+fn says_memory(task: &StoppedTask) -> bool {
+    let reasons = task.containers.iter().filter_map(|container| container.reason.as_ref());
+    [&task.reason]
+        .into_iter()
+        .chain(reasons)
+        .any(|reason| ["OutOfMemory", "OOM"].iter().any(|word| reason.as_str().contains(word)))
 }
 
 /// How it ended, in a line.
@@ -159,8 +185,13 @@ fn draft(
         }
         _ => NextStep::ShowService(environment.to_owned()),
     };
-    let (confidence, why) = match tasks.len() {
-        1 => (72, "the platform says so of one task, which may be an accident"),
+    let guessed = cause == Cause::OutOfMemory && !tasks.iter().any(|task| says_memory(task));
+    let (confidence, why) = match (guessed, tasks.len()) {
+        (true, _) => (
+            60,
+            "they were killed after a while, as for want of memory; the platform does not say why",
+        ),
+        (_, 1) => (72, "the platform says so of one task, which may be an accident"),
         _ => (95, "the platform says so of several tasks"),
     };
     Draft {

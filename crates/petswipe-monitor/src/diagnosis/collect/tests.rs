@@ -77,7 +77,7 @@ async fn what_hangs_fails_or_refuses_is_missing_with_its_cause_and_stops_nobody(
         services: Some(Arc::new(Refuses)),
         scaling: Some(Arc::new(Together(AtomicUsize::new(0)))),
         database: Some(Arc::new(Hangs)),
-        database_load: Some(Arc::new(MemoryDatabase::new())),
+        database_load: Some(Arc::new(measured())),
     };
     let began = tokio::time::Instant::now();
     let deadlines = Deadlines { source: SECOND * 7, whole: SECOND * 30 };
@@ -99,6 +99,70 @@ async fn what_hangs_fails_or_refuses_is_missing_with_its_cause_and_stops_nobody(
     assert!(seen.database_load.seen().is_some());
     assert!(seen.is_anything_known());
     assert_eq!(seen.questions().len(), 14);
+}
+
+/// A database of which something is known.
+fn measured() -> MemoryDatabase {
+    let database = MemoryDatabase::new();
+    database.measure(at(30), DatabaseGauges { cpu: Some(0.5), ..DatabaseGauges::default() });
+    database
+}
+
+/// Answers that nothing was measured, or only the CPU.
+struct Blank(Option<f64>, Duration);
+
+#[async_trait]
+impl MetricSource for Blank {
+    async fn observe(
+        &self,
+        subject: &Subject,
+        window: Window,
+        _: Timestamp,
+    ) -> Result<Observation, Error> {
+        let mut seen = Observation::missing(subject.clone(), window);
+        seen.saturation.cpu = self.0;
+        Ok(seen)
+    }
+    fn resolution(&self) -> Duration {
+        SECOND * 60
+    }
+    fn lag(&self) -> Duration {
+        self.1
+    }
+    fn name(&self) -> String {
+        "Blank".to_owned()
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_answers_with_nothing_is_missing() {
+    let ask = async |cpu, lag, database: MemoryDatabase| {
+        let sources = Sources {
+            metrics: Some(Arc::new(Blank(cpu, SECOND * lag))),
+            database_load: Some(Arc::new(database)),
+            ..Sources::default()
+        };
+        collect(&sources, &scope(), Deadlines::default()).await
+    };
+    let why = |seen: &Collected| {
+        let all = seen
+            .questions()
+            .into_iter()
+            .map(|(_, why)| why.map_or("", Redacted::as_str).to_owned());
+        all.collect::<Vec<_>>()
+    };
+    // Neither has measured anything.
+    let blank = "Blank has measured nothing in the window";
+    let seen = ask(None, 0, MemoryDatabase::new()).await;
+    assert_eq!(why(&seen), [blank, blank, "nothing was measured of the database in the window"]);
+    assert!(!seen.is_anything_known());
+    // The only period of the window is not published yet, so nobody was asked.
+    let seen = ask(Some(0.5), 1, measured()).await;
+    assert!(why(&seen)[0].starts_with("no period of 60s lies in the window"), "{seen:?}");
+    assert_eq!(why(&seen)[2], "");
+    // What is known in part is known.
+    let seen = ask(Some(0.5), 0, measured()).await;
+    assert_eq!(why(&seen), ["", "", ""]);
 }
 
 #[tokio::test(start_paused = true)]

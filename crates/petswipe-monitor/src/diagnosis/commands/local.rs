@@ -55,7 +55,11 @@ impl Commands for LocalCommands {
     fn command(&self, step: &NextStep) -> Command {
         match step {
             NextStep::ShowLogs { environment, .. } => of(environment, "/logs"),
-            NextStep::ShowTargets(environment) => of(environment, "/targets"),
+            // It has no traces and no security groups; what it has comes next to them.
+            NextStep::ShowTraces { environment, .. } => of(environment, "/logs"),
+            NextStep::ShowTargets(environment) | NextStep::ShowSecurityGroups(environment) => {
+                of(environment, "/targets")
+            }
             NextStep::ShowService(environment) => of(environment, "/events"),
             NextStep::ShowTask { environment, .. } => of(environment, "/stopped"),
             NextStep::ShowRevision { revision, .. } => ask(&format!("/v1/revisions/{revision}")),
@@ -67,7 +71,7 @@ impl Commands for LocalCommands {
             NextStep::RaiseMaximum { environment, to } | NextStep::AddTasks { environment, to } => {
                 self.scale(environment, *to)
             }
-            NextStep::ShowDatabaseLoad(_) => {
+            NextStep::ShowDatabaseLoad { .. } => {
                 psql("select * from pg_stat_database", super::Effect::Reads)
             }
             NextStep::Query { sql, effect } => psql(sql, *effect),

@@ -1,6 +1,9 @@
 //! Commands for an AWS account: the CLI of AWS, with the names of the account in them. They are text; no SDK is needed.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use super::{Command, Commands, NextStep, psql, quoted};
 
@@ -66,6 +69,13 @@ impl AwsCommands {
         line
     }
 
+    /// What to look at where the ARN of a target group is not known.
+    fn find_target_group(&self, name: &str, environment: &str) -> Command {
+        let otherwise = format!("{environment}-tg");
+        let name = if name.is_empty() || is_arn(name) { &otherwise } else { name };
+        Command::reads(self.aws("elbv2 describe-target-groups", &[("names", name)]))
+    }
+
     fn scalable(&self, operation: &str, environment: &str, more: &[(&str, &str)]) -> String {
         let resource = format!("service/{}/{}", self.cluster, self.of(environment).service);
         let flags = [("service-namespace", "ecs"), ("resource-id", resource.as_str())];
@@ -73,6 +83,15 @@ impl AwsCommands {
         let all = [&flags[..], &dimension, more].concat();
         self.aws(&format!("application-autoscaling {operation}"), &all)
     }
+}
+
+fn is_arn(name: &str) -> bool {
+    name.starts_with("arn:")
+}
+
+/// `2026-05-04T12:00:00Z`
+fn seconds(at: Timestamp) -> String {
+    format!("{at:.0}")
 }
 
 impl Commands for AwsCommands {
@@ -91,8 +110,14 @@ impl Commands for AwsCommands {
             }
             NextStep::ShowTargets(environment) => {
                 let group = self.of(environment).target_group;
-                let flags = [("target-group-arn", group.as_str())];
-                Command::reads(self.aws("elbv2 describe-target-health", &flags))
+                match is_arn(&group) {
+                    true => {
+                        let flags = [("target-group-arn", group.as_str())];
+                        Command::reads(self.aws("elbv2 describe-target-health", &flags))
+                    }
+                    // Only its name is known, by which nothing can be asked about its targets.
+                    false => self.find_target_group(&group, environment),
+                }
             }
             NextStep::ShowService(environment) => {
                 let service = self.of(environment).service;
@@ -112,7 +137,11 @@ impl Commands for AwsCommands {
                 Command::reads(self.aws("ecs describe-task-definition", &flags))
             }
             NextStep::SwitchBack { to, .. } => {
-                let action = format!("Type=forward,TargetGroupArn={}", self.of(to).target_group);
+                let group = self.of(to).target_group;
+                if !is_arn(&group) || !is_arn(&self.listener) {
+                    return self.find_target_group(&group, to);
+                }
+                let action = format!("Type=forward,TargetGroupArn={group}");
                 let flags =
                     [("listener-arn", self.listener.as_str()), ("default-actions", &action)];
                 Command::changes(self.aws("elbv2 modify-listener", &flags))
@@ -144,8 +173,8 @@ impl Commands for AwsCommands {
                 Command::changes(self.scalable("register-scalable-target", environment, &more))
             }
             NextStep::ResumeScaling(environment) => {
-                let state = "DynamicScalingInSuspended=false,DynamicScalingOutSuspended=false,ScheduledScalingSuspended=false";
-                let more = [("suspended-state", state)];
+                // Scaling in and by schedule may be suspended for a reason.
+                let more = [("suspended-state", "DynamicScalingOutSuspended=false")];
                 Command::changes(self.scalable("register-scalable-target", environment, &more))
             }
             NextStep::AddTasks { environment, to } => {
@@ -157,9 +186,48 @@ impl Commands for AwsCommands {
                 ];
                 Command::changes(self.aws("ecs update-service", &flags))
             }
-            NextStep::ShowDatabaseLoad(instance) => {
-                let flags = [("db-instance-identifier", instance.as_str())];
-                Command::reads(self.aws("rds describe-db-instances", &flags))
+            NextStep::ShowTraces { window, above, .. } => {
+                // A day is enough to page through.
+                let from = window.from.max(window.to - Duration::from_secs(86_400));
+                let filter = format!("responsetime > {}", above.as_secs_f64());
+                let (from, to) = (seconds(from), seconds(window.to));
+                let flags = [
+                    ("start-time", from.as_str()),
+                    ("end-time", &to),
+                    ("filter-expression", &filter),
+                    ("query", "TraceSummaries[].[Id,ResponseTime,HasFault,Http.HttpURL]"),
+                ];
+                Command::reads(self.aws("xray get-trace-summaries", &flags))
+            }
+            NextStep::ShowSecurityGroups(environment) => {
+                let service = self.of(environment).service;
+                let flags = [
+                    ("cluster", cluster),
+                    ("services", service.as_str()),
+                    (
+                        "query",
+                        "services[].networkConfiguration.awsvpcConfiguration.securityGroups[]",
+                    ),
+                    ("output", "text"),
+                ];
+                let groups = self.aws("ecs describe-services", &flags);
+                let query = [("query", "SecurityGroups[].[GroupId,GroupName,IpPermissions]")];
+                let show = self.aws("ec2 describe-security-groups", &query);
+                Command::reads(format!("{show} --group-ids $({groups})"))
+            }
+            NextStep::ShowDatabaseLoad { instance, metric, window } => {
+                let dimension = format!("Name=DBInstanceIdentifier,Value={instance}");
+                let (from, to) = (seconds(window.from), seconds(window.to));
+                let flags = [
+                    ("namespace", "AWS/RDS"),
+                    ("metric-name", metric.as_str()),
+                    ("dimensions", &dimension),
+                    ("start-time", &from),
+                    ("end-time", &to),
+                    ("period", "300"),
+                ];
+                let line = self.aws("cloudwatch get-metric-statistics", &flags);
+                Command::reads(format!("{line} --statistics Minimum Average Maximum"))
             }
             NextStep::Query { sql, effect } => psql(sql, *effect),
         }

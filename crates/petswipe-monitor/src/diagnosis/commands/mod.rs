@@ -4,8 +4,11 @@ mod local;
 mod managed;
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use crate::Window;
 
 pub use local::LocalCommands;
 pub use managed::{AwsCommands, AwsEnvironment};
@@ -114,8 +117,26 @@ pub enum NextStep {
         /// How many in all.
         to: u32,
     },
-    /// Look at the metrics of the database instance.
-    ShowDatabaseLoad(String),
+    /// Look at what slow requests waited for.
+    ShowTraces {
+        /// Whose.
+        environment: String,
+        /// When they began.
+        window: Window,
+        /// Those that took longer.
+        above: Duration,
+    },
+    /// Look at what its tasks may be reached by.
+    ShowSecurityGroups(String),
+    /// Look at a metric of the database instance.
+    ShowDatabaseLoad {
+        /// The instance.
+        instance: String,
+        /// The metric, by its name in the namespace `AWS/RDS`.
+        metric: String,
+        /// When.
+        window: Window,
+    },
     /// Ask the database.
     Query {
         /// What.
@@ -156,6 +177,11 @@ fn psql(sql: &str, effect: Effect) -> Command {
 mod tests {
     use super::*;
 
+    fn window() -> Window {
+        let at = |second| jiff::Timestamp::from_second(second).unwrap();
+        Window::new(at(1_700_000_000), at(1_700_001_800)).unwrap()
+    }
+
     fn steps() -> Vec<NextStep> {
         let name = || "shop-blue; echo $HOME".to_owned();
         vec![
@@ -172,7 +198,17 @@ mod tests {
             NextStep::RaiseMaximum { environment: name(), to: 30 },
             NextStep::ResumeScaling(name()),
             NextStep::AddTasks { environment: name(), to: 8 },
-            NextStep::ShowDatabaseLoad(name()),
+            NextStep::ShowTraces {
+                environment: name(),
+                window: window(),
+                above: Duration::from_millis(500),
+            },
+            NextStep::ShowSecurityGroups(name()),
+            NextStep::ShowDatabaseLoad {
+                instance: name(),
+                metric: "FreeStorageSpace".to_owned(),
+                window: window(),
+            },
             NextStep::Query { sql: "select 'x'".to_owned(), effect: Effect::Reads },
         ]
     }
@@ -201,6 +237,63 @@ mod tests {
                 assert!(is_safe(&command.line), "{}", command.line);
                 assert!(!command.line.contains('\n'));
             }
+        }
+    }
+
+    #[test]
+    fn the_commands_of_the_guide_are_written_as_the_cli_takes_them() {
+        let environment =
+            AwsEnvironment { service: "shop-blue".to_owned(), ..AwsEnvironment::default() };
+        let aws = AwsCommands {
+            region: "eu-west-1".to_owned(),
+            cluster: "shop".to_owned(),
+            environments: [("blue".to_owned(), environment)].into(),
+            ..AwsCommands::default()
+        };
+        let blue = || "blue".to_owned();
+        let (window, above) = (window(), Duration::from_millis(500));
+        let load = NextStep::ShowDatabaseLoad {
+            instance: "shop-db".to_owned(),
+            metric: "FreeStorageSpace".to_owned(),
+            window,
+        };
+        for (step, line) in [
+            (
+                NextStep::ShowTraces { environment: blue(), window, above },
+                "aws xray get-trace-summaries --region eu-west-1 --start-time 2023-11-14T22:13:20Z --end-time \
+                 2023-11-14T22:43:20Z --filter-expression 'responsetime > 0.5' --query \
+                 'TraceSummaries[].[Id,ResponseTime,HasFault,Http.HttpURL]'",
+            ),
+            (
+                NextStep::ShowSecurityGroups(blue()),
+                "aws ec2 describe-security-groups --region eu-west-1 --query \
+                 'SecurityGroups[].[GroupId,GroupName,IpPermissions]' --group-ids $(aws ecs describe-services --region \
+                 eu-west-1 --cluster shop --services shop-blue --query \
+                 'services[].networkConfiguration.awsvpcConfiguration.securityGroups[]' --output text)",
+            ),
+            (
+                load,
+                "aws cloudwatch get-metric-statistics --region eu-west-1 --namespace AWS/RDS --metric-name FreeStorageSpace \
+                 --dimensions Name=DBInstanceIdentifier,Value=shop-db --start-time 2023-11-14T22:13:20Z --end-time \
+                 2023-11-14T22:43:20Z --period 300 --statistics Minimum Average Maximum",
+            ),
+            // Without the ARNs of listener and target group nothing is changed by an empty name.
+            (
+                NextStep::SwitchBack { from: "green".to_owned(), to: blue() },
+                "aws elbv2 describe-target-groups --region eu-west-1 --names blue-tg",
+            ),
+            (
+                NextStep::ShowTargets(blue()),
+                "aws elbv2 describe-target-groups --region eu-west-1 --names blue-tg",
+            ),
+            (
+                NextStep::ResumeScaling(blue()),
+                "aws application-autoscaling register-scalable-target --region eu-west-1 --service-namespace ecs \
+                 --resource-id service/shop/shop-blue --scalable-dimension ecs:service:DesiredCount --suspended-state \
+                 DynamicScalingOutSuspended=false",
+            ),
+        ] {
+            assert_eq!(aws.command(&step).line, line);
         }
     }
 
