@@ -9,18 +9,29 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use petswipe_local::{Cloud, CloudConfig, FAULT_VARIABLE, Fault};
 use petswipe_monitor::explain;
-use petswipe_monitor::probe::{Check, HttpWeb, Paced, Results, Run, Schedule, Variables};
-use serde::Serialize;
+use petswipe_monitor::probe::{Canaries, Check, HttpWeb, Paced, Results, Schedule, Variables};
 
 use crate::cli::{EXIT_CODES, some_seconds};
 use crate::signals::Signals;
 use crate::telemetry::replace;
 use crate::{DONE, Exit, NOT_AS_ASKED, print, say};
 
+mod canaries;
+mod kept;
+mod report;
+mod summary;
+
+use kept::BaselineFile;
+use summary::{CanarySummary, Report, Summary};
+
 /// What precedes the name of a check's variable in the environment.
 const VARIABLE: &str = "PROBE_";
 /// For how long results are kept.
 const KEPT: Duration = Duration::from_secs(24 * 3600);
+/// How often canaries are asked, unless it is said: as often as the guide has them run.
+const ASKED: Duration = Duration::from_secs(300);
+/// By how long a canary's run may be late before it is not known how it is: two more intervals.
+const INTERVALS: u32 = 3;
 
 /// Ask a service what its users ask, and say whether it answers as it should
 #[derive(Parser, Clone, Debug)]
@@ -33,7 +44,15 @@ pub struct Flags {
     /// environment, which is never shown
     #[arg(long, env = "CHECKS", value_name = "FILE")]
     pub checks: Option<PathBuf>,
-    /// Seconds between two runs of a check, instead of what the checks say
+    /// The last runs of these canaries of CloudWatch Synthetics, instead of running checks (needs --features aws)
+    #[arg(long, env = "SYNTHETICS", value_name = "NAMES", value_delimiter = ',',
+        conflicts_with_all = ["url", "checks", "fault", "baseline_file"])]
+    pub synthetics: Vec<String>,
+    /// The AWS region of the canaries
+    #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
+    pub region: String,
+    /// Seconds between two runs of a check, instead of what the checks say; of canaries, how often they run (300): the last
+    /// run of one that was over three times as long ago says nothing
     #[arg(long, env = "PROBE_INTERVAL", value_name = "SECONDS", value_parser = some_seconds)]
     pub every: Option<Duration>,
     /// How often each check runs, the first time at once
@@ -45,6 +64,15 @@ pub struct Flags {
     /// Keep the results in that file, in the text format of Prometheus
     #[arg(long, env = "METRICS_FILE", value_name = "FILE")]
     pub metrics_file: Option<PathBuf>,
+    /// Keep in that file how fast the checks are, for the next time: it is only compared with the same checks of the same service
+    #[arg(long, env = "BASELINE_FILE", value_name = "FILE")]
+    pub baseline_file: Option<PathBuf>,
+    /// Forget what the file says, and begin to learn
+    #[arg(long, requires = "baseline_file")]
+    pub reset_baseline: bool,
+    /// Write the final report; the ending chooses the format: .json, .html or .md
+    #[arg(long, env = "REPORT", value_name = "FILE")]
+    pub report: Option<PathBuf>,
     /// What is wrong with the service (its own cloud only)
     #[arg(long, default_value = "none")]
     pub fault: Fault,
@@ -56,26 +84,31 @@ pub struct Flags {
     pub quiet: bool,
 }
 
-/// What came of one check.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-struct Summary {
-    name: String,
-    passed: u32,
-    failed: u32,
-    slow: bool,
-    last: Option<Run>,
-}
-
-#[derive(Debug, Serialize)]
-struct Report {
-    checks: Vec<Summary>,
-}
-
-/// Runs the checks.
+/// Runs the checks, or asks for the canaries.
 ///
 /// # Errors
-/// Bad usage, before anything is asked.
+/// Bad usage, before anything is asked; a file that can't be written, and canaries that can't be read.
 pub async fn run(flags: &Flags) -> Result<u8, Exit> {
+    let started_at = Timestamp::now();
+    if let Some(path) = &flags.report {
+        crate::report::check(path).map_err(|error| Exit::usage(explain(&error)))?;
+    }
+    let (checks, canaries) = match flags.synthetics.is_empty() {
+        true => (probe(flags).await?, Vec::new()),
+        false => (Vec::new(), watch(flags).await?),
+    };
+    let report = Report::new(started_at, Timestamp::now(), checks, canaries);
+    match flags.json {
+        true => print(&serde_json::to_string_pretty(&report).map_err(Exit::usage)?),
+        false => report.lines().for_each(|line| print(&line)),
+    }
+    if let Some(path) = &flags.report {
+        report::write(path, &report).map_err(|error| Exit::usage(explain(&error)))?;
+    }
+    Ok(if report.is_well() { DONE } else { NOT_AS_ASKED })
+}
+
+async fn probe(flags: &Flags) -> Result<Vec<Summary>, Exit> {
     let usage = |error: petswipe_monitor::Error| Exit::usage(explain(&error));
     let checks = checks(flags)?;
     let results = Results::new(&checks, KEPT).map_err(usage)?;
@@ -83,8 +116,15 @@ pub async fn run(flags: &Flags) -> Result<u8, Exit> {
     if flags.url.is_some() && flags.fault != Fault::None {
         return Err(Exit::usage("--fault is of a cloud of its own; allowed: without --url"));
     }
-    // An address is refused before anything is started.
+    // What can't be is refused before anything is started: an address, and files that can't be read or written.
     let given = flags.url.as_deref().map(HttpWeb::new).transpose().map_err(usage)?;
+    let service = flags.url.as_deref().unwrap_or("a cloud of its own");
+    let baselines = flags
+        .baseline_file
+        .as_deref()
+        .map(|path| BaselineFile::open(path, flags.reset_baseline, &checks, service, &results));
+    let baselines = baselines.transpose()?;
+    keep_metrics(flags, &results)?;
     let mut signals = Signals::listen()?;
     let (cloud, web) = match given {
         Some(web) => (None, web),
@@ -94,29 +134,81 @@ pub async fn run(flags: &Flags) -> Result<u8, Exit> {
             (Some(cloud), HttpWeb::new(&url).map_err(usage)?)
         }
     };
-    let probing = Probing::new(flags, &checks, &results, variables, web);
-    let ended = tokio::select! {
-        ended = probing.all() => ended,
-        by = signals.next() => {
-            if !flags.quiet {
-                say(&format!("ended by {by}"));
-            }
-            Ok(())
-        }
-    };
-    let summaries = probing.summaries();
+    let probing = Probing::new(flags, &checks, &results, baselines, variables, web);
+    let ended = until_signal(&mut signals, flags.quiet, probing.all()).await;
     if let Some(cloud) = cloud {
         cloud.shutdown().await;
     }
     ended?;
-    let is_well = |summary: &Summary| summary.is_well();
-    let code = if summaries.iter().all(is_well) { DONE } else { NOT_AS_ASKED };
-    let report = Report { checks: summaries };
-    match flags.json {
-        true => print(&serde_json::to_string_pretty(&report).map_err(Exit::usage)?),
-        false => report.checks.iter().for_each(|summary| print(&summary.line())),
+    // What a signal ended between a run and its files.
+    probing.keep()?;
+    Ok(probing.summaries())
+}
+
+/// Asks for the canaries as often as it is said.
+async fn watch(flags: &Flags) -> Result<Vec<CanarySummary>, Exit> {
+    let names = &flags.synthetics;
+    let every = flags.every.unwrap_or(ASKED);
+    let results = Results::of_canaries(names, every, every, KEPT);
+    let results = results.map_err(|error| Exit::usage(explain(&error)))?;
+    keep_metrics(flags, &results)?;
+    let source = canaries::open(&flags.region).await?;
+    let mut signals = Signals::listen()?;
+    let seen = Mutex::new(Vec::new());
+    let asking = ask_often(flags, &*source, every, &results, &seen);
+    until_signal(&mut signals, flags.quiet, asking).await?;
+    let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    Ok(seen)
+}
+
+async fn ask_often(
+    flags: &Flags,
+    source: &dyn Canaries,
+    every: Duration,
+    results: &Results,
+    seen: &Mutex<Vec<CanarySummary>>,
+) -> Result<(), Exit> {
+    let mut left = flags.runs;
+    let oldest = every.saturating_mul(INTERVALS);
+    loop {
+        let new = canaries::ask(source, &flags.synthetics, oldest, results, flags.quiet).await?;
+        *seen.lock().unwrap_or_else(PoisonError::into_inner) = new;
+        keep_metrics(flags, results)?;
+        left = left.saturating_sub(1);
+        if left == 0 && !flags.forever {
+            return Ok(());
+        }
+        tokio::time::sleep(every).await;
     }
-    Ok(code)
+}
+
+/// Works until it is done, or until a signal asks for the end.
+async fn until_signal(
+    signals: &mut Signals,
+    quiet: bool,
+    work: impl Future<Output = Result<(), Exit>>,
+) -> Result<(), Exit> {
+    tokio::select! {
+        ended = work => ended,
+        by = signals.next() => {
+            if !quiet {
+                say(&format!("ended by {by}"));
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Writes the file of metrics, whole or not at all.
+fn keep_metrics(flags: &Flags, results: &Results) -> Result<(), Exit> {
+    let Some(path) = &flags.metrics_file else { return Ok(()) };
+    let text = results.prometheus_text();
+    replace(path, &text).map_err(|error| {
+        Exit::usage(format!(
+            "--metrics-file is {}: {error}; allowed: a file that can be written",
+            path.display()
+        ))
+    })
 }
 
 async fn own_cloud(fault: &Fault) -> Result<Cloud, Exit> {
@@ -168,28 +260,12 @@ fn variables(checks: &[Check], of: impl Fn(&str) -> Option<String>) -> Result<Va
     Ok(variables)
 }
 
-impl Summary {
-    fn is_well(&self) -> bool {
-        let failed = self.last.as_ref().is_none_or(|run| run.failure().is_some());
-        !failed && !self.slow
-    }
-
-    fn line(&self) -> String {
-        let Self { name, passed, failed, .. } = self;
-        let all = passed + failed;
-        let slow = if self.slow { ", and it became slow" } else { "" };
-        match &self.last {
-            None => format!("{name}: did not run"),
-            Some(run) => format!("{run} ({passed} of {all} runs passed{slow})"),
-        }
-    }
-}
-
 /// Checks that are being run.
 struct Probing<'a> {
     flags: &'a Flags,
     checks: &'a [Check],
     results: &'a Results,
+    baselines: Option<BaselineFile<'a>>,
     variables: Variables,
     web: HttpWeb,
     summaries: Mutex<Vec<Summary>>,
@@ -200,18 +276,13 @@ impl<'a> Probing<'a> {
         flags: &'a Flags,
         checks: &'a [Check],
         results: &'a Results,
+        baselines: Option<BaselineFile<'a>>,
         variables: Variables,
         web: HttpWeb,
     ) -> Self {
-        let nothing = |check: &Check| Summary {
-            name: check.name.clone(),
-            passed: 0,
-            failed: 0,
-            slow: false,
-            last: None,
-        };
+        let nothing = |check: &Check| Summary::new(&check.name);
         let summaries = Mutex::new(checks.iter().map(nothing).collect());
-        Self { flags, checks, results, variables, web, summaries }
+        Self { flags, checks, results, baselines, variables, web, summaries }
     }
 
     fn summaries(&self) -> Vec<Summary> {
@@ -257,26 +328,14 @@ impl<'a> Probing<'a> {
             say(&format!("{run}{slow}"));
         }
         let mut summaries = self.summaries.lock().unwrap_or_else(PoisonError::into_inner);
-        let summary = &mut summaries[index];
-        match run.failure() {
-            Some(_) => summary.failed += 1,
-            None => summary.passed += 1,
-        }
-        if let Some(paced) = paced {
-            summary.slow = matches!(paced, Paced::Slow { .. });
-        }
-        summary.last = Some(run);
+        summaries[index].add(run, paced);
     }
 
-    /// Writes the file of metrics, whole or not at all.
+    /// Writes the files, each whole or not at all.
     fn keep(&self) -> Result<(), Exit> {
-        let Some(path) = &self.flags.metrics_file else { return Ok(()) };
-        let text = self.results.prometheus_text();
-        replace(path, &text).map_err(|error| {
-            Exit::usage(format!(
-                "--metrics-file is {}: {error}; allowed: a file that can be written",
-                path.display()
-            ))
-        })
+        if let Some(baselines) = &self.baselines {
+            baselines.keep(self.results)?;
+        }
+        keep_metrics(self.flags, self.results)
     }
 }

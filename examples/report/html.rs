@@ -12,7 +12,7 @@ use super::tables::{Cell, Column, Section, figures, sections};
 use super::text;
 
 /// Written into the page.
-const STYLE: &str = include_str!("style.css");
+pub(crate) const STYLE: &str = include_str!("style.css");
 /// Text of up to so many bytes in a table is not broken into lines, unless it is a change from one value to another.
 const SHORT: usize = 26;
 

@@ -21,6 +21,7 @@ mod svg;
 mod tables;
 mod text;
 
+pub(crate) use html::STYLE;
 pub use html::html;
 pub use markdown::markdown;
 pub use summary::summary;

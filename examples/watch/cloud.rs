@@ -17,18 +17,23 @@ pub(super) async fn places(flags: &Flags, definitions: &Definitions) -> Result<V
     };
     let (config, _budget) = within_budget(&flags.region).await;
     Ok(vec![
-        (Box::new(CloudWatchAlarms::new(&config)), alarms),
-        (Box::new(CloudWatchDashboards::new(&config)), dashboards),
+        (Box::new(CloudWatchAlarms::new(&config)), definitions.owner().clone(), alarms),
+        (
+            Box::new(CloudWatchDashboards::new(&config)),
+            definitions.owner_in_region(flags)?,
+            dashboards,
+        ),
     ])
 }
 
 /// The IAM policy document.
-pub(super) fn policy(flags: &Flags, definitions: &Definitions) -> String {
+pub(super) fn policy(flags: &Flags, definitions: &Definitions) -> Result<String, Exit> {
     let place = place_in_any_account(&flags.region);
     let account = flags.account.clone().filter(|account| !account.is_empty());
     let account = account.unwrap_or(place.account);
     let owner = definitions.owner();
     let alarms = CloudWatchAlarms::policy(owner, &place.partition, &flags.region, &account);
-    let dashboards = CloudWatchDashboards::policy(owner, &place.partition, &account);
-    Policy::new(alarms.into_iter().chain(dashboards)).to_string()
+    let owner = definitions.owner_in_region(flags)?;
+    let dashboards = CloudWatchDashboards::policy(&owner, &place.partition, &account);
+    Ok(Policy::new(alarms.into_iter().chain(dashboards)).to_string())
 }

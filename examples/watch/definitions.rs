@@ -67,6 +67,11 @@ impl Definitions {
         Ok(all.iter().map(Definition::from).collect())
     }
 
+    /// The owner of dashboards of CloudWatch, which are of all regions of an account together.
+    pub(super) fn owner_in_region(&self, flags: &Flags) -> Result<Owner, Exit> {
+        self.owner.clone().in_region(&flags.region).map_err(refused)
+    }
+
     /// The dashboards of CloudWatch.
     pub(super) fn cloudwatch(&self, flags: &Flags) -> Result<Vec<Definition>, Exit> {
         let mut region = CloudWatchRegion::new(&flags.region);
@@ -75,10 +80,12 @@ impl Definitions {
             region = region.account(account);
             names = self.alarms(flags)?.into_iter().map(|alarm| alarm.name).collect();
         }
-        let all = guide::cloudwatch(self.resources()?, &Limits::default(), &names);
+        let owner = self.owner_in_region(flags)?;
+        let resources = Resources { owner: owner.clone(), ..self.resources()?.clone() };
+        let all = guide::cloudwatch(&resources, &Limits::default(), &names);
         let define = |dashboard: petswipe_monitor::dashboards::Dashboard| {
             let body = dashboard.to_cloudwatch(&region)?;
-            Ok(Definition::new(dashboard.name(), body).owned_by(&self.owner))
+            Ok(Definition::new(dashboard.name(), body).owned_by(&owner))
         };
         all.and_then(|all| all.into_iter().map(define).collect()).map_err(refused)
     }

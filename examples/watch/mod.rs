@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use petswipe_monitor::apply::{Change, DefinitionStore, Directory, Plan, Report, apply, look};
-use petswipe_monitor::explain;
+use petswipe_monitor::{Owner, explain};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -73,7 +73,7 @@ pub struct Flags {
     #[arg(long, alias = "plan", env = "DRY_RUN", num_args = 0..=1, require_equals = true,
         default_value = "false", default_missing_value = "true", value_parser = truth)]
     pub dry_run: bool,
-    /// Delete everything that carries our tags, and nothing else
+    /// Delete everything that carries our tags, and nothing else. Dashboards of CloudWatch are those of --region
     #[arg(long)]
     pub destroy: bool,
     /// Print the IAM policy document of whoever runs this on AWS, and call nothing
@@ -87,8 +87,8 @@ pub struct Flags {
     pub quiet: bool,
 }
 
-/// A place and what shall be there.
-type Place = (Box<dyn DefinitionStore>, Vec<petswipe_monitor::apply::Definition>);
+/// A place, whose it is what is there, and what shall be there.
+type Place = (Box<dyn DefinitionStore>, Owner, Vec<petswipe_monitor::apply::Definition>);
 
 /// Does it.
 ///
@@ -117,7 +117,8 @@ pub async fn run(flags: &Flags) -> Result<u8, Exit> {
     }
     if let Some(directory) = &flags.grafana {
         let wanted = if flags.destroy { Vec::new() } else { definitions.grafana(flags)? };
-        places.push((Box::new(Directory::new(directory)), wanted));
+        let owner = definitions.owner().clone();
+        places.push((Box::new(Directory::new(directory)), owner, wanted));
     }
     if places.is_empty() {
         let allowed = "--grafana DIR, --out DIR, or --backend aws";
@@ -126,8 +127,8 @@ pub async fn run(flags: &Flags) -> Result<u8, Exit> {
         )));
     }
     let mut plans = Vec::new();
-    for (store, wanted) in &places {
-        let plan = look(store.as_ref(), definitions.owner(), wanted).await;
+    for (store, owner, wanted) in &places {
+        let plan = look(store.as_ref(), owner, wanted).await;
         plans.push(plan.map_err(|error| Exit::usage(explain(&error)))?);
     }
     if flags.dry_run {
@@ -144,7 +145,7 @@ pub async fn run(flags: &Flags) -> Result<u8, Exit> {
 
 async fn perform(flags: &Flags, places: &[Place], plans: &[Plan]) -> Result<u8, Exit> {
     let mut reports = Vec::new();
-    for ((store, _), plan) in places.iter().zip(plans) {
+    for ((store, ..), plan) in places.iter().zip(plans) {
         let kind = plan.kind.clone();
         let done = apply(store.as_ref(), plan, &mut |step| {
             let word = match step.change {
@@ -225,7 +226,7 @@ async fn clouds(_: &Flags, _: &Definitions) -> Result<Vec<Place>, Exit> {
 
 #[cfg(feature = "aws")]
 fn policy(flags: &Flags, definitions: &Definitions) -> Result<String, Exit> {
-    Ok(cloud::policy(flags, definitions))
+    cloud::policy(flags, definitions)
 }
 
 #[cfg(not(feature = "aws"))]

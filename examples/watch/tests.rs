@@ -37,7 +37,7 @@ async fn everything_is_written_without_any_cloud() {
     ];
     assert_eq!(run(&flags(&all)).await.unwrap(), DONE);
     let count = |kind: &str| names(&directory.path().join(kind)).len();
-    assert_eq!((count("alarms"), count("dashboards"), count("grafana")), (7, 3, 4));
+    assert_eq!((count("alarms"), count("dashboards"), count("grafana")), (8, 3, 4));
     let text =
         fs::read_to_string(directory.path().join("alarms/petswipe-production-blue-latency.json"));
     let alarm: petswipe_monitor::alarms::Alarm = serde_json::from_str(&text.unwrap()).unwrap();

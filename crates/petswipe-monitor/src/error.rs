@@ -28,6 +28,12 @@ pub enum Error {
         /// What it is, and what it lacks.
         what: String,
     },
+    /// Something is no longer as it was when the change was planned. Look again, and decide again.
+    #[error("{what} was changed since it was looked at, so it was left as it is")]
+    Changed {
+        /// What it is.
+        what: String,
+    },
     /// The source does not know that subject.
     #[error("{what} was not found")]
     NotFound {

@@ -1,5 +1,7 @@
 //! The example `probe`: what it asks, what it says, and that it keeps secrets.
 
+use rustix::process::Signal;
+
 use super::support::*;
 use super::tool::*;
 
@@ -65,5 +67,83 @@ async fn what_makes_no_sense_is_refused_before_anything_is_asked() {
         let done = tool.without_cloud().run().await.with(2);
         done.says(words.iter().copied());
         assert!(!done.all().contains("hunter2"), "{}", done.all());
+    }
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_it_with_what_came_of_it_so_far() {
+    let directory = directory();
+    let tool = Tool::new("probe", &directory).args(["--forever", "--every", "1", "--json"]);
+    let tool = tool.args(["--metrics-file", "probe.prom", "--baseline-file", "baseline.json"]);
+    let mut running = tool.args(["--report", "probe.md"]).start().await;
+    running.says("browse-pets passed").await;
+    running.signal(Signal::INT);
+    let done = running.end().await.with(0);
+    done.says(["ended by Ctrl-C"]);
+    let report = done.json();
+    assert_eq!(report["outcome"], "well");
+    let browsed = &report["checks"][1];
+    assert!(browsed["passed"].as_u64().unwrap() >= 1 && browsed["failed"] == 0, "{report}");
+    assert_eq!(browsed["baseline"]["state"], "learning");
+    let read = |name: &str| std::fs::read_to_string(directory.path().join(name)).unwrap();
+    let counted =
+        format!("runs_total{{check=\"browse-pets\",result=\"passed\"}} {}\n", browsed["passed"]);
+    assert!(read("probe.prom").contains(&counted), "{}\n{report}", read("probe.prom"));
+    assert!(read("probe.md").starts_with("# All is well\n"), "{}", read("probe.md"));
+    assert!(read("baseline.json").contains("\"name\": \"browse-pets\""));
+}
+
+#[tokio::test]
+async fn what_was_fast_in_earlier_runs_is_slow_in_a_later_one() {
+    let directory = directory();
+    let check = r#"[{"name": "pets", "every": 1, "timeout": 1, "steps": [{"path": "/api/pets?limit=1"}],
+        "baseline": {"runs": 3, "slow_runs": 2, "tolerance": 1.5}}]"#;
+    std::fs::write(directory.path().join("checks.json"), check).unwrap();
+    let probe = |more: &'static [&'static str]| {
+        let tool = Tool::new("probe", &directory).args(["--checks", "checks.json", "--json"]);
+        tool.args(["--baseline-file", "baseline.json"]).args(more.iter().copied())
+    };
+    let learned = probe(&["--runs", "4"]).run().await.with(0).json();
+    let limit = learned["checks"][0]["baseline"]["limit"].as_f64().unwrap();
+    assert!(limit > 0.0 && limit < 1.0, "{learned}");
+    let slow = probe(&["--runs", "2", "--fault", "latency=700ms"]).run().await.with(1).json();
+    let baseline = &slow["checks"][0]["baseline"];
+    assert_eq!((&baseline["state"], &baseline["slower_in_a_row"]), (&"slow".into(), &2.into()));
+    assert_eq!(slow["checks"][0]["slow"], true);
+    assert_eq!(slow["checks"][0]["runs"].as_array().unwrap().len(), 2);
+
+    let other = check.replace("limit=1", "limit=2");
+    std::fs::write(directory.path().join("checks.json"), other).unwrap();
+    let refused = probe(&[]).without_cloud().run().await.with(2);
+    refused.says(["of another check or service of that name", "--reset-baseline"]);
+    let anew = probe(&["--reset-baseline"]).run().await.with(0).json();
+    assert_eq!(anew["checks"][0]["baseline"]["state"], "learning");
+}
+
+#[tokio::test]
+async fn files_that_can_not_be_written_are_found_before_anything_is_asked() {
+    let directory = directory();
+    std::fs::write(directory.path().join("torn.json"), "{\"format\": 1, ").unwrap();
+    let cases: [(&[&str], &[&str]); 5] = [
+        (
+            &["--metrics-file", "nowhere/m.prom"],
+            &["--metrics-file is nowhere/m.prom", "can be written"],
+        ),
+        (&["--metrics-file", "."], &["--metrics-file is .", "can be written"]),
+        (
+            &["--baseline-file", "nowhere/b.json"],
+            &["--baseline-file is nowhere/b.json", "can be written"],
+        ),
+        (
+            &["--baseline-file", "torn.json"],
+            &["torn.json: it is damaged", "--reset-baseline begins a new one"],
+        ),
+        (&["--report", "r.txt"], &["end its name with .json, .html or .md"]),
+    ];
+    for (arguments, words) in cases {
+        let tool = Tool::new("probe", &directory).args(arguments.iter().copied());
+        let done = tool.without_cloud().run().await.with(2);
+        done.says(words.iter().copied());
+        assert!(!done.stderr.contains("api-health"), "{done}");
     }
 }

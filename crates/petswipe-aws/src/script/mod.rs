@@ -5,6 +5,7 @@
 
 mod cbor;
 mod form;
+mod http;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,6 +28,7 @@ use aws_types::SdkConfig;
 use aws_types::region::Region;
 
 pub use form::Form;
+pub use http::Parts;
 
 use crate::action::{action_of, operation_of};
 

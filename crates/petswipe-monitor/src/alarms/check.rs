@@ -1,7 +1,8 @@
 //! What CloudWatch would refuse, refused before it is sent.
 //!
-//! Sources, all of the Amazon CloudWatch API Reference: "PutMetricAlarm", "PutCompositeAlarm", "MetricDataQuery", "Metric",
-//! "Dimension", "Tag". The product of period and evaluation periods: "PutMetricAlarm", Period.
+//! Sources, all of the Amazon CloudWatch API Reference: "PutMetricAlarm", "PutCompositeAlarm" (AlarmRule: 1 to 10,240 characters,
+//! "as many as 100 children" and "as many as 500 elements"), "MetricDataQuery" (Expression: 1 to 2,048 characters; ten with a metric
+//! and ten with an expression), "Metric", "Dimension", "Tag". The product of period and evaluation periods: "PutMetricAlarm", Period.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! The alarms of a service behind an Application Load Balancer, with its database.
 //!
-//! Limits: unhealthy hosts above 0, p99 above 2 s, failures above 50 a minute and above 1 % of requests, CPU above 85 %;
+//! Limits: unhealthy hosts above 0, no healthy host at all, p99 above 2 s, failures above 50 a minute and above 1 % of requests, CPU above 85 %;
 //! CPU of the database above 80 %, and less than 10 GiB left there. How they are measured is where such alarms go wrong:
 //!
 //! - Failures are those of targets and those that the load balancer answers in their place (502, 503, 504). When
@@ -10,10 +10,16 @@
 //! - A count that was never incremented is not published, so it is filled with zero, and no data is not bad. The newest
 //!   minute may still lack its counts and would be filled, too; so each of these looks at more periods than have to be bad.
 //! - Latency is the 99th percentile: a mean of 200 ms hides that one user in a hundred waits for ten seconds.
+//! - Health is counted only where targets are registered ("Reported if there are registered targets"). So no data of a side is no
+//!   sign of health: its alarm has then `INSUFFICIENT_DATA` and is not `OK`. A side that is idle is no reason to wake anybody; that no
+//!   side has a healthy target is, and missing data count as that.
 //! - Both dimensions, load balancer and target group: without the latter one broken side is diluted by the healthy one.
 //!
-//! Sources: "CloudWatch metrics for your Application Load Balancer", "Amazon ECS CloudWatch metrics", "Amazon CloudWatch
-//! metrics for Amazon RDS", "Using math expressions with CloudWatch metrics" (FILL in alarms).
+//! Sources: "CloudWatch metrics for your Application Load Balancer" (names, statistics, dimensions, reporting criteria), "Amazon ECS
+//! CloudWatch metrics" ("If a cluster, service, or other resource has no running tasks, no metrics will be reported"), "Amazon
+//! CloudWatch metrics for Amazon RDS", "Using math expressions with CloudWatch metrics" (of FILL: where the most recent minute
+//! never has data, its latest value is always the one it fills in, "which can result in the alarm being stuck"; an M out of N
+//! alarm works around that), "Configuring how CloudWatch alarms treat missing data".
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -166,6 +172,7 @@ impl Resources {
 ///     [
 ///         "shop-production-5xx",
 ///         "shop-production-error-rate",
+///         "shop-production-healthy-hosts",
 ///         "shop-production-blue-unhealthy-hosts",
 ///         "shop-production-blue-latency",
 ///         "shop-production-database-cpu",
@@ -184,6 +191,7 @@ pub fn alarms(
 ) -> Result<Vec<Alarm>, Error> {
     resources.check()?;
     let mut alarms = vec![failures(resources, limits)?, error_rate(resources, limits)?];
+    alarms.extend(healthy_hosts(resources)?);
     for (name, side) in &resources.sides {
         alarms.push(unhealthy_hosts(resources, name, side, limits)?);
         alarms.push(latency(resources, name, side, limits)?);
@@ -191,16 +199,20 @@ pub fn alarms(
             alarms.push(cpu(resources, name, cluster, service, limits)?);
         }
     }
-    alarms.extend(database(resources, limits)?);
-    alarms.into_iter().map(|alarm| finished(alarm, &resources.owner, topics)).collect()
+    let finish = |alarm, silence| finished(alarm, &resources.owner, topics, silence);
+    let alarms = alarms.into_iter().map(|alarm| finish(alarm, false));
+    alarms
+        .chain(database(resources, limits)?.into_iter().map(|alarm| finish(alarm, true)))
+        .collect()
 }
 
 /// Tags an alarm with its owner, and tells the topics of it. Where silence is bad itself, they are told of that, too.
-fn finished(alarm: Alarm, owner: &Owner, topics: &[String]) -> Result<Alarm, Error> {
-    let silence_is_bad = matches!(
-        alarm.condition(),
-        super::Condition::Metric(_, Threshold { missing: MissingData::Missing, .. })
-    );
+fn finished(
+    alarm: Alarm,
+    owner: &Owner,
+    topics: &[String],
+    silence_is_bad: bool,
+) -> Result<Alarm, Error> {
     let actions = Actions {
         alarm: topics.to_vec(),
         ok: topics.to_vec(),
@@ -259,7 +271,34 @@ pub fn error_rate(resources: &Resources, limits: &Limits) -> Result<Alarm, Error
     ))
 }
 
-/// A target of that side fails its health checks for two minutes.
+/// No side has a healthy target, in three of the last five minutes, or no side has any target. `None` without sides.
+///
+/// The page of these metrics also says that they are reported only when requests flow. Should that be so for counts of hosts, this
+/// goes off on a load balancer that nobody uses.
+///
+/// # Errors
+/// [`Error::InvalidPolicy`] for names that can't be, and for more than ten sides, which are too many metrics for one alarm.
+pub fn healthy_hosts(resources: &Resources) -> Result<Option<Alarm>, Error> {
+    if resources.sides.is_empty() {
+        return Ok(None);
+    }
+    let of = |(index, side): (usize, &Side)| {
+        let hosts = resources.target(side, "HealthyHostCount").every(MINUTE, Statistic::Maximum);
+        Query::metric(format!("side{index}"), hosts)
+    };
+    let mut queries: Vec<_> = resources.sides.values().enumerate().map(of).collect();
+    let sum: Vec<_> = queries.iter().map(|query| format!("FILL({}, 0)", query.id())).collect();
+    queries.push(Query::watched("healthy", sum.join(" + "), "healthy targets of all sides"));
+    // Without a target on any side there may be no data at all.
+    let threshold = Threshold::below(1.0).in_some_of(3, 5).missing(MissingData::Breaching);
+    let alarm = Alarm::on_math(resources.owner.name("healthy-hosts"), queries, threshold)?;
+    Ok(Some(alarm.described("no side has a healthy target, or no side has any")?))
+}
+
+/// A target of that side fails its health checks for two minutes. Without targets it has `INSUFFICIENT_DATA`.
+///
+/// It counts what any node of the load balancer finds, by `Maximum`; AWS recommends `Minimum` for those who want to know of
+/// what all nodes find.
 ///
 /// # Errors
 /// [`Error::InvalidPolicy`] for names that can't be.
@@ -271,8 +310,8 @@ pub fn unhealthy_hosts(
 ) -> Result<Alarm, Error> {
     let hosts = resources.target(side, "UnHealthyHostCount").every(MINUTE, Statistic::Maximum);
     let threshold = Threshold::above(f64::from(limits.unhealthy_hosts)).in_periods(2);
-    // A side without targets has no such metric.
-    let threshold = threshold.missing(MissingData::NotBreaching);
+    // A side without targets has no such metric, and is not well.
+    let threshold = threshold.missing(MissingData::Missing);
     Alarm::on_metric(resources.owner.name(&format!("{name}-unhealthy-hosts")), hosts, threshold)?
         .described(format!(
             "more than {} targets of {name} fail their health checks",
@@ -400,6 +439,7 @@ mod tests {
             ("green-latency", "GreaterThanThreshold", 2.0),
             ("5xx", "GreaterThanThreshold", 50.0),
             ("error-rate", "GreaterThanThreshold", 1.0),
+            ("healthy-hosts", "LessThanThreshold", 1.0),
             ("blue-cpu", "GreaterThanThreshold", 85.0),
             ("database-cpu", "GreaterThanThreshold", 80.0),
             ("database-storage", "LessThanThreshold", 10_737_418_240.0),
@@ -426,7 +466,7 @@ mod tests {
 
     #[test]
     fn what_is_always_published_is_missed_and_what_is_not_is_not() {
-        for name in ["5xx", "error-rate", "blue-unhealthy-hosts", "blue-latency", "blue-cpu"] {
+        for name in ["5xx", "error-rate", "blue-latency", "blue-cpu"] {
             let alarm = one(name);
             assert_eq!(alarm["TreatMissingData"], "notBreaching", "{name}");
             assert_eq!(alarm.get("InsufficientDataActions"), None, "{name}");
@@ -436,6 +476,28 @@ mod tests {
             assert_eq!(alarm["TreatMissingData"], "missing", "{name}");
             assert_eq!(alarm["InsufficientDataActions"], serde_json::json!([TOPIC]), "{name}");
         }
+    }
+
+    #[test]
+    fn a_side_without_targets_is_not_ok_and_no_target_at_all_is_an_alarm() {
+        for name in ["blue-unhealthy-hosts", "green-unhealthy-hosts"] {
+            let alarm = one(name);
+            assert_eq!(alarm["TreatMissingData"], "missing", "{name}");
+            assert_eq!(alarm.get("InsufficientDataActions"), None, "an idle side wakes nobody");
+        }
+        let alarm = one("healthy-hosts");
+        assert_eq!(alarm["TreatMissingData"], "breaching");
+        assert_eq!(alarm["Metrics"][2]["Expression"], "FILL(side0, 0) + FILL(side1, 0)");
+        assert_eq!(alarm["Metrics"][1]["MetricStat"]["Metric"]["MetricName"], "HealthyHostCount");
+        let none = Resources { sides: BTreeMap::new(), ..shop() };
+        assert_eq!(healthy_hosts(&none).unwrap(), None);
+        let side = |name: u32| (format!("s{name}"), shop().sides["blue"].clone());
+        let many = Resources { sides: (0..11).map(side).collect(), ..shop() };
+        let refused = healthy_hosts(&many).unwrap_err().to_string();
+        assert!(
+            refused.contains("metrics of the alarm shop-production-healthy-hosts is 11"),
+            "{refused}"
+        );
     }
 
     #[test]
@@ -458,7 +520,7 @@ mod tests {
     fn all_are_their_owners() {
         let shop = shop();
         let alarms = alarms(&shop, &Limits::default(), &[]).unwrap();
-        assert_eq!(alarms.len(), 10);
+        assert_eq!(alarms.len(), 11);
         for alarm in alarms {
             assert!(alarm.name().starts_with("shop-production-"));
             assert_eq!(shop.owner.missing_in(alarm.tags()), Vec::<String>::new());

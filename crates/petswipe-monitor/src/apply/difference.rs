@@ -72,9 +72,10 @@ fn values(path: &str, before: Option<&Value>, after: Option<&Value>, found: &mut
     }
 }
 
-/// Whether two values are the same; 2 and 2.0 are, however a store writes them.
+/// Whether two values are the same; 2 and 2.0 are, however a store writes them, and so are an empty list and none.
 fn same(before: Option<&Value>, after: Option<&Value>) -> bool {
     match (before, after) {
+        (Some(Value::Array(list)), None) | (None, Some(Value::Array(list))) => list.is_empty(),
         (Some(Value::Number(before)), Some(Value::Number(after))) => {
             before == after || before.as_f64() == after.as_f64()
         }

@@ -13,7 +13,7 @@ use crate::Error;
 /// Dashboards of Grafana as files `name.json`, for its provisioning: Grafana looks there every few seconds.
 ///
 /// The tags of a definition are among the `tags` of the dashboard, as `Key=value`: there people see them and search by them.
-/// A file is replaced as a whole or not at all.
+/// A file is replaced as a whole or not at all. An empty list of tags in a body and none are the same.
 ///
 /// Source: "Provision Grafana", Dashboards.
 #[derive(Clone, Debug)]
@@ -54,6 +54,7 @@ fn read(name: &str, path: &Path, text: &str) -> Result<Definition, Error> {
         return Err(Error::backend(operation(), "it is no dashboard"));
     }
     let mut definition = Definition::new(name, Value::Null);
+    let mut without_tags = false;
     if let Some(tags) = body.get_mut("tags").and_then(Value::as_array_mut) {
         tags.retain(|tag| {
             let pair = tag.as_str().and_then(|tag| tag.split_once('='));
@@ -62,6 +63,11 @@ fn read(name: &str, path: &Path, text: &str) -> Result<Definition, Error> {
                 false
             })
         });
+        without_tags = tags.is_empty();
+    }
+    // Whether the body had an empty list or none is not in the file.
+    if without_tags && let Some(members) = body.as_object_mut() {
+        members.remove("tags");
     }
     definition.body = body;
     definition.address = Some(path.display().to_string());
@@ -72,6 +78,10 @@ fn written(definition: &Definition, held: Option<&Definition>) -> Result<String,
     let mut body = definition.body.clone();
     let mut tags = held.map(|held| held.tags.clone()).unwrap_or_default();
     tags.extend(definition.tags.clone());
+    if let Some(key) = tags.keys().find(|key| key.contains('=')) {
+        let field = format!("key of a tag of {}", definition.name);
+        return Err(Error::invalid(field, key, "no =, which stands before the value"));
+    }
     let Some(members) = body.as_object_mut() else {
         let field = format!("body of {}", definition.name);
         return Err(Error::invalid(field, body, "a JSON object"));
@@ -81,6 +91,12 @@ fn written(definition: &Definition, held: Option<&Definition>) -> Result<String,
         let field = format!("tags of {}", definition.name);
         return Err(Error::invalid(field, all.to_string(), "a list"));
     };
+    let is_pair = |tag: &&Value| tag.as_str().is_some_and(|tag| tag.contains('='));
+    if let Some(pair) = all.iter().find(is_pair).and_then(Value::as_str) {
+        let field = format!("tags of {}", definition.name);
+        let allowed = "words without =; pairs are tags of the definition, not of its body";
+        return Err(Error::invalid(field, pair, allowed));
+    }
     all.extend(tags.iter().map(|(key, value)| Value::from(format!("{key}={value}"))));
     let text = serde_json::to_string_pretty(&body);
     text.map_err(|error| Error::backend(format!("writing {}", definition.name), error))

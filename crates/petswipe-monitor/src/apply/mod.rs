@@ -7,6 +7,9 @@
 //!
 //! - **Owned by tag.** What carries the tags of an [`Owner`](crate::Owner) is its own, and is deleted when no definition is left of it. What
 //!   has a name that is wanted but not the tags is somebody else's: nothing at all is done, and the error names it.
+//! - **One set, one owner.** What is brought together is one set: bring all of an owner's definitions of a kind at once, or give
+//!   each set its [own name](crate::Owner::in_set). The dashboards of CloudWatch are of all regions of an account together, so
+//!   there an owner without a [region](crate::Owner::in_region) is refused.
 //! - **Idempotent.** A second time there is nothing to do. After a stop half-way the same command goes on; [`Interrupted`]
 //!   says what was done, what failed and what is left.
 //!

@@ -22,7 +22,8 @@ pub struct Report {
 /// A plan that stopped half-way. The same again goes on: what was done is then left alone.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "stopped at {kind} {failed}, and it is not known whether that was done; {}; left to do: {}; the same again goes on",
+    "stopped at {kind} {failed}, {}; {}; left to do: {}; the same again goes on",
+    if *.begun { "and it is not known whether that was done" } else { "of which nothing was done" },
     done(.report),
     list(.left)
 )]
@@ -33,6 +34,9 @@ pub struct Interrupted {
     pub report: Report,
     /// What failed: the names of what was to be put or deleted together.
     pub failed: String,
+    /// Whether that was begun: whether it was done is then not known. Else it was found to be another one than planned, or could
+    /// not be looked at once more.
+    pub begun: bool,
     /// The names of what was not begun.
     pub left: Vec<String>,
     /// Why.
@@ -54,20 +58,32 @@ fn list(names: &[String]) -> String {
 /// that it owns there.
 ///
 /// # Errors
-/// As [`plan`] and [`DefinitionStore::list`].
+/// As [`plan`] and [`DefinitionStore::list`]. [`Error::InvalidPolicy`] for an owner without a region where the store
+/// [spans regions](DefinitionStore::spans_regions).
 pub async fn look(
     store: &dyn DefinitionStore,
     owner: &Owner,
     wanted: &[Definition],
 ) -> Result<Plan, Error> {
+    if store.spans_regions() && owner.region().is_none() {
+        let field = format!("owner of each {}", store.kind());
+        let allowed =
+            "an owner in a region: here all regions of an account have their names together";
+        return Err(Error::invalid(field, owner.prefix().trim_end_matches('-'), allowed));
+    }
     let held = store.list(&owner.prefix()).await?;
     plan(store.kind(), owner, wanted, &held)
 }
 
 /// Does what a plan says, in its order, and tells `progress` of each step when it is done.
 ///
+/// Right before each change what it is about is looked at once more. If it is another one than when the plan was made, by its
+/// body or its tags, it is left alone, and this stops. What is gone already need not be deleted. A store has no way to make
+/// a change depend on what is there (CloudWatch has no conditional Put or Delete, and a directory none either), so what somebody
+/// else does between that look and the change, within about the time of one call, is overwritten.
+///
 /// # Errors
-/// [`Interrupted`] at the first change that fails, with what was done before.
+/// [`Interrupted`] at the first change that fails, with what was done before; by [`Error::Changed`] for what is another one by now.
 pub async fn apply(
     store: &dyn DefinitionStore,
     plan: &Plan,
@@ -77,14 +93,16 @@ pub async fn apply(
     let mut rest = plan.steps.as_slice();
     while !rest.is_empty() {
         let (now, later) = rest.split_at(batch(rest, store.together()));
-        let done = match now {
-            [step] if step.change != Change::Delete => put(store, step).await,
-            steps => {
-                let doomed: Vec<_> = steps.iter().map(|step| step.definition.clone()).collect();
-                store.delete(&doomed).await
+        let done = match still_there(store, now).await {
+            Err(error) => Err((false, error)),
+            Ok(doomed) => match now {
+                [step] if step.change != Change::Delete => put(store, step).await,
+                _ if doomed.is_empty() => Ok(()),
+                _ => store.delete(&doomed).await,
             }
+            .map_err(|error| (true, error)),
         };
-        if let Err(source) = done {
+        if let Err((begun, source)) = done {
             let names = |steps: &[Step]| {
                 let to_do = steps.iter().filter(|step| step.change != Change::Leave);
                 to_do.map(|step| step.definition.name.clone()).collect::<Vec<_>>()
@@ -93,6 +111,7 @@ pub async fn apply(
                 kind: plan.kind.clone(),
                 report,
                 failed: names(now).join(", "),
+                begun,
                 left: names(later),
                 source,
             });
@@ -110,6 +129,31 @@ pub async fn apply(
         rest = later;
     }
     Ok(report)
+}
+
+/// Checks that what is changed is as it was when the plan was made, and gives what there is of it to be deleted.
+async fn still_there(
+    store: &dyn DefinitionStore,
+    steps: &[Step],
+) -> Result<Vec<Definition>, Error> {
+    let mut doomed = Vec::new();
+    for step in steps.iter().filter(|step| step.change != Change::Leave) {
+        let name = &step.definition.name;
+        let now = store.list(name).await?.into_iter().find(|found| found.name == *name);
+        let is_same = match (&step.held, &now) {
+            (Some(before), Some(now)) => before.body == now.body && before.tags == now.tags,
+            (None, None) => true,
+            (Some(_), None) => step.change == Change::Delete,
+            (None, Some(_)) => false,
+        };
+        if !is_same {
+            return Err(Error::Changed { what: format!("{} {name}", store.kind()) });
+        }
+        if step.change == Change::Delete {
+            doomed.extend(now);
+        }
+    }
+    Ok(doomed)
 }
 
 async fn put(store: &dyn DefinitionStore, step: &Step) -> Result<(), Error> {

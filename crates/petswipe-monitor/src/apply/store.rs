@@ -45,6 +45,12 @@ pub trait DefinitionStore: Send + Sync {
 
     /// How many can be deleted at once.
     fn together(&self) -> usize;
+
+    /// Whether all regions of an account have their names here together. Then an owner has to be in a region, or two regions
+    /// would overwrite and delete each other's.
+    fn spans_regions(&self) -> bool {
+        false
+    }
 }
 
 /// Forwards to what it points to.
@@ -74,6 +80,10 @@ macro_rules! forward {
 
             fn together(&self) -> usize {
                 (**self).together()
+            }
+
+            fn spans_regions(&self) -> bool {
+                (**self).spans_regions()
             }
         }
     };

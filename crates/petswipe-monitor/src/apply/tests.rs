@@ -195,7 +195,7 @@ fn definitions_of_others_are_refused() {
         planned(&[untagged], &[])
             .unwrap_err()
             .to_string()
-            .contains("so also Environment=production")
+            .contains("so also DefinitionSet=default, Environment=production")
     );
     let twice = [mine("a", 1), mine("a", 2)];
     assert!(planned(&twice, &[]).unwrap_err().to_string().contains("each name once"));
@@ -313,6 +313,7 @@ async fn a_stop_says_what_was_done_what_failed_and_what_is_left() {
     let store = Failing { store: MemoryStore::new("alarm"), left: Mutex::new(1), done: false };
     let plan = look(&store, &owner(), &[mine("a", 1), mine("b", 1), mine("c", 1)]).await.unwrap();
     let stopped = apply(&store, &plan, &mut |_| {}).await.unwrap_err();
+    assert!(stopped.begun);
     assert_eq!(
         stopped.to_string(),
         "stopped at alarm shop-production-b, and it is not known whether that was done; \
@@ -333,6 +334,7 @@ async fn a_file_holds_the_tags_where_people_look_for_them() {
         json["tags"],
         json!([
             "seen",
+            "DefinitionSet=default",
             "Environment=production",
             "ManagedBy=petswipe-monitor",
             "Number=1",
@@ -353,6 +355,100 @@ async fn a_file_holds_the_tags_where_people_look_for_them() {
     definition.body = json!([]);
     assert!(files.put(&definition, None).await.is_err());
     assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+}
+
+#[tokio::test]
+async fn sets_of_one_owner_leave_each_other_alone() {
+    let store = MemoryStore::new("alarm");
+    let objectives = owner().in_set("objectives").unwrap();
+    let named = |name: &str| Definition::new(format!("shop-production-{name}"), json!({}));
+    let of_one = [mine("5xx", 1)];
+    let of_other = [named("burn-rate").owned_by(&objectives)];
+    for _ in 0..2 {
+        for (owner, wanted) in [(&owner(), &of_one), (&objectives, &of_other)] {
+            let plan = look(&store, owner, wanted).await.unwrap();
+            apply(&store, &plan, &mut |_| {}).await.unwrap();
+        }
+        assert_eq!(store.list("").await.unwrap().len(), 2);
+    }
+    // What both want is the first one's.
+    let error = look(&store, &objectives, &[named("5xx").owned_by(&objectives)]).await.unwrap_err();
+    assert!(error.to_string().contains("(it lacks DefinitionSet=objectives)"), "{error}");
+    let plan = look(&store, &objectives, &[]).await.unwrap();
+    assert_eq!(lines(&plan), ["delete alarm burn-rate"]);
+}
+
+#[tokio::test]
+async fn a_dashboard_without_tags_of_its_own_is_left_alone_the_second_time() {
+    for body in [
+        json!({"title": "Shop", "panels": []}),
+        json!({"title": "Shop", "panels": [], "tags": []}),
+        json!({"title": "Shop", "panels": [], "tags": ["seen"]}),
+    ] {
+        let files = Files::new();
+        let wanted = [Definition::new("shop-production-a", body.clone()).owned_by(&owner())];
+        let plan = look(&files, &owner(), &wanted).await.unwrap();
+        apply(&files, &plan, &mut |_| {}).await.unwrap();
+        let again = look(&files, &owner(), &wanted).await.unwrap();
+        assert!(again.is_empty(), "{body}: {again}");
+        assert!(!look(&files, &owner(), &[]).await.unwrap().is_empty(), "it is still its owner's");
+    }
+}
+
+#[tokio::test]
+async fn what_would_be_read_back_as_another_tag_is_refused() {
+    let files = Files::new();
+    let mut definition =
+        Definition::new("shop-production-a", json!({"title": "Shop", "tags": ["team=pets"]}));
+    let refused = files.put(&definition, None).await.unwrap_err().to_string();
+    assert!(refused.contains("tags of shop-production-a is team=pets; allowed: "), "{refused}");
+    definition.body = json!({"title": "Shop"});
+    definition.tags.insert("a=b".to_owned(), "c".to_owned());
+    let refused = files.put(&definition, None).await.unwrap_err().to_string();
+    assert!(refused.contains("key of a tag of shop-production-a is a=b; allowed: "), "{refused}");
+    assert_eq!(files.list("shop-").await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_was_changed_since_the_look_is_neither_overwritten_nor_deleted() {
+    let foreign = |name: &str, body: u32| {
+        let mut definition = mine(name, body);
+        definition.tags.insert("ManagedBy".to_owned(), "terraform".to_owned());
+        definition
+    };
+    let before = [mine("changed", 1), mine("gone", 1)];
+    let wanted = [mine("changed", 2), mine("new", 1)];
+    for (meanwhile, failed) in [
+        (foreign("new", 7), "shop-production-new"),
+        (foreign("changed", 1), "shop-production-changed"),
+        (mine("changed", 7), "shop-production-changed"),
+        (foreign("gone", 1), "shop-production-gone"),
+        (mine("gone", 7), "shop-production-gone"),
+    ] {
+        let store = MemoryStore::new("alarm");
+        for definition in &before {
+            store.put(definition, None).await.unwrap();
+        }
+        let plan = look(&store, &owner(), &wanted).await.unwrap();
+        store.put(&meanwhile, None).await.unwrap();
+        let stopped = apply(&store, &plan, &mut |_| {}).await.unwrap_err();
+        assert_eq!((stopped.failed.as_str(), stopped.begun), (failed, false));
+        assert!(stopped.to_string().contains("of which nothing was done"), "{stopped}");
+        assert!(explain(&stopped).contains("since it was looked at"), "{}", explain(&stopped));
+        let held = store.list("shop-production-").await.unwrap();
+        assert!(held.contains(&meanwhile), "{held:?}");
+    }
+    // What is gone already need not be deleted, and what is gone can't be changed as planned.
+    for (gone, stops) in [("gone", false), ("changed", true)] {
+        let store = MemoryStore::new("alarm");
+        for definition in &before {
+            store.put(definition, None).await.unwrap();
+        }
+        let plan = look(&store, &owner(), &wanted).await.unwrap();
+        store.delete(&[mine(gone, 1)]).await.unwrap();
+        let done = apply(&store, &plan, &mut |_| {}).await;
+        assert_eq!(done.is_err(), stops, "{gone}: {done:?}");
+    }
 }
 
 proptest! {

@@ -18,16 +18,23 @@ use crate::{Error, Owner};
 
 /// More pages are a service that goes round in circles.
 const MOST_PAGES: usize = 1000;
-/// How many are deleted at once; no page names a limit.
+/// How many are deleted at once. Source: "DeleteDashboards", which then deletes as many of them as it can.
 const TOGETHER: usize = 100;
+/// The tag of a dashboard that CloudWatch warned of when it was put, or of which nobody saw whether it did.
+const UNCONFIRMED: &str = "PutUnconfirmed";
 
-/// The dashboards of an account. They are of no region; where their metrics are is in each widget.
+/// The dashboards of an account. They are of no region ("All dashboards in your account are global, not region-specific"), so their
+/// owner has to be in one; where their metrics are is in each widget.
 ///
 /// Listing them is ListDashboards by prefix, all pages, and GetDashboard and ListTagsForResource for each. PutDashboard takes
-/// tags only when it creates one, so TagResource does that afterwards. A dashboard that CloudWatch stores but could not
-/// show in full, of which it warns, is an error that says what it warned of.
+/// tags only when it creates one, so of one that is there TagResource sets them.
 ///
-/// Sources: "PutDashboard" (Tags, DashboardValidationMessages), "TagResource", "DeleteDashboards".
+/// A dashboard that CloudWatch stores but could not show in full, of which it warns, is an error that says what it warned of.
+/// Warnings are in the answer of PutDashboard and nowhere else, so the tag `PutUnconfirmed` is there from before the Put until
+/// an answer without a warning. What has it is listed with a member `warnings`, differs from every definition, and is put
+/// again: the warning is said until there is none.
+///
+/// Sources: "PutDashboard" (Tags, DashboardValidationMessages), "TagResource", "UntagResource", "DeleteDashboards".
 pub struct CloudWatchDashboards {
     client: Client,
 }
@@ -59,6 +66,7 @@ impl CloudWatchDashboards {
                     "cloudwatch:DeleteDashboards",
                     "cloudwatch:ListTagsForResource",
                     "cloudwatch:TagResource",
+                    "cloudwatch:UntagResource",
                 ],
                 [arn],
             ),
@@ -92,8 +100,50 @@ impl CloudWatchDashboards {
         let body = serde_json::from_str(text).unwrap_or_else(|_| Value::from(text));
         let mut definition = Definition::new(name, body);
         definition.tags = tags::list(&self.client, arn).await?;
+        if definition.tags.remove(UNCONFIRMED).is_some()
+            && let Some(members) = definition.body.as_object_mut()
+        {
+            members.insert("warnings".to_owned(), Value::from("not put without a warning"));
+        }
         definition.address = Some(arn.to_owned());
         Ok(definition)
+    }
+
+    /// Tags it as unconfirmed, puts it, and takes that tag away if CloudWatch did not warn. Gives what it warned of.
+    async fn confirmed(
+        &self,
+        definition: &Definition,
+        held: Option<&Definition>,
+    ) -> Result<String, Error> {
+        let name = definition.name.as_str();
+        let mut marked = definition.clone();
+        marked.tags.insert(UNCONFIRMED.to_owned(), "true".to_owned());
+        if let Some(held) = held {
+            tags::bring(&self.client, &marked, held).await.map_err(called)?;
+        }
+        let asked = self.client.put_dashboard().dashboard_name(name);
+        let asked = asked.dashboard_body(definition.body.to_string());
+        let new_tags = if held.is_none() { tags::sdk(&marked.tags) } else { None };
+        let messages = match asked.set_tags(new_tags).send().await {
+            Ok(answer) => said(answer.dashboard_validation_messages()),
+            Err(error) => return Err(refused(name, error)),
+        };
+        if !messages.is_empty() {
+            return Ok(messages);
+        }
+        let arn = match held.and_then(|held| held.address.clone()) {
+            Some(arn) => arn,
+            None => self.arn(name).await.map_err(called)?,
+        };
+        tags::remove(&self.client, &arn, UNCONFIRMED).await.map_err(called)?;
+        Ok(messages)
+    }
+
+    /// PutDashboard does not tell it.
+    async fn arn(&self, name: &str) -> Result<String, CallError> {
+        let found = self.named(name).await?.into_iter().find(|(found, _)| found == name);
+        let missing = || CallError::unusable("ListDashboards", name, "what was put is not listed");
+        Ok(found.ok_or_else(missing)?.1)
     }
 }
 
@@ -116,28 +166,14 @@ impl DefinitionStore for CloudWatchDashboards {
         definition: &Definition,
         held: Option<&'a Definition>,
     ) -> Result<(), Error> {
-        let name = definition.name.as_str();
-        let put = self
-            .client
-            .put_dashboard()
-            .dashboard_name(name)
-            .dashboard_body(definition.body.to_string())
-            .set_tags(if held.is_none() { tags::sdk(&definition.tags) } else { None })
-            .send()
-            .await;
-        let messages = match put {
-            Ok(answer) => said(answer.dashboard_validation_messages()),
-            Err(error) => return Err(refused(name, error)),
-        };
-        if let Some(held) = held {
-            tags::bring(&self.client, definition, held).await.map_err(called)?;
-        }
+        let messages = self.confirmed(definition, held).await?;
         if messages.is_empty() {
             return Ok(());
         }
         let allowed =
             "a dashboard that CloudWatch shows without a warning; it is stored all the same";
-        Err(Error::invalid(format!("body of dashboard {name}"), messages, allowed))
+        let field = format!("body of dashboard {}", definition.name);
+        Err(Error::invalid(field, messages, allowed))
     }
 
     async fn delete(&self, doomed: &[Definition]) -> Result<(), Error> {
@@ -150,6 +186,10 @@ impl DefinitionStore for CloudWatchDashboards {
 
     fn together(&self) -> usize {
         TOGETHER
+    }
+
+    fn spans_regions(&self) -> bool {
+        true
     }
 }
 

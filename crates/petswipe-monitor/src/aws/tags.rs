@@ -37,6 +37,13 @@ pub(super) async fn bring(
     Ok(())
 }
 
+/// Takes a tag away.
+pub(super) async fn remove(client: &Client, arn: &str, key: &str) -> Result<(), CallError> {
+    let asked = client.untag_resource().resource_arn(arn).tag_keys(key).send().await;
+    asked.map_err(|error| CallError::new("UntagResource", arn, error))?;
+    Ok(())
+}
+
 /// As the SDK has them.
 pub(super) fn sdk(tags: &BTreeMap<String, String>) -> Option<Vec<Tag>> {
     let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());

@@ -1,7 +1,10 @@
 //! The body of a dashboard of CloudWatch.
 //!
-//! Sources: "Dashboard Body Structure and Syntax" of the Amazon CloudWatch API Reference; "CloudWatch service quotas" for 500
-//! widgets, 500 metrics each and 2500 in all, those that are only used in calculations included.
+//! Sources: "Dashboard Body Structure and Syntax" of the Amazon CloudWatch API Reference, for the form, and for alarms ("The array can
+//! have 1-100 ARNs"); "CloudWatch service quotas", Dashboards, for widgets ("Up to 500 widgets per dashboard"), metrics of one ("Up to 500
+//! metrics per dashboard widget") and of all ("Up to 2500 metrics per dashboard, across all widgets"), which "include all metrics
+//! retrieved for use in metric math functions"; "Using math expressions with CloudWatch metrics" for expressions, which count among
+//! the 500 of a graph ("a maximum of 500 metrics and expressions").
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,9 @@
 //! The JSON of a dashboard of Grafana, in its classic form, which all versions since 8 provision.
 //!
-//! Sources: "Dashboard JSON model" of the Grafana documentation, and the schema of that model, "Dashboard" in Grafana's
-//! `kinds/dashboard` (schemaVersion 36 and up, `uid` of at most 40 characters).
+//! Sources: "Dashboard JSON model" of the Grafana documentation, and the schema of that model, `kinds/dashboard/dashboard_kind.cue` of
+//! Grafana: its members; `schemaVersion`, 36 where it began, which every version of Grafana since has raised; `uid` of 8 to 40
+//! characters; `gridPos` with `w` up to 24; steps of thresholds "sorted by 'value', first value is always -Infinity", which JSON
+//! says as null. No Grafana was there to load them.
 
 use serde_json::{Value, json};
 

@@ -4,33 +4,40 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::model::Source;
 use super::*;
 use crate::Owner;
 use crate::alarms::guide::{Limits, Resources, Side};
 use crate::alarms::{Metric, Statistic, references};
 
-/// The metrics that AWS documents, each with the sets of dimensions that it is published with.
+/// The metrics that AWS documents, each with the sets of dimensions that it is published with, and the statistics that its page
+/// calls useful or meaningful; `p` is percentiles. Of counts of requests the others "all return 1".
 ///
-/// Sources: "CloudWatch metrics for your Application Load Balancer" (metrics, statistics, dimensions), "Amazon ECS CloudWatch
-/// metrics", "Amazon CloudWatch metrics for Amazon RDS" and "Amazon CloudWatch dimensions for Amazon RDS".
-const DOCUMENTED: &[(&str, &str, &[&[&str]])] = &[
-    ("AWS/ApplicationELB", "ActiveConnectionCount", &[&["LoadBalancer"]]),
-    ("AWS/ApplicationELB", "HTTPCode_ELB_4XX_Count", &[&["LoadBalancer"]]),
-    ("AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", &[&["LoadBalancer"]]),
-    ("AWS/ApplicationELB", "HTTPCode_ELB_503_Count", &[&["LoadBalancer"]]),
-    ("AWS/ApplicationELB", "HTTPCode_Target_4XX_Count", BOTH),
-    ("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", BOTH),
-    ("AWS/ApplicationELB", "RequestCount", BOTH),
-    ("AWS/ApplicationELB", "TargetResponseTime", BOTH),
-    ("AWS/ApplicationELB", "HealthyHostCount", &[&["LoadBalancer", "TargetGroup"]]),
-    ("AWS/ApplicationELB", "UnHealthyHostCount", &[&["LoadBalancer", "TargetGroup"]]),
-    ("AWS/ECS", "CPUUtilization", &[&["ClusterName", "ServiceName"]]),
-    ("AWS/ECS", "MemoryUtilization", &[&["ClusterName", "ServiceName"]]),
-    ("AWS/RDS", "CPUUtilization", &[&["DBInstanceIdentifier"]]),
-    ("AWS/RDS", "DatabaseConnections", &[&["DBInstanceIdentifier"]]),
-    ("AWS/RDS", "FreeableMemory", &[&["DBInstanceIdentifier"]]),
-    ("AWS/RDS", "FreeStorageSpace", &[&["DBInstanceIdentifier"]]),
+/// Sources: "CloudWatch metrics for your Application Load Balancer", "Amazon ECS CloudWatch metrics", "Amazon CloudWatch metrics for
+/// Amazon RDS", which restricts no statistic, and "Amazon CloudWatch dimensions for Amazon RDS".
+const DOCUMENTED: &[(&str, &str, &[&[&str]], &[&str])] = &[
+    ("AWS/ApplicationELB", "ActiveConnectionCount", ALL_SIDES, &["Sum"]),
+    ("AWS/ApplicationELB", "HTTPCode_ELB_4XX_Count", ALL_SIDES, &["Sum"]),
+    ("AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", ALL_SIDES, &["Sum"]),
+    ("AWS/ApplicationELB", "HTTPCode_ELB_503_Count", ALL_SIDES, &["Sum"]),
+    ("AWS/ApplicationELB", "HTTPCode_Target_4XX_Count", BOTH, &["Sum"]),
+    ("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", BOTH, &["Sum"]),
+    ("AWS/ApplicationELB", "RequestCount", BOTH, &["Sum"]),
+    ("AWS/ApplicationELB", "TargetResponseTime", BOTH, &["Average", "p"]),
+    ("AWS/ApplicationELB", "HealthyHostCount", ONE_SIDE, GAUGE),
+    ("AWS/ApplicationELB", "UnHealthyHostCount", ONE_SIDE, GAUGE),
+    ("AWS/ECS", "CPUUtilization", SERVICE, GAUGE),
+    ("AWS/ECS", "MemoryUtilization", SERVICE, GAUGE),
+    ("AWS/RDS", "CPUUtilization", INSTANCE, GAUGE),
+    ("AWS/RDS", "DatabaseConnections", INSTANCE, GAUGE),
+    ("AWS/RDS", "FreeableMemory", INSTANCE, GAUGE),
+    ("AWS/RDS", "FreeStorageSpace", INSTANCE, GAUGE),
 ];
+const GAUGE: &[&str] = &["Average", "Minimum", "Maximum"];
+const ALL_SIDES: &[&[&str]] = &[&["LoadBalancer"]];
+const ONE_SIDE: &[&[&str]] = &[&["LoadBalancer", "TargetGroup"]];
+const SERVICE: &[&[&str]] = &[&["ClusterName", "ServiceName"]];
+const INSTANCE: &[&[&str]] = &[&["DBInstanceIdentifier"]];
 const BOTH: &[&[&str]] = &[&["LoadBalancer"], &["LoadBalancer", "TargetGroup"]];
 
 fn shop() -> Resources {
@@ -353,38 +360,56 @@ fn the_dashboards_of_cloudwatch_have_the_documented_form() {
     }
 }
 
+/// What a series is made of, each with its statistic.
+fn parts(series: &Series) -> Vec<(Metric, Statistic)> {
+    match &series.source {
+        Source::Metric(metric, statistic) => vec![(metric.clone(), statistic.clone())],
+        Source::Math { of, .. } => {
+            of.iter().map(|(_, metric, statistic)| (metric.clone(), statistic.clone())).collect()
+        }
+        Source::Prometheus(_) => Vec::new(),
+    }
+}
+
 #[test]
-fn every_metric_is_one_that_aws_documents_with_its_dimensions() {
+fn every_metric_is_one_that_aws_documents_with_its_dimensions_and_statistic() {
+    use crate::alarms::{Condition, Query};
     let all = of_cloudwatch();
     let alarms = crate::alarms::guide::alarms(&shop(), &Limits::default(), &[]).unwrap();
-    let mut metrics: Vec<Metric> =
-        all.iter().flat_map(Dashboard::series).flat_map(Series::metrics).cloned().collect();
+    let mut used: Vec<_> = all.iter().flat_map(Dashboard::series).flat_map(parts).collect();
     for alarm in alarms {
-        match alarm.condition() {
-            crate::alarms::Condition::Metric(measure, _) => metrics.push(measure.metric.clone()),
-            crate::alarms::Condition::Math(queries, _) => {
-                metrics.extend(queries.iter().filter_map(|query| match query {
-                    crate::alarms::Query::Metric { measure, .. } => Some(measure.metric.clone()),
-                    _ => None,
-                }))
+        let measures = match alarm.condition() {
+            Condition::Metric(measure, _) => vec![measure],
+            Condition::Math(queries, _) => {
+                let measures = queries.iter().filter_map(|query| match query {
+                    Query::Metric { measure, .. } => Some(measure),
+                    Query::Expression { .. } => None,
+                });
+                measures.collect()
             }
-            crate::alarms::Condition::Composite(_) => {}
-        }
+            Condition::Composite(_) => Vec::new(),
+        };
+        used.extend(measures.iter().map(|one| (one.metric.clone(), one.statistic.clone())));
     }
-    assert!(metrics.len() > 50);
-    for metric in &metrics {
+    assert!(used.len() > 50);
+    for (metric, statistic) in &used {
         let names: Vec<_> = metric.dimensions.iter().map(|(name, _)| name.as_str()).collect();
-        let known = DOCUMENTED.iter().any(|(namespace, name, dimensions)| {
+        let word = match statistic {
+            Statistic::Extended(one) if one.is_percentile() => "p".to_owned(),
+            other => other.to_string(),
+        };
+        let known = DOCUMENTED.iter().any(|(namespace, name, dimensions, statistics)| {
             *namespace == metric.namespace
                 && *name == metric.name
                 && dimensions.contains(&names.as_slice())
+                && statistics.contains(&word.as_str())
         });
-        assert!(known, "{metric:?}");
+        assert!(known, "{statistic} of {metric:?}");
     }
-    for (namespace, name, _) in DOCUMENTED {
-        let used =
-            metrics.iter().any(|metric| metric.namespace == *namespace && metric.name == *name);
-        assert!(used, "{namespace} {name} is documented above and used nowhere");
+    for (namespace, name, ..) in DOCUMENTED {
+        let is_used =
+            used.iter().any(|(metric, _)| metric.namespace == *namespace && metric.name == *name);
+        assert!(is_used, "{namespace} {name} is documented above and used nowhere");
     }
 }
 

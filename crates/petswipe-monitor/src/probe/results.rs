@@ -130,6 +130,25 @@ impl Results {
         Ok(paced)
     }
 
+    /// How fast each check was so far, by name; those of checks with a baseline. For whoever keeps it between programs.
+    pub fn paces(&self) -> BTreeMap<String, Pace> {
+        let checks = self.checks();
+        let has_baseline =
+            |known: &Known| known.check.as_ref().is_some_and(|check| check.baseline.is_some());
+        let with = checks.iter().filter(|(_, known)| has_baseline(known));
+        with.map(|(name, known)| (name.clone(), known.pace.clone())).collect()
+    }
+
+    /// Goes on from how fast a check was before.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a check that is not one of these.
+    pub fn go_on(&self, check: &str, pace: Pace) -> Result<(), Error> {
+        let mut checks = self.checks();
+        checks.get_mut(check).ok_or_else(|| unknown(check))?.pace = pace;
+        Ok(())
+    }
+
     /// The last run of each check that ran, by name.
     pub fn last(&self) -> Vec<Run> {
         self.checks().values().filter_map(|known| known.last.clone()).collect()

@@ -13,6 +13,8 @@ use crate::{MetricSource, Observation, Subject, Window};
 
 const MS: Duration = Duration::from_millis(1);
 
+mod pace;
+
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }

@@ -126,6 +126,7 @@ fn again(error: &Arc<Error>) -> Error {
         Error::InvalidPolicy { field, value, allowed } => Error::invalid(field, value, allowed),
         Error::NotFound { what } => Error::NotFound { what: what.clone() },
         Error::NotOurs { what } => Error::NotOurs { what: what.clone() },
+        Error::Changed { what } => Error::Changed { what: what.clone() },
         Error::Denied { operation, .. } => Error::Denied { operation: operation.clone(), source },
         Error::Refused { operation, .. } => Error::Refused { operation: operation.clone(), source },
         Error::Throttled { source_name, retry_after } => {

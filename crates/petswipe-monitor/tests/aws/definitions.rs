@@ -18,6 +18,15 @@ fn owner() -> Owner {
     Owner::new("shop", "production").unwrap()
 }
 
+fn owner_in(region: &str) -> Owner {
+    owner().in_region(region).unwrap()
+}
+
+/// Who owns what is there: the dashboards of all regions are in one place.
+fn owner_of(store: &dyn DefinitionStore) -> Owner {
+    if store.spans_regions() { owner_in("eu-central-1") } else { owner() }
+}
+
 fn shop() -> Resources {
     let side = |name: &str| Side {
         target_group: format!("targetgroup/shop-production-{name}-tg/1"),
@@ -42,11 +51,16 @@ fn of_the_guide(limits: &Limits) -> Vec<Definition> {
 }
 
 fn dashboards() -> Vec<Definition> {
-    let region = CloudWatchRegion::new("eu-central-1").account("123456789012");
-    let all = guide::cloudwatch(&shop(), &Limits::default(), &["shop-production-5xx".to_owned()]);
+    dashboards_of("eu-central-1")
+}
+
+fn dashboards_of(name: &str) -> Vec<Definition> {
+    let region = CloudWatchRegion::new(name).account("123456789012");
+    let shop = Resources { owner: owner_in(name), ..shop() };
+    let all = guide::cloudwatch(&shop, &Limits::default(), &["shop-production-5xx".to_owned()]);
     let define = |dashboard: petswipe_monitor::dashboards::Dashboard| {
         Definition::new(dashboard.name(), dashboard.to_cloudwatch(&region).unwrap())
-            .owned_by(&owner())
+            .owned_by(&shop.owner)
     };
     all.unwrap().into_iter().map(define).collect()
 }
@@ -83,9 +97,10 @@ mod dashboards_conform {
 }
 
 async fn bring(store: &dyn DefinitionStore, wanted: &[Definition]) {
-    let plan = look(store, &owner(), wanted).await.unwrap();
+    let owner = owner_of(store);
+    let plan = look(store, &owner, wanted).await.unwrap();
     apply(store, &plan, &mut |_| {}).await.unwrap();
-    let again = look(store, &owner(), wanted).await.unwrap();
+    let again = look(store, &owner, wanted).await.unwrap();
     assert!(again.is_empty(), "{again}");
 }
 
@@ -95,7 +110,7 @@ async fn the_alarms_of_the_guide_are_there_and_a_second_time_there_is_nothing_to
     let store = CloudWatchAlarms::new(&wire.config());
     bring(&store, &of_the_guide(&Limits::default())).await;
     wire.with(|account| {
-        assert_eq!(account.alarms.len(), 11);
+        assert_eq!(account.alarms.len(), 12);
         let alarm = &account.alarms["shop-production-error-rate"];
         assert_eq!(alarm["Metrics"].as_array().unwrap().len(), 7);
         assert_eq!(alarm["ActionsEnabled"], true);
@@ -154,7 +169,7 @@ async fn an_alarm_whose_actions_were_switched_off_or_that_was_changed_by_hand_is
     }
     wire.forget();
     bring(&store, &more).await;
-    assert_eq!(wire.operations().iter().filter(|name| *name == "TagResource").count(), 11);
+    assert_eq!(wire.operations().iter().filter(|name| *name == "TagResource").count(), 12);
     let tags = wire.with(|account| account.tags[&arn].clone());
     assert_eq!((tags["CostCenter"].as_str(), tags["Team"].as_str()), ("7", "pets"));
 }
@@ -180,19 +195,19 @@ async fn what_somebody_else_made_under_our_name_is_not_touched() {
 #[tokio::test]
 async fn wherever_the_line_is_cut_the_same_again_goes_on() {
     for fault in [Fault::Broken, Fault::LostAnswer, Fault::Throttled(None), Fault::Denied] {
-        for cut in 0..11 {
+        for cut in 0..12 {
             let wire = account(0);
             let store = CloudWatchAlarms::new(&wire.config());
             let wanted = of_the_guide(&Limits::default());
             let plan = look(&store, &owner(), &wanted).await.unwrap();
             let mut left = cut;
-            wire.fate(move |_| {
-                left -= 1;
+            wire.fate(move |call| {
+                left -= i32::from(call.operation().starts_with("Put"));
                 (left == -1).then_some(fault)
             });
             let stopped = apply(&store, &plan, &mut |_| {}).await.unwrap_err();
             assert_eq!(stopped.report.created.len(), usize::try_from(cut).unwrap());
-            assert_eq!(stopped.left.len(), 10 - stopped.report.created.len());
+            assert_eq!(stopped.left.len(), 11 - stopped.report.created.len());
             let name = &plan.steps[usize::try_from(cut).unwrap()].definition.name;
             assert_eq!(stopped.failed, *name);
             assert!(
@@ -216,27 +231,29 @@ async fn the_dashboards_of_the_guide_are_there_and_a_second_time_there_is_nothin
         assert_eq!(
             names,
             [
-                "shop-production-canary-deployment",
-                "shop-production-overview",
-                "shop-production-sre"
+                "shop-production-eu-central-1-canary-deployment",
+                "shop-production-eu-central-1-overview",
+                "shop-production-eu-central-1-sre"
             ]
         );
         assert_eq!(
-            account.tags[&dashboard_arn("shop-production-sre")]["Environment"],
+            account.tags[&dashboard_arn("shop-production-eu-central-1-sre")]["Environment"],
             "production"
         );
-        account.dashboards.insert("shop-production-sre".to_owned(), "{\"widgets\": []}".to_owned());
+        account
+            .dashboards
+            .insert("shop-production-eu-central-1-sre".to_owned(), "{\"widgets\": []}".to_owned());
     });
-    let plan = look(&store, &owner(), &dashboards()).await.unwrap();
+    let plan = look(&store, &owner_of(&store), &dashboards()).await.unwrap();
     assert_eq!(plan.to_do().count(), 1);
     bring(&store, &dashboards()).await;
     let mut more = dashboards();
     more[0].tags.insert("Team".to_owned(), "pets".to_owned());
     bring(&store, &more).await;
     assert_eq!(
-        wire.with(
-            |account| account.tags[&dashboard_arn("shop-production-overview")]["Team"].clone()
-        ),
+        wire.with(|account| account.tags[&dashboard_arn("shop-production-eu-central-1-overview")]
+            ["Team"]
+            .clone()),
         "pets"
     );
     bring(&store, &[]).await;
@@ -244,16 +261,93 @@ async fn the_dashboards_of_the_guide_are_there_and_a_second_time_there_is_nothin
 }
 
 #[tokio::test]
-async fn what_cloudwatch_says_of_a_dashboard_is_passed_on() {
+async fn regions_of_one_account_have_each_their_own_dashboards() {
+    let wire = account(0);
+    let store = CloudWatchDashboards::new(&wire.config());
+    let [here, there] = ["eu-central-1", "us-east-1"];
+    for region in [here, there, here] {
+        let (owner, wanted) = (owner_in(region), dashboards_of(region));
+        let plan = look(&store, &owner, &wanted).await.unwrap();
+        apply(&store, &plan, &mut |_| {}).await.unwrap();
+        assert!(look(&store, &owner, &wanted).await.unwrap().is_empty());
+    }
+    assert_eq!(wire.with(|account| account.dashboards.len()), 6);
+    let plan = look(&store, &owner_in(here), &[]).await.unwrap();
+    assert_eq!(plan.to_do().count(), 3, "{plan}");
+    apply(&store, &plan, &mut |_| {}).await.unwrap();
+    assert!(look(&store, &owner_in(there), &dashboards_of(there)).await.unwrap().is_empty());
+
+    // One that has our name and is of another region.
+    wire.with(|account| {
+        let name = dashboards()[0].name.clone();
+        account.dashboards.insert(name.clone(), "{\"widgets\": []}".to_owned());
+        account.tags.insert(dashboard_arn(&name), owner_in(there).tags());
+    });
+    let error = look(&store, &owner_in(here), &dashboards()).await.unwrap_err();
+    assert!(matches!(error, Error::NotOurs { .. }), "{error}");
+    assert!(error.to_string().contains("(it lacks Region=eu-central-1)"), "{error}");
+    assert!(look(&store, &owner_in(here), &[]).await.unwrap().is_empty(), "and it is not deleted");
+    // Whose they would be nobody could tell.
+    wire.forget();
+    let error = look(&store, &owner(), &[]).await.unwrap_err().to_string();
+    assert!(
+        error.starts_with(
+            "owner of each dashboard is shop-production; allowed: an owner in a region"
+        ),
+        "{error}"
+    );
+    assert_eq!(wire.operations(), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_cloudwatch_warns_of_is_said_until_it_warns_no_more() {
     let wire = account(0);
     let store = CloudWatchDashboards::new(&wire.config());
     wire.with(|account| account.warning = Some("The field color is not known".to_owned()));
-    let error = store.put(&dashboards()[0], None).await.unwrap_err().to_string();
-    assert!(error.contains("is /widgets/0: The field color is not known;"), "{error}");
-    assert!(error.contains("stored all the same"), "{error}");
+    for wanted in [dashboards(), {
+        let mut others = dashboards();
+        others[0].body["start"] = json!("-PT6H");
+        others
+    }] {
+        for _ in 0..3 {
+            let plan = look(&store, &owner_of(&store), &wanted).await.unwrap();
+            let stopped = apply(&store, &plan, &mut |_| {}).await.unwrap_err();
+            let error = explain(&stopped);
+            assert!(error.contains("is /widgets/0: The field color is not known;"), "{error}");
+            assert!(error.contains("stored all the same"), "{error}");
+        }
+        let plan = look(&store, &owner_of(&store), &wanted).await.unwrap().to_string();
+        assert!(plan.contains("not put without a warning"), "{plan}");
+    }
+    wire.with(|account| account.warning = None);
+    bring(&store, &dashboards()).await;
     let error =
         store.put(&Definition::new("shop-production-a", json!({})), None).await.unwrap_err();
     assert!(explain(&error).contains("The field widgets must be present"), "{}", explain(&error));
+}
+
+#[tokio::test]
+async fn a_dashboard_whose_warnings_were_never_seen_is_put_again() {
+    // The answer of the Put, or that of taking away the tag which says that nobody saw it.
+    for cut in 0..2 {
+        let wire = account(0);
+        let store = CloudWatchDashboards::new(&wire.config());
+        let wanted = dashboards();
+        let mut left = cut;
+        let mut lose = move |action: &str| {
+            left -= i32::from(!action.starts_with("Get") && !action.starts_with("List"));
+            (left == -1).then_some(Fault::LostAnswer)
+        };
+        wire.fate(move |call| lose(call.operation()));
+        let plan = look(&store, &owner_of(&store), &wanted).await.unwrap();
+        assert!(apply(&store, &plan, &mut |_| {}).await.is_err());
+        wire.fate(|_| None);
+        wire.with(|account| account.warning = Some("The field color is not known".to_owned()));
+        let plan = look(&store, &owner_of(&store), &wanted).await.unwrap();
+        assert_eq!(plan.to_do().count(), if cut == 0 { 3 } else { 2 }, "{plan}");
+        wire.with(|account| account.warning = None);
+        bring(&store, &wanted).await;
+    }
 }
 
 #[tokio::test]
@@ -286,8 +380,11 @@ async fn the_policy_names_the_actions_that_are_called_and_no_others() {
     }
     let called: BTreeSet<_> = wire.calls().into_iter().map(|call| call.action).collect();
     let statements = CloudWatchAlarms::policy(&owner(), "aws", "eu-central-1", "123456789012");
-    let statements =
-        statements.into_iter().chain(CloudWatchDashboards::policy(&owner(), "aws", "123456789012"));
+    let statements = statements.into_iter().chain(CloudWatchDashboards::policy(
+        &owner_in("eu-central-1"),
+        "aws",
+        "123456789012",
+    ));
     let statements: Vec<_> = statements.collect();
     let allowed: BTreeSet<_> =
         statements.iter().flat_map(|one| one.actions().iter().cloned()).collect();
@@ -299,7 +396,7 @@ async fn the_policy_names_the_actions_that_are_called_and_no_others() {
             "*",
             "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:shop-production-*",
             "*",
-            "arn:aws:cloudwatch::123456789012:dashboard/shop-production-*",
+            "arn:aws:cloudwatch::123456789012:dashboard/shop-production-eu-central-1-*",
         ]
     );
 }

@@ -1,7 +1,7 @@
 //! CloudWatch as far as alarms and dashboards go: what it stores, what it ignores and what it refuses.
 //!
 //! Of the Amazon CloudWatch API Reference: "PutMetricAlarm", "PutCompositeAlarm", "DescribeAlarms", "DeleteAlarms", "PutDashboard",
-//! "GetDashboard", "ListDashboards", "DeleteDashboards", "TagResource", "ListTagsForResource".
+//! "GetDashboard", "ListDashboards", "DeleteDashboards", "TagResource", "UntagResource", "ListTagsForResource".
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 pub struct Account {
     /// How many things are on a page; all, if it is zero.
     pub page: usize,
-    /// What is said about the next dashboard that is put.
+    /// What is said about every dashboard that is put.
     pub warning: Option<String>,
     /// By name; a composite alarm has an `AlarmRule`.
     pub alarms: BTreeMap<String, Map<String, Value>>,
@@ -158,7 +158,7 @@ impl Account {
         if self.dashboards.insert(name.clone(), body.to_owned()).is_none() {
             self.tag(&dashboard_arn(&name), &asked["Tags"]);
         }
-        let warning = self.warning.take();
+        let warning = self.warning.clone();
         let messages: Vec<_> = warning
             .map(|message| json!({"DataPath": "/widgets/0", "Message": message}))
             .into_iter()
@@ -218,6 +218,15 @@ impl Service for Account {
                 let arn = text(&asked, "ResourceARN")?.to_owned();
                 self.is_tagged(&arn)?;
                 self.tag(&arn, &asked["Tags"]);
+                json!({})
+            }
+            "UntagResource" => {
+                let arn = text(&asked, "ResourceARN")?.to_owned();
+                self.is_tagged(&arn)?;
+                let keys: Vec<_> = asked["TagKeys"].as_array().unwrap().clone();
+                if let Some(held) = self.tags.get_mut(&arn) {
+                    held.retain(|held, _| !keys.iter().any(|key| key.as_str() == Some(held)));
+                }
                 json!({})
             }
             "ListTagsForResource" => {

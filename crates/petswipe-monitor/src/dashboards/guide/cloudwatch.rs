@@ -61,7 +61,9 @@ pub fn overview(
     ));
     rows.push(Row::new("Targets", [targets(resources), saturation(resources, limits)]));
     rows.extend(database(resources, limits));
-    let title = format!("{} in {}", resources.owner.project(), resources.owner.environment());
+    let owner = &resources.owner;
+    let region = owner.region().map(|region| format!(", {region}")).unwrap_or_default();
+    let title = format!("{} in {}{region}", owner.project(), owner.environment());
     Ok(Dashboard::new(resources.owner.name("overview"), title, rows))
 }
 
