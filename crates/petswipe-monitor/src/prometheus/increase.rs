@@ -223,7 +223,15 @@ mod tests {
 
     fn instance(base: Option<i64>, times: &[i64]) -> Instance {
         let times = times.to_vec();
-        Instance { labels: Vec::new(), base, times, silent: false, trouble: None, gone: None }
+        Instance {
+            labels: Vec::new(),
+            base,
+            times,
+            silent: false,
+            trouble: None,
+            late: None,
+            gone: None,
+        }
     }
 
     fn series(class: &str, samples: &[(i64, f64)]) -> Series {

@@ -9,6 +9,9 @@ use super::scrapes::{Gone, Instance, Scraped, Span, time, whole as whole_part};
 use super::{NativeSample, Sample, Series};
 use crate::{Errors, Histogram, Observation, Saturation, Subject, Targets, Window};
 
+/// Targets, each by where it is kept.
+type Telling = BTreeSet<*const Instance>;
+
 /// What is known of a subject.
 pub(super) struct Known<'a> {
     pub(super) subject: &'a Subject,
@@ -30,20 +33,37 @@ impl Known<'_> {
     /// # Errors
     /// What is wrong with the scrapes of one of them.
     pub(super) fn whole(&self) -> Result<Option<(i64, i64)>, String> {
-        let mut holes = Vec::new();
-        for instance in self.scraped.instances.iter().filter(|instance| self.concerns(instance)) {
-            if let Some(trouble) = &instance.trouble {
-                return Err(trouble.clone());
+        let odd = |instance: &&Instance| instance.trouble.is_some() || instance.gone.is_some();
+        let odd: Vec<_> = self.scraped.instances.iter().filter(odd).collect();
+        let mut telling = Telling::new();
+        if !odd.is_empty() {
+            let selects =
+                |series: &&Series| self.queries.selectors().any(|one| one.matches(series));
+            let series = self.series.iter().chain(self.earlier).filter(selects);
+            telling.extend(series.filter_map(|one| self.instance(one)).map(std::ptr::from_ref));
+        }
+        let (mut holes, mut late) = (Vec::new(), None);
+        for instance in odd.into_iter().filter(|instance| self.concerns(instance, &telling)) {
+            match (&instance.trouble, instance.late) {
+                (None, _) => {}
+                (Some(trouble), None) => return Err(trouble.clone()),
+                (Some(trouble), Some(last)) => {
+                    holes.push((last, i64::MAX));
+                    late.get_or_insert(trouble);
+                }
             }
             if let Some(gone) = instance.gone.filter(|gone| !self.was_drained(instance, gone)) {
                 holes.push((gone.last[1].unwrap_or(i64::MIN), gone.by));
             }
         }
-        Ok(whole_part(&self.span, self.scraped.from, &holes))
+        match (whole_part(&self.span, self.scraped.from, &holes), late) {
+            (None, Some(trouble)) => Err(trouble.clone()),
+            (whole, _) => Ok(whole),
+        }
     }
 
     /// Whether a target may be one of the subject's.
-    fn concerns(&self, instance: &Instance) -> bool {
+    fn concerns(&self, instance: &Instance, telling: &Telling) -> bool {
         let queries = self.queries;
         let revision = queries.revision_label.as_ref().zip(self.subject.revision.as_ref());
         let own = [Some((&queries.environment_label, &self.subject.environment)), revision];
@@ -57,12 +77,7 @@ impl Known<'_> {
         if own.all(|is_own| is_own == Some(true)) {
             return true;
         }
-        let tells = |series: &&Series| {
-            let is_it = |found: &Instance| std::ptr::eq(found, instance);
-            queries.selectors().any(|selector| selector.matches(series))
-                && self.instance(series).is_some_and(is_it)
-        };
-        if self.series.iter().chain(self.earlier).any(|series| tells(&series)) {
+        if telling.contains(&std::ptr::from_ref(instance)) {
             return true;
         }
         // One that is scraped, or was within the memory, and told nothing of the subject, is another's. So is, for all
@@ -83,12 +98,13 @@ impl Known<'_> {
             self.queries.requests.matches(series) || own.iter().any(of)
         };
         let is_it = |found: &Instance| std::ptr::eq(found, instance);
-        let own = self.series.iter().filter(|series| self.instance(series).is_some_and(is_it));
-        let mut counted = own.filter(counts).map(|series| {
+        let counted = self.series.iter().filter(counts);
+        let own = counted.filter(|series| self.instance(series).is_some_and(is_it));
+        let mut own = own.map(|series| {
             let at = |time| Sample::at(series, time).map_or(0.0, |sample| sample.value);
             before.map_or(0.0, at) == at(last)
         });
-        counted.all(|is_same| is_same)
+        own.all(|is_same| is_same)
     }
 
     /// The observation; `None` where there is no series of requests.
@@ -256,12 +272,8 @@ impl Known<'_> {
 
     /// Half of the targets do not stand for all: where some of those that count requests tell a metric, all of them must. Where
     /// none does, it is told by others, such as an exporter.
-    fn by_all(
-        metric: &str,
-        counting: &[&Instance],
-        telling: &[Option<&Instance>],
-    ) -> Result<(), String> {
-        let tells = |one: &Instance| telling.iter().flatten().any(|told| std::ptr::eq(*told, one));
+    fn by_all(metric: &str, counting: &[&Instance], telling: &Telling) -> Result<(), String> {
+        let tells = |one: &Instance| telling.contains(&std::ptr::from_ref(one));
         if !counting.iter().any(|one| tells(one)) {
             return Ok(());
         }
@@ -275,14 +287,19 @@ impl Known<'_> {
         }
     }
 
+    /// The targets that families of series come from.
+    fn telling<C>(&self, families: &[Vec<(&Series, C)>]) -> Telling {
+        let first = families.iter().filter_map(|family| family.first());
+        first.filter_map(|(series, _)| self.instance(series)).map(std::ptr::from_ref).collect()
+    }
+
     /// The latency, which each of the targets that had requests must tell.
     fn latency(&self, active: &[&Instance]) -> Result<Option<Histogram>, String> {
         match &self.queries.latency {
             Latency::Unknown => Ok(None),
             Latency::Classic { buckets, unit, longest } => {
                 let grown = self.grown::<Sample>(buckets, &["le"])?;
-                let telling = grown.iter().flatten().map(|(series, _)| self.instance(series));
-                Self::by_all(&buckets.metric, active, &telling.collect::<Vec<_>>())?;
+                Self::by_all(&buckets.metric, active, &self.telling(&grown))?;
                 let mut histogram = Histogram::new();
                 for family in &grown {
                     classic(family, *unit, *longest, &mut histogram)?;
@@ -291,8 +308,7 @@ impl Known<'_> {
             }
             Latency::Native { histogram: selector, unit } => {
                 let grown = self.grown::<NativeSample>(selector, &[])?;
-                let telling = grown.iter().flatten().map(|(series, _)| self.instance(series));
-                Self::by_all(&selector.metric, active, &telling.collect::<Vec<_>>())?;
+                Self::by_all(&selector.metric, active, &self.telling(&grown))?;
                 let mut histogram = Histogram::new();
                 for (series, sample) in grown.iter().flatten() {
                     native(series, sample, *unit, &mut histogram)?;
@@ -309,15 +325,16 @@ impl Known<'_> {
         counting: &[&Instance],
     ) -> Result<Vec<f64>, String> {
         let Some(selector) = selector else { return Ok(Vec::new()) };
-        let (mut values, mut telling) = (Vec::new(), Vec::new());
+        let (mut values, mut telling) = (Vec::new(), Telling::new());
         for series in self.series.iter().filter(|series| selector.matches(series)) {
-            let last = self.instance(series).and_then(|instance| instance.last(&self.span));
+            let Some(instance) = self.instance(series) else { continue };
+            let last = instance.last(&self.span);
             let Some(sample) = last.and_then(|at| Sample::at(series, at)) else { continue };
             if let Some(problem) = sample.problem() {
                 return Err(format!("{series} {problem} at {}", time(sample.at)));
             }
             values.push(sample.value);
-            telling.push(self.instance(series));
+            telling.insert(std::ptr::from_ref(instance));
         }
         let there = counting.iter().filter(|one| one.last(&self.span).is_some());
         let there: Vec<_> = there.copied().collect();

@@ -55,6 +55,8 @@ pub(super) struct Instance {
     pub(super) silent: bool,
     /// Why it is known only in part.
     pub(super) trouble: Option<String>,
+    /// Its last scrape, if all that is wrong is that there was none after it yet: up to there it is known.
+    pub(super) late: Option<i64>,
     /// Whether it went before the end.
     pub(super) gone: Option<Gone>,
 }
@@ -131,7 +133,7 @@ pub(super) fn scraped(ups: &[Series], span: &Span) -> Result<Option<Scraped>, St
         let last = scrapes.last().copied().unwrap_or_default();
         let was_there = scrapes.first().is_some_and(|(at, _)| *at <= from);
         let base = first.filter(|_| was_there);
-        let (mut trouble, mut gone) = (None, None);
+        let (mut trouble, mut late, mut gone) = (None, None, None);
         if end.is_none() && last.0 <= span.asked.1 - span.gap {
             let mut good = scrapes.iter().rev().filter(|(_, successful)| *successful);
             let mut next = || good.next().map(|(at, _)| *at);
@@ -141,6 +143,7 @@ pub(super) fn scraped(ups: &[Series], span: &Span) -> Result<Option<Scraped>, St
             trouble = Some(format!("the scrape of {up} failed at {}", time(last.0)));
         } else if end.is_none() {
             trouble = Some(format!("{up} was not scraped again after {}", time(last.0)));
+            late = Some(last.0);
         }
         if was_there && base.is_some_and(|base| base >= from + span.gap) {
             let blind = format!("{up} was not scraped shortly after {}", time(from));
@@ -156,6 +159,7 @@ pub(super) fn scraped(ups: &[Series], span: &Span) -> Result<Option<Scraped>, St
             times: inside.collect(),
             silent: !scrapes.iter().any(|(_, successful)| *successful),
             trouble,
+            late,
             gone,
         });
     }

@@ -43,7 +43,8 @@ type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 ///   it did at its end, and the time from its last scrape until the one that did not come is not covered, by any number: the
 ///   window of the answer ends there, and where it would begin there, it begins after it. Failures of that time are seen
 ///   only in the counters of the load balancer. That it is gone, and not only late, is known after three scrape intervals
-///   without a try; until then it is an error.
+///   without a try; until then the answer ends with its last scrape, so that what many leave, one after the other, is told
+///   three intervals later and not never.
 /// - **A counter begins anew** when any part of it (a class of requests, a bucket) is less than before: then all its parts do.
 /// - **Latency** is that of classic or native histograms, each request at the upper end of its bucket: a quantile is
 ///   never too low.

@@ -69,6 +69,27 @@ async fn a_rolling_replacement_of_targets_that_were_drained_is_covered_as_a_whol
 }
 
 #[tokio::test]
+async fn while_it_is_not_certain_that_a_target_is_gone_the_answer_ends_with_its_last_scrape() {
+    // It was scraped last at second 18, and three intervals are not over at 20.
+    let ups = || matrix(&[up_at("a", 7..=23), up_at("b", 7..=18)]);
+    let requests = || {
+        let of = |instance: &str, last: &[(i64, &str)]| {
+            let first = [(9, "70"), (10, "80"), (17, "90"), (18, "95")];
+            requests_of(instance, "green", &[&first[..], last].concat())
+        };
+        matrix(&[of("a", &[(20, "99")]), of("b", &[])])
+    };
+    let seen = seen(10, 20, vec![ups(), requests()]).await;
+    assert_eq!((seen.window, seen.requests), (Window { from: at(10), to: at(18) }, Some(30)));
+    let server = Scripted::start([ups(), requests()]).await;
+    let source = PrometheusSource::new(config(&server), Timestamp::now).unwrap();
+    let window = Window { from: at(18), to: at(20) };
+    let green = Subject::environment("green");
+    let said = explain(&source.observe(&green, window, at(30)).await.unwrap_err());
+    assert!(said.contains("was not scraped again after 2023-11-14T22:13:38Z"), "{said}");
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_target_of_another_environment_is_no_error_of_this_one() {
     let failed: Vec<_> = (7..=19).map(|second| (second, "1")).chain([(20, "0")]).collect();
     let ups = || matrix(&[up_at("a", 7..=23), up("b", &failed)]);
