@@ -4,6 +4,8 @@
 //! cargo run --example probe                                  # against a small cloud of its own, once
 //! cargo run --example probe -- --url http://127.0.0.1:8080 --checks checks.json --runs 12
 //! cargo run --example probe -- --url https://shop.example.com --forever --metrics-file probe.prom
+//! cargo run --example probe -- --url https://shop.example.com --baseline-file shop.json --report probe.html
+//! cargo run --features aws --example probe -- --synthetics shop,cart     # what CloudWatch Synthetics found
 //! ```
 
 use std::process::ExitCode;

@@ -103,16 +103,24 @@ fn title(report: &Report) -> &'static str {
     if report.is_well() { "All is well" } else { "Not all is well" }
 }
 
-/// The worst first: what a reader has to know.
+/// What a reader has to know: what is wrong now, else what went wrong before.
 fn reason(report: &Report) -> String {
     let wrong = report.checks.iter().filter(|check| !check.is_well()).map(Summary::line);
     let canaries = report.canaries.iter().filter(|canary| !canary.is_well());
     let wrong: Vec<_> = wrong.chain(canaries.map(CanarySummary::line)).collect();
-    match (wrong.is_empty(), report.checks.len() + report.canaries.len()) {
-        (true, 0) => "Nothing was checked.".to_owned(),
-        (true, 1) => "It passed.".to_owned(),
-        (true, count) => format!("All {count} of them passed."),
-        (false, _) => wrong.join("; "),
+    if !wrong.is_empty() {
+        return wrong.join("; ");
+    }
+    let sum = |count: fn(&Summary) -> u32| report.checks.iter().map(count).sum::<u32>();
+    let (failed, passed) = (sum(|check| check.failed), sum(|check| check.passed));
+    match (failed, report.checks.len() + report.canaries.len()) {
+        (_, 0) => "Nothing was checked.".to_owned(),
+        (0, 1) => "It passed.".to_owned(),
+        (0, count) => format!("All {count} of them passed."),
+        (_, _) => format!(
+            "Each passed the last time. Before, {failed} of {} runs failed.",
+            failed + passed
+        ),
     }
 }
 
@@ -243,14 +251,25 @@ fn chart(out: &mut String, summary: &Summary) {
         points.clone().map(|(index, run)| format!("{:.1} {:.1}", x(index), y(run.took))).collect();
     let _ = writeln!(out, "<path class=\"line c0\" d=\"M{}\"/>", path.join("L"));
     for (index, Point { started, took, passed }) in points {
-        let (class, word) = if *passed { ("pass", "passed") } else { ("fail", "failed") };
         let (x, y) = (x(index), y(*took));
-        let _ = writeln!(
-            out,
-            "<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.5\"><title>{}: {word}, {}</title></circle>",
-            time(*started),
-            milliseconds(*took)
-        );
+        // Not by its colour alone.
+        let (shape, end, word) = match passed {
+            true => (
+                format!("<circle class=\"pass\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.5\">"),
+                "circle",
+                "passed",
+            ),
+            false => (
+                format!(
+                    "<path class=\"fail\" d=\"M{x:.1} {:.1}l5.5 5.5l-5.5 5.5l-5.5 -5.5Z\">",
+                    y - 5.5
+                ),
+                "path",
+                "failed",
+            ),
+        };
+        let (at, took) = (time(*started), milliseconds(*took));
+        let _ = writeln!(out, "{shape}<title>{at}: {word}, {took}</title></{end}>");
     }
     if let Some(limit) = limit {
         let at = y(limit);
@@ -306,7 +325,7 @@ mod tests {
         assert!(page.contains("never: did not run"), "{page}");
         assert!(!page.contains("<script>"), "{page}");
         assert_eq!(page.matches("<circle class=\"pass\"").count(), 3);
-        assert_eq!(page.matches("<circle class=\"fail\"").count(), 1);
+        assert_eq!(page.matches("<path class=\"fail\"").count(), 1);
         assert!(page.contains("where it is slow, 125 ms"), "{page}");
         let text = markdown(&report);
         assert!(text.contains("| shop | failed | 3 of 4 | 40 ms | slow above 125 ms |"), "{text}");
@@ -329,5 +348,11 @@ mod tests {
         let report =
             Report::new(Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH, vec![summary], vec![]);
         assert!(report.is_well() && html(&report).contains("It passed."));
+        let mut before = Summary::new("shop");
+        before.add(run(1, Some("no")), None);
+        before.add(run(1, None), None);
+        let at = Timestamp::UNIX_EPOCH;
+        let told = markdown(&Report::new(at, at, vec![before], vec![]));
+        assert!(told.contains("Before, 1 of 2 runs failed."), "{told}");
     }
 }

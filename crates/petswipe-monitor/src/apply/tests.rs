@@ -391,6 +391,10 @@ async fn a_dashboard_without_tags_of_its_own_is_left_alone_the_second_time() {
         apply(&files, &plan, &mut |_| {}).await.unwrap();
         let again = look(&files, &owner(), &wanted).await.unwrap();
         assert!(again.is_empty(), "{body}: {again}");
+        let held = files.list("shop-").await.unwrap().remove(0).body;
+        // An empty list and none are the same.
+        let is_given = held == body || body["tags"] == json!([]) && held.get("tags").is_none();
+        assert!(is_given, "{body}: {held}");
         assert!(!look(&files, &owner(), &[]).await.unwrap().is_empty(), "it is still its owner's");
     }
 }

@@ -141,9 +141,10 @@ impl CloudWatchDashboards {
 
     /// PutDashboard does not tell it.
     async fn arn(&self, name: &str) -> Result<String, CallError> {
-        let found = self.named(name).await?.into_iter().find(|(found, _)| found == name);
-        let missing = || CallError::unusable("ListDashboards", name, "what was put is not listed");
-        Ok(found.ok_or_else(missing)?.1)
+        let answer = self.client.get_dashboard().dashboard_name(name).send().await;
+        let answer = answer.map_err(|error| CallError::new("GetDashboard", name, error))?;
+        let arn = answer.dashboard_arn().map(str::to_owned);
+        arn.ok_or_else(|| CallError::unusable("GetDashboard", name, "it has no ARN"))
     }
 }
 

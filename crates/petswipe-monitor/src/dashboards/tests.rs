@@ -10,12 +10,16 @@ use crate::Owner;
 use crate::alarms::guide::{Limits, Resources, Side};
 use crate::alarms::{Metric, Statistic, references};
 
+/// Namespace, name, sets of dimensions, statistics.
+type Documented =
+    (&'static str, &'static str, &'static [&'static [&'static str]], &'static [&'static str]);
+
 /// The metrics that AWS documents, each with the sets of dimensions that it is published with, and the statistics that its page
 /// calls useful or meaningful; `p` is percentiles. Of counts of requests the others "all return 1".
 ///
 /// Sources: "CloudWatch metrics for your Application Load Balancer", "Amazon ECS CloudWatch metrics", "Amazon CloudWatch metrics for
 /// Amazon RDS", which restricts no statistic, and "Amazon CloudWatch dimensions for Amazon RDS".
-const DOCUMENTED: &[(&str, &str, &[&[&str]], &[&str])] = &[
+const DOCUMENTED: &[Documented] = &[
     ("AWS/ApplicationELB", "ActiveConnectionCount", ALL_SIDES, &["Sum"]),
     ("AWS/ApplicationELB", "HTTPCode_ELB_4XX_Count", ALL_SIDES, &["Sum"]),
     ("AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", ALL_SIDES, &["Sum"]),

@@ -5,7 +5,7 @@ use crate::Error;
 
 fn shop(with_baseline: bool) -> Results {
     let mut check = Check::new("shop", vec![Step::get("/")]);
-    check.baseline = with_baseline.then(|| Baseline { runs: 3, slow_runs: 2, tolerance: 1.5 });
+    check.baseline = with_baseline.then_some(Baseline { runs: 3, slow_runs: 2, tolerance: 1.5 });
     Results::new(&[check], Duration::from_secs(3600)).unwrap()
 }
 
