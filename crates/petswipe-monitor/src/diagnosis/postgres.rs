@@ -14,6 +14,11 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, Row, Socket};
 
+#[cfg(feature = "postgres-tls")]
+mod tls;
+#[cfg(feature = "postgres-tls")]
+pub use tls::{Encrypted, Handshake, Tls};
+
 use super::{
     CacheUse, Connections, DatabaseActivity, DatabaseReport, Redacted, Session, SessionState,
     StatementUse,
@@ -55,7 +60,7 @@ const EXTENSION: &str = "\
 /// # A caller's connection, or one made here
 ///
 /// [`new`](Self::new) takes a client that the caller connected, with whatever TLS it wants; Amazon RDS asks for TLS unless it
-/// is told otherwise. [`connect`](Self::connect) connects by a configuration. Settings are made for the session, so the
+/// is told otherwise. [`connect`](Self::connect) connects by a configuration, with TLS by `Tls` of the feature `postgres-tls`. Settings are made for the session, so the
 /// connection must not go through a pooler that shares sessions between transactions.
 pub struct PostgresActivity(Link);
 

@@ -5,6 +5,7 @@
 
 mod found;
 mod server;
+mod tls;
 mod world;
 
 use world::World;
