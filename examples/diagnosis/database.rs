@@ -1,6 +1,7 @@
 //! A PostgreSQL database to look into.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,13 +25,16 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// Connects. Nothing here encrypts, so a server that asks for it is refused before the password is sent.
+/// Connects. With `sslmode=require` it is by TLS to a server whose certificate is of one of `authorities`, or of whom the system
+/// trusts, and not at all otherwise.
 ///
 /// # Errors
-/// A text that names no database. One that can't be reached is a source that is missing.
+/// A text that names no database, TLS that this program does not speak, and authorities that are none. A database that can't be
+/// reached is a source that is missing.
 #[cfg(feature = "postgres")]
 pub(super) async fn open(
     url: &DatabaseUrl,
+    authorities: Option<&Path>,
     deadline: Duration,
 ) -> Result<Arc<dyn DatabaseActivity>, Exit> {
     use petswipe_monitor::diagnosis::postgres::PostgresActivity;
@@ -41,16 +45,56 @@ pub(super) async fn open(
             "--database-url is no URL of a database; allowed: postgres://USER@HOST/DATABASE",
         )
     })?;
-    if config.get_ssl_mode() == SslMode::Require {
-        return Err(Exit::usage(
-            "--database-url asks for TLS (sslmode=require), which this example does not speak; allowed: a socket, a tunnel, or \
-             the library with a client of your own, see PostgresActivity::new",
-        ));
-    }
-    match PostgresActivity::connect(&config, tokio_postgres::NoTls, deadline).await {
+    let source = match config.get_ssl_mode() {
+        SslMode::Require => encrypted(&config, authorities, deadline).await?,
+        _ if authorities.is_some() => {
+            return Err(Exit::usage(
+                "--database-ca is given, and --database-url does not ask for TLS; allowed: a URL with sslmode=require",
+            ));
+        }
+        _ => PostgresActivity::connect(&config, tokio_postgres::NoTls, deadline).await,
+    };
+    match source {
         Ok(source) => Ok(Arc::new(source)),
         Err(error) => Ok(Arc::new(Unreachable(petswipe_monitor::explain(&error)))),
     }
+}
+
+#[cfg(feature = "postgres")]
+type Connected =
+    Result<petswipe_monitor::diagnosis::postgres::PostgresActivity, petswipe_monitor::Error>;
+
+#[cfg(feature = "postgres-tls")]
+async fn encrypted(
+    config: &tokio_postgres::Config,
+    authorities: Option<&Path>,
+    deadline: Duration,
+) -> Result<Connected, Exit> {
+    use petswipe_monitor::diagnosis::postgres::{PostgresActivity, Tls};
+    let tls = match authorities {
+        None => Tls::of_system(),
+        Some(path) => {
+            let file = path.display();
+            let pem = std::fs::read(path).map_err(|why| {
+                Exit::usage(format!("--database-ca is {file}, which can't be read: {why}"))
+            })?;
+            Tls::trusting(&pem)
+        }
+    };
+    let tls = tls.map_err(|error| Exit::usage(petswipe_monitor::explain(&error)))?;
+    Ok(PostgresActivity::connect(config, tls, deadline).await)
+}
+
+#[cfg(all(feature = "postgres", not(feature = "postgres-tls")))]
+async fn encrypted(
+    _: &tokio_postgres::Config,
+    _: Option<&Path>,
+    _: Duration,
+) -> Result<Connected, Exit> {
+    Err(Exit::usage(
+        "--database-url asks for TLS (sslmode=require), which needs a program that was built with --features postgres-tls; \
+         allowed besides: a socket, or a tunnel",
+    ))
 }
 
 /// A database that can't be reached: missing, like any other source that does not answer.
@@ -71,6 +115,7 @@ impl DatabaseActivity for Unreachable {
 #[cfg(not(feature = "postgres"))]
 pub(super) async fn open(
     url: &DatabaseUrl,
+    _: Option<&Path>,
     _: Duration,
 ) -> Result<Arc<dyn DatabaseActivity>, Exit> {
     let _ = &url.0;

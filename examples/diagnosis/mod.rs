@@ -1,5 +1,6 @@
 //! The example `diagnose`: its flags, and from them to its exit code.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
@@ -57,6 +58,10 @@ pub struct Flags {
     /// (needs --features postgres)
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<database::DatabaseUrl>,
+    /// A file with the certificates of the authorities that the database's is of, in PEM, where the system does not trust
+    /// them; Amazon RDS has its own. For a URL with sslmode=require, which needs --features postgres-tls
+    #[arg(long, env = "DATABASE_CA", value_name = "FILE")]
+    pub database_ca: Option<PathBuf>,
     /// The ECS cluster [default: PROJECT-ENVIRONMENT-cluster] (aws only)
     #[arg(long, env = "ECS_CLUSTER", value_name = "NAME")]
     pub cluster: Option<String>,
@@ -120,7 +125,8 @@ pub async fn run(flags: &Flags) -> Result<u8, Exit> {
     let limits = flags.limits()?;
     let mut place = open(flags).await?;
     if let Some(url) = &flags.database_url {
-        place.sources.database = Some(database::open(url, flags.deadline).await?);
+        place.sources.database =
+            Some(database::open(url, flags.database_ca.as_deref(), flags.deadline).await?);
     }
     let now = jiff::Timestamp::now();
     let since = flags.since.unwrap_or(Duration::from_secs(match flags.backend {

@@ -186,3 +186,35 @@ async fn where_nobody_answers_it_says_so_and_bad_flags_are_refused() {
         }
     }
 }
+
+#[cfg(feature = "postgres-tls")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_asks_for_tls_is_never_spoken_to_without() {
+    let directory = directory();
+    let ask = |url: &str, arguments: &[&str]| {
+        let tool = Tool::new("diagnose", &directory).without_cloud();
+        tool.args(["--database-url", url]).args(arguments.iter().copied())
+    };
+    for (url, arguments, words) in [
+        (
+            "postgres://w:FAKE@127.0.0.1:9/pets?sslmode=require",
+            &["--database-ca", "/no/such/file"][..],
+            &["--database-ca is /no/such/file", "can't be read"][..],
+        ),
+        (
+            "postgres://w@127.0.0.1:9/pets",
+            &["--database-ca", "/no/such/file"],
+            &["does not ask for TLS", "sslmode=require"],
+        ),
+        ("postgres://w@127.0.0.1:9/pets?sslmode=verify-full", &[], &["--database-url is no URL"]),
+    ] {
+        if let Some(wrong) = ask(url, arguments).run().await.is_no_refusal(words) {
+            panic!("{url}: {wrong}");
+        }
+    }
+    // A server that can't be reached is a source that is missing.
+    let url = "postgres://w:FAKE@127.0.0.1:9/pets?sslmode=require";
+    let done = ask(url, &[]).run().await.with(3);
+    assert!(done.stdout.contains("database activity: "), "{}", done.stdout);
+    assert!(!done.stdout.contains("FAKE"));
+}

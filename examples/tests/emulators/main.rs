@@ -17,6 +17,7 @@ mod fixture;
 mod counted;
 mod created;
 mod destroyed;
+mod diagnosed;
 mod flags;
 mod leases;
 mod native;
