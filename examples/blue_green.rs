@@ -20,8 +20,6 @@ use petswipe_examples::{Exit, finish};
 #[derive(Parser)]
 #[command(after_help = EXIT_CODES)]
 struct Flags {
-    #[command(flatten)]
-    common: Common,
     /// Seconds between two looks for healthy tasks [default: 1 locally, 10 on AWS]
     #[arg(long, env = "HEALTH_CHECK_INTERVAL", value_name = "SECONDS", value_parser = some_seconds)]
     health_check_interval: Option<Duration>,
@@ -47,6 +45,8 @@ struct Flags {
     #[arg(long, env = "AUTO_PROMOTE", num_args = 0..=1, default_value = "false", default_missing_value = "true",
         value_parser = truth)]
     auto_promote: bool,
+    #[command(flatten)]
+    common: Common,
 }
 
 fn main() -> ExitCode {

@@ -22,8 +22,6 @@ use petswipe_examples::{Exit, finish};
 #[derive(Parser)]
 #[command(after_help = EXIT_CODES)]
 struct Flags {
-    #[command(flatten)]
-    common: Common,
     /// The new version's shares of traffic in percent, rising, the last one 100
     #[arg(long, env = "CANARY_STAGES", default_value = "5,10,25,50,100", value_delimiter = ',',
         value_parser = weight)]
@@ -34,9 +32,6 @@ struct Flags {
     /// Let a stage end before its time, though not before so many seconds, once the new version is shown to be good
     #[arg(long, env = "EARLY", value_name = "SECONDS", value_parser = some_seconds)]
     early: Option<Duration>,
-    /// What the stages have to show
-    #[command(flatten)]
-    forecast: ForecastFlags,
     /// The most failed requests, in percent
     #[arg(long, env = "ERROR_THRESHOLD", default_value = "5", value_parser = percent)]
     error_threshold: f64,
@@ -53,6 +48,11 @@ struct Flags {
     /// Seconds the old side is kept at full size after that, for a quick way back [default: 2 locally, 60 on AWS]
     #[arg(long, env = "SCALE_DOWN_DELAY", value_name = "SECONDS", value_parser = seconds)]
     scale_down_delay: Option<Duration>,
+    #[command(flatten)]
+    common: Common,
+    /// What the stages have to show
+    #[command(flatten)]
+    forecast: ForecastFlags,
 }
 
 fn main() -> ExitCode {

@@ -18,8 +18,6 @@ use petswipe_examples::{Exit, finish};
 #[derive(Parser)]
 #[command(after_help = EXIT_CODES)]
 struct Flags {
-    #[command(flatten)]
-    common: Common,
     /// How many more tasks than desired may run meanwhile, in percent of desired
     #[arg(long, env = "MAX_SURGE", default_value = "100", value_parser = whole_percent)]
     max_surge: u32,
@@ -35,6 +33,8 @@ struct Flags {
     /// The most that 99 % of the requests may take, in milliseconds
     #[arg(long, env = "LATENCY_THRESHOLD", default_value = "1000", value_parser = milliseconds)]
     latency_threshold: u64,
+    #[command(flatten)]
+    common: Common,
 }
 
 fn main() -> ExitCode {

@@ -41,6 +41,8 @@ pub fn policies(
             error_rate: error_percent / 100.0,
             latency: vec![limit],
             minimum_requests: 20,
+            // Two of the first twenty requests are no proof of more than 5 %.
+            by_chance: Some(1e-4),
             lookback,
             ..AbsolutePolicy::default()
         }),

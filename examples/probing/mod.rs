@@ -116,6 +116,13 @@ async fn probe(flags: &Flags) -> Result<Vec<Summary>, Exit> {
     if flags.url.is_some() && flags.fault != Fault::None {
         return Err(Exit::usage("--fault is of a cloud of its own; allowed: without --url"));
     }
+    // Whoever named a cloud does not mean another one.
+    if flags.url.is_none() && std::env::var_os("PETSWIPE_CLOUD").is_some() {
+        return Err(Exit::usage(
+            "PETSWIPE_CLOUD names a running cloud, and checks ask what its users ask; allowed: --url with the address of its load \
+             balancer, as `local_cloud` prints it, or PETSWIPE_CLOUD unset for a cloud of its own",
+        ));
+    }
     // What can't be is refused before anything is started: an address, and files that can't be read or written.
     let given = flags.url.as_deref().map(HttpWeb::new).transpose().map_err(usage)?;
     let service = flags.url.as_deref().unwrap_or("a cloud of its own");
@@ -131,6 +138,9 @@ async fn probe(flags: &Flags) -> Result<Vec<Summary>, Exit> {
         None => {
             let cloud = own_cloud(&flags.fault).await?;
             let url = format!("http://{}", cloud.balancer_address());
+            if !flags.quiet {
+                say(&format!("without --url: a cloud of its own at {url}"));
+            }
             (Some(cloud), HttpWeb::new(&url).map_err(usage)?)
         }
     };

@@ -109,9 +109,6 @@ pub struct TrackingFlags {
 /// The manners that all examples share.
 #[derive(Args, Clone, Debug)]
 pub struct Manners {
-    /// Where to tell what it does
-    #[command(flatten)]
-    pub telemetry: TelemetryFlags,
     /// What to act upon: a small cloud on this machine, or an AWS account
     #[arg(long, env = "BACKEND", default_value = "local", global = true)]
     pub backend: Backend,
@@ -168,6 +165,9 @@ pub struct Manners {
     /// Seconds between two looks [default: 0.25 locally; on AWS 5, a database 30]
     #[arg(long, env = "POLL_INTERVAL", value_name = "SECONDS", value_parser = some_seconds, global = true)]
     pub poll: Option<Duration>,
+    /// Where to tell what it does
+    #[command(flatten)]
+    pub telemetry: TelemetryFlags,
 }
 
 impl Manners {

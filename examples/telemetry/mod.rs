@@ -27,6 +27,7 @@ const FLUSH: Duration = Duration::from_secs(3);
 
 /// Where to tell what an operation does.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Telemetry")]
 pub struct TelemetryFlags {
     /// Send spans and metrics of the operation to an OpenTelemetry collector: its base URL, such as
     /// http://localhost:4318. Headers come from OTEL_EXPORTER_OTLP_HEADERS alone. Needs --features otlp

@@ -13,8 +13,8 @@ use crate::{Error, MetricSource, Observation, Subject, Window, explain};
 
 /// Asks several sources at once and takes the first fresh answer.
 ///
-/// An answer is fresh if it knows the requests up to [a time](Self::fresh_within) before the end that was asked for. One
-/// that is not waits for the others: so an outdated, an empty or a failed answer never hides a fresh one. Without any fresh one,
+/// An answer is fresh if it knows the requests, and which of them failed, up to [a time](Self::fresh_within) before the end that
+/// was asked for. One that is not waits for the others: so an outdated, an empty or a failed answer never hides a fresh one. Without any fresh one,
 /// that which reaches furthest counts, and if none knows anything, all reasons are the error. A source that never
 /// answers delays the others' outdated answers, so each needs a time-out of its own.
 ///
@@ -117,7 +117,7 @@ impl Fastest {
                 if let Poll::Ready(answer) = polled {
                     *call = None;
                     let is_fresh = answer.as_ref().is_ok_and(|seen| {
-                        seen.requests.is_some() && seen.window.to.as_nanosecond() >= end
+                        knows(seen) == (true, true) && seen.window.to.as_nanosecond() >= end
                     });
                     answers.push((place, answer));
                     if is_fresh {
@@ -168,11 +168,17 @@ impl Fastest {
     }
 }
 
-/// The answer with requests that reaches furthest; if there is none, the first that is no error.
+/// Whether an answer knows the requests, and which of them failed.
+fn knows(seen: &Observation) -> (bool, bool) {
+    (seen.requests.is_some(), seen.errors.failed().is_some())
+}
+
+/// The answer with requests and failures that reaches furthest, or else with requests; if there is none, the first that is no
+/// error.
 fn furthest(answers: &[(usize, Result<Observation, Error>)]) -> Option<usize> {
     let known = answers.iter().enumerate().filter_map(|(index, (_, answer))| {
         let seen = answer.as_ref().ok()?;
-        Some((seen.requests.is_some(), seen.window.to, std::cmp::Reverse(index)))
+        Some((knows(seen), seen.window.to, std::cmp::Reverse(index)))
     });
     known.max().map(|(_, _, std::cmp::Reverse(index))| index)
 }
@@ -181,6 +187,9 @@ fn why_not(answer: &Result<Observation, Error>) -> String {
     match answer {
         Err(error) => explain(error),
         Ok(seen) if seen.requests.is_none() => format!("it knows no requests from {}", seen.window),
+        Ok(seen) if seen.errors.failed().is_none() => {
+            format!("it does not know which requests failed from {}", seen.window)
+        }
         Ok(seen) => format!("it knows the requests up to {} only", seen.window.to),
     }
 }
@@ -215,6 +224,7 @@ impl MetricSource for Fastest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Errors;
 
     /// What a source does.
     #[derive(Clone, Copy)]
@@ -223,7 +233,10 @@ mod tests {
         KnowsNothing,
         Fails,
         Hangs,
+        KnowsNoFailures,
     }
+
+    const NONE_FAILED: Errors = Errors { client: Some(0), server: Some(0), balancer: Some(0) };
 
     struct Acts(Does, Duration, usize);
 
@@ -239,9 +252,15 @@ mod tests {
             match self.0 {
                 Does::Answers(requests, to) => {
                     let window = Window { from: window.from, to: at(to) };
-                    Ok(Observation { requests: Some(requests), window, ..missing })
+                    Ok(Observation {
+                        requests: Some(requests),
+                        errors: NONE_FAILED,
+                        window,
+                        ..missing
+                    })
                 }
                 Does::KnowsNothing => Ok(missing),
+                Does::KnowsNoFailures => Ok(Observation { requests: Some(9), ..missing }),
                 Does::Fails => Err(Error::backend("asking", "refused")),
                 Does::Hangs => std::future::pending().await,
             }
@@ -319,6 +338,18 @@ mod tests {
         assert_eq!((answered.source, answered.observation.requests), (1, Some(8)));
         let answered = asked(&[Fails, KnowsNothing]).await.unwrap();
         assert_eq!((answered.source, answered.observation.requests), (1, None));
+    }
+
+    #[tokio::test]
+    async fn who_does_not_know_which_requests_failed_hides_nobody_who_does() {
+        use Does::{Answers, Fails, KnowsNoFailures};
+        for acts in [[KnowsNoFailures, Answers(7, 98)], [KnowsNoFailures, Answers(7, 60)]] {
+            let answered = asked(&acts).await.unwrap();
+            assert_eq!(answered.observation.requests, Some(7));
+            assert!(answered.others[0].1.starts_with("it does not know which requests failed"));
+        }
+        let answered = asked(&[KnowsNoFailures, Fails]).await.unwrap();
+        assert_eq!((answered.source, answered.observation.requests), (0, Some(9)));
     }
 
     #[tokio::test]

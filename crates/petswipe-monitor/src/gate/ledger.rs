@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::{Carried, Comparison, Step, about};
 use crate::Window;
 
-/// So many windows are asked for again at most; the oldest are given up first.
-const MOST: usize = 4;
+/// So many windows are asked for again at most. Of more, the oldest two become one where they meet, and else the oldest is given
+/// up.
+const MOST: usize = 8;
 
 /// What a gate that counts each moment of a step once has counted so far. It is part of what the gate carries.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -93,10 +94,18 @@ impl Ledger {
         let (news, again) = seen.split_first()?;
         let waiting = std::mem::take(&mut self.pending);
         for (index, mut pending) in waiting.into_iter().enumerate() {
-            let whole = |seen: &&Comparison| seen.candidate.window == pending.window;
-            match again.get(index).filter(whole).map(&mut count) {
-                Some(Ok(_)) => self.counted(pending.window),
-                Some(Err(unknown)) => {
+            let answer = again.get(index).filter(|seen| {
+                // What is known of a part of it now is all that there will be.
+                about(pending.window, &seen.candidate).is_some()
+            });
+            match answer.map(|seen| (seen.candidate.window, count(seen))) {
+                Some((part, Ok(_))) => {
+                    self.counted(part);
+                    if part != pending.window {
+                        self.lost = self.lost.saturating_add(1);
+                    }
+                }
+                Some((_, Err(unknown))) => {
                     pending.bad = pending.bad.max(unknown.bad);
                     self.pending.push(pending);
                 }
@@ -105,6 +114,11 @@ impl Ledger {
         }
         let counted = about(wanted[0], &news.candidate).map(|candidate| {
             let window = candidate.window;
+            let before = Window { from: wanted[0].from, to: window.from };
+            // In the first window of a step a period may have begun before it.
+            if self.until.max(self.answered).is_some() && !before.is_empty() {
+                self.pending.push(Pending { window: before, bad: 0 });
+            }
             self.answered = Some(window.to);
             match count(news) {
                 Ok(counted) => {
@@ -119,10 +133,15 @@ impl Ledger {
         });
         let old = step.now.saturating_sub(stale_after).unwrap_or(Timestamp::MIN);
         self.give_up(|pending| pending.window.to < old);
-        let more = self.pending.len().saturating_sub(MOST);
-        let last = more.checked_sub(1).and_then(|last| self.pending.get(last));
-        if let Some(last) = last.map(|last| last.window.to) {
-            self.give_up(|pending| pending.window.to <= last);
+        while self.pending.len() > MOST {
+            let (first, second) = (self.pending.remove(0), &mut self.pending[0]);
+            if first.window.to == second.window.from {
+                second.window.from = first.window.from;
+                second.bad = second.bad.saturating_add(first.bad);
+            } else {
+                self.lost = self.lost.saturating_add(1);
+                self.lost_bad = self.lost_bad.saturating_add(first.bad);
+            }
         }
         counted
     }

@@ -170,18 +170,18 @@ pub(super) fn scraped(ups: &[Series], span: &Span) -> Result<Option<Scraped>, St
     Err(trouble.unwrap_or_else(|| format!("nothing was scraped any more at {}", time(span.to))))
 }
 
-/// The first part of a span that no hole touches, in whole periods; `None` if there is none. A hole is a time, from and up
+/// The last part of a span that no hole touches, in whole periods; `None` if there is none. A hole is a time, from and up
 /// to, in which something was not measured.
 pub(super) fn whole(span: &Span, from: i64, holes: &[(i64, i64)]) -> Option<(i64, i64)> {
     let floor = |at: i64| at.div_euclid(span.resolution).saturating_mul(span.resolution);
     let up = |at: i64| floor(at.saturating_add(span.resolution - 1));
     let holes: Vec<_> = holes.iter().map(|(from, to)| (floor(*from), up(*to))).collect();
-    let mut from = from;
-    while let Some((_, to)) = holes.iter().find(|hole| hole.0 <= from && from < hole.1) {
-        from = *to;
+    let mut to = span.to;
+    while let Some((from, _)) = holes.iter().find(|hole| hole.0 < to && to <= hole.1) {
+        to = *from;
     }
-    let next = holes.iter().map(|hole| hole.0).filter(|at| *at > from).min();
-    let to = next.unwrap_or(span.to).min(span.to);
+    let before = holes.iter().filter(|hole| hole.0 < to).map(|hole| hole.1).max();
+    let from = before.map_or(from, |before| before.max(from));
     (from < to).then_some((from, to))
 }
 
@@ -317,10 +317,11 @@ mod tests {
     fn what_no_hole_touches_is_whole() {
         for (holes, left) in [
             (&[][..], Some((10_000, 20_000))),
-            (&[(13_300, 14_300)], Some((10_000, 13_000))),
+            (&[(13_300, 14_300)], Some((15_000, 20_000))),
+            (&[(18_300, 21_300)], Some((10_000, 18_000))),
             (&[(10_300, 11_300)], Some((12_000, 20_000))),
             (&[(i64::MIN, 11_000)], Some((11_000, 20_000))),
-            (&[(10_300, 12_300), (12_900, 14_100), (17_500, 18_500)], Some((15_000, 17_000))),
+            (&[(10_300, 12_300), (12_900, 14_100), (17_500, 18_500)], Some((19_000, 20_000))),
             (&[(9300, 15_300), (14_000, 21_000)], None),
             (&[(20_000, 21_000), (8000, 10_000)], Some((10_000, 20_000))),
         ] {

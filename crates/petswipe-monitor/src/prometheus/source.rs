@@ -41,7 +41,8 @@ type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 /// - **A target that goes** counts up to its last scrape. If it had no requests between its last two scrapes, nothing is lost:
 ///   so it is with one that a load balancer drains before it is stopped, as in a rolling replacement. Else nobody knows what
 ///   it did at its end, and the time from its last scrape until the one that did not come is not covered, by any number: the
-///   window of the answer ends there, and where it would begin there, it begins after it. Failures of that time are seen
+///   answer is of what comes after it, or of what was before it where nothing comes after it. So limits that look back far see
+///   what is new, and whoever counts asks for the part before it by itself. Failures of that time are seen
 ///   only in the counters of the load balancer. That it is gone, and not only late, is known after three scrape intervals
 ///   without a try; until then the answer ends with its last scrape, so that what many leave, one after the other, is told
 ///   three intervals later and not never.

@@ -138,7 +138,7 @@ impl Objective {
     /// What of that was good and bad. `None` where it was not measured, or where there are more bad requests than requests.
     ///
     /// Of an objective of latency those requests count that were timed. Those that the load balancer answered itself never are,
-    /// and are the business of availability. A few others, at most one in a hundred, such as those that their clients
+    /// and are the business of availability. A few others, at most one in a hundred or two, such as those that their clients
     /// abandoned, count as bad: nobody saw that they were quick. Where more were not timed, or none was, or where neither
     /// requests nor times are known, nothing is known of any.
     pub fn events(&self, seen: &Observation) -> Option<Events> {
@@ -158,8 +158,10 @@ impl Objective {
     }
 }
 
-/// One request in so many may be untimed, for the others to say how the service did.
+/// One request in so many may be untimed, for the others to say how the service did; and so few in any case, because a window
+/// may have few requests.
 const ONE_UNTIMED_IN: u64 = 100;
+const FEW_UNTIMED: u64 = 2;
 
 /// How many requests were neither timed nor answered by the load balancer itself; `None` where that leaves the latency unknown.
 fn untimed(seen: &Observation, timed: u64) -> Option<u64> {
@@ -172,7 +174,7 @@ fn untimed(seen: &Observation, timed: u64) -> Option<u64> {
     }
     let never = seen.errors.balancer.unwrap_or_default();
     let untimed = requests.saturating_sub(timed).saturating_sub(never);
-    (untimed <= requests / ONE_UNTIMED_IN).then_some(untimed)
+    (untimed <= (requests / ONE_UNTIMED_IN).max(FEW_UNTIMED)).then_some(untimed)
 }
 
 impl fmt::Display for Objective {

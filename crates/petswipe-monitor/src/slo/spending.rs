@@ -70,7 +70,7 @@ impl Spending {
     ///
     /// # Errors
     /// [`Error::InvalidPolicy`] with the cause when the requests of a serving subject, and what of them was bad, are not known for any
-    /// window, and when nothing was served.
+    /// window, when nothing was served, and when the source fails for one of the subjects, so that trying again may help.
     pub async fn read(
         source: &dyn MetricSource,
         slo: &Slo,
@@ -91,7 +91,13 @@ impl Spending {
             let known = |(subject, answer): (&Subject, Result<Observation, Error>)| {
                 known(objective, subject, window, answer)
             };
-            let seen: Vec<_> = subjects().zip(answers.await).map(known).collect();
+            let answers: Result<Vec<_>, Error> = subjects().zip(answers.await).map(known).collect();
+            // What was not answered this time is not the same as what nobody knows: it may be all that was spent.
+            let seen = answers.map_err(|error| {
+                let found = format!("not read: {}", explain(&error));
+                let allowed = format!("one that {} can be asked for; try again", source.name());
+                Error::invalid(format!("error budget of {}", slo.name()), found, allowed)
+            })?;
             match Self::of(slo, objective, window, &seen, serving.len()) {
                 Ok(spending) => return Ok(spending),
                 Err(doubt) if why.contains(&doubt) => {}
@@ -115,13 +121,24 @@ impl Spending {
         slo: &Slo,
         objective: &Objective,
         asked: Window,
-        seen: &[Result<(Subject, Window, Events), String>],
+        seen: &[Known],
         serving: usize,
     ) -> Result<Self, String> {
-        if let Some(doubt) = seen.iter().take(serving).find_map(|seen| seen.as_ref().err()) {
-            return Err(doubt.clone());
+        let doubt = |seen: &Known| match seen {
+            Known::Counted(..) => None,
+            Known::Nobody(doubt) | Known::Not(doubt) => Some(doubt.clone()),
+        };
+        if let Some(doubt) = seen.iter().take(serving).find_map(doubt) {
+            return Err(doubt);
         }
-        let known: Vec<_> = seen.iter().flatten().collect();
+        let known: Vec<_> = seen
+            .iter()
+            .filter_map(|seen| match seen {
+                Known::Counted(subject, window, events) => Some((subject, *window, events)),
+                _ => None,
+            })
+            .collect();
+        let all_known = !seen.iter().any(|seen| matches!(seen, Known::Not(_)));
         let events = known.iter().try_fold(Events::default(), |sum, (_, _, events)| {
             let total = sum.total().checked_add(events.total())?;
             Events::new(total, sum.bad().checked_add(events.bad())?)
@@ -133,9 +150,11 @@ impl Spending {
         Ok(Self {
             budget: ErrorBudget::new(objective.target(), events),
             window: Window { from, to: asked.to },
-            is_whole: length >= slo.period() && known.iter().all(|(_, window, _)| *window == asked),
+            is_whole: all_known
+                && length >= slo.period()
+                && known.iter().all(|(_, window, _)| *window == asked),
             period: slo.period(),
-            counted: known.iter().map(|(subject, _, _)| subject.clone()).collect(),
+            counted: known.iter().map(|(subject, _, _)| (*subject).clone()).collect(),
         })
     }
 }
@@ -152,17 +171,37 @@ impl fmt::Display for Spending {
     }
 }
 
-/// What is known of one subject up to the end of a window, and since when; or why nothing is.
+/// What is known of one subject.
+enum Known {
+    /// What it served, and since when that is known.
+    Counted(Subject, Window, Events),
+    /// Nobody ever measured it: it served nothing.
+    Nobody(String),
+    /// It was measured, and what of it was bad is not known.
+    Not(String),
+}
+
+/// What is known of one subject up to the end of a window.
+///
+/// # Errors
+/// That of a source which may know, and did not answer.
 fn known(
     objective: &Objective,
     subject: &Subject,
     window: Window,
     answer: Result<Observation, Error>,
-) -> Result<(Subject, Window, Events), String> {
-    let answer = answer.map_err(|error| explain(&error))?;
+) -> Result<Known, Error> {
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error @ Error::NotFound { .. }) => return Ok(Known::Nobody(explain(&error))),
+        Err(error) if error.is_retryable() => return Err(error),
+        Err(error) => return Ok(Known::Not(explain(&error))),
+    };
     let about = answer.subject == *subject && !answer.window.is_empty();
     let until_the_end = window.covers(&answer.window) && answer.window.to == window.to;
     let events = objective.events(&answer).filter(|_| about && until_the_end);
-    let unknown = || format!("nothing is known of {subject}");
-    Ok((subject.clone(), answer.window, events.ok_or_else(unknown)?))
+    Ok(match events {
+        Some(events) => Known::Counted(subject.clone(), answer.window, events),
+        None => Known::Not(format!("nothing is known of {subject}")),
+    })
 }

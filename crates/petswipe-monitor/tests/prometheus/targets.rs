@@ -42,15 +42,15 @@ async fn of_a_target_that_went_in_the_middle_of_its_work_the_time_of_its_end_is_
         };
         matrix(&[of("a", 23), of("b", 13)])
     };
-    let before = seen(10, 20, vec![ups(), both()]).await;
-    assert_eq!(before.window, Window { from: at(10), to: at(13) });
-    assert_eq!(before.requests, Some(60));
-    // Who goes on from there gets what is after it, and not the same again.
-    let after = seen(13, 20, vec![ups(), both()]).await;
+    let after = seen(10, 20, vec![ups(), both()]).await;
     assert_eq!(after.window, Window { from: at(14), to: at(20) });
     assert_eq!(after.requests, Some(60));
-    // Also in a window that begins in the middle of it, and in one that is all of it.
-    assert_eq!(seen(12, 20, vec![ups(), both()]).await.window, Window { from: at(12), to: at(13) });
+    // Who asks for the time before that by itself gets it, and not the same again.
+    let before = seen(10, 14, vec![ups(), both()]).await;
+    assert_eq!(before.window, Window { from: at(10), to: at(13) });
+    assert_eq!(before.requests, Some(60));
+    // Also in a window that begins with it, and in one that begins after it.
+    assert_eq!(seen(13, 20, vec![ups(), both()]).await.window, Window { from: at(14), to: at(20) });
     assert_eq!(seen(14, 20, vec![ups(), both()]).await.requests, Some(60));
 }
 

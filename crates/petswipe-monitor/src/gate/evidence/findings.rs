@@ -97,7 +97,8 @@ impl State {
             return (self.lacking(Verdict::of(findings), lack), false);
         }
         let verdict = Verdict::of(findings);
-        let settled = verdict.is_pass() && accepted && latency_accepted && together <= 1.0;
+        let known = self.ledger.pending().is_none();
+        let settled = verdict.is_pass() && known && accepted && latency_accepted && together <= 1.0;
         (verdict, settled)
     }
 
@@ -185,18 +186,13 @@ impl State {
 
     fn latency(&self, policy: &EvidencePolicy, weight: f64) -> Option<(f64, Finding)> {
         let (latency, slow) = (policy.latency.as_ref()?, self.slow.as_ref()?);
-        let limit = 1.0 / policy.alpha / weight;
-        if slow.requests == 0 {
-            if self.last != Last::Beside {
-                return None;
-            }
-            // No evidence is 1.
-            let detail = "the latencies of the two were not compared yet".to_owned();
-            let missing = evidence("latency evidence", 1.0, limit, 0, missing(policy), detail);
-            return Some((1.0, Finding { value: None, ..missing }));
+        if slow.requests == 0 && self.last != Last::Beside {
+            return None;
         }
-        let value = slow.value();
-        let detail = slow.worst(latency).map(|(quantile, threshold)| {
+        // Before anything was compared, this is 1.
+        let (value, limit) = (slow.value(), 1.0 / policy.alpha / weight);
+        let compared = slow.worst(latency).filter(|_| slow.requests > 0);
+        let mut detail = compared.map_or(String::new(), |(quantile, threshold)| {
             format!(
                 "most of it at the p{}: {:.0} ms beside it, {} times that allowed",
                 quantile * 100.0,
@@ -204,9 +200,18 @@ impl State {
                 latency.tolerance
             )
         });
-        let result = held(value, limit);
-        let detail = detail.unwrap_or_default();
-        Some((value, evidence("latency evidence", value, limit, slow.requests, result, detail)))
+        let mut result = held(value, limit);
+        if result == FindingResult::Holds && slow.in_step == 0 && self.last == Last::Beside {
+            // What is still to come is only missing; what does not come means what the policy says.
+            result = match policy.no_data {
+                NoData::Fail if !slow.absent => FindingResult::Missing,
+                _ => missing(policy),
+            };
+            detail = "the latencies of the two were not compared in this step yet".to_owned();
+        }
+        let finding = evidence("latency evidence", value, limit, slow.requests, result, detail);
+        let value_known = finding.value.filter(|_| slow.requests > 0);
+        Some((value, Finding { value: value_known, ..finding }))
     }
 
     fn share(&self, policy: &EvidencePolicy, weight: f64) -> Option<(f64, Finding)> {

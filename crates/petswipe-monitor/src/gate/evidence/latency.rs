@@ -30,7 +30,10 @@ pub(super) struct Slow {
     pub(super) requests: u64,
     /// Those of the present step.
     #[serde(default)]
-    in_step: u64,
+    pub(super) in_step: u64,
+    /// Whether the last tick told of no latencies.
+    #[serde(default)]
+    pub(super) absent: bool,
 }
 
 /// Slow requests above higher quantiles are too few to show in one step that there are not more of them.
@@ -63,8 +66,10 @@ impl Slow {
         [candidate, reference]: [&Observation; 2],
     ) {
         let (Some(candidate), Some(reference)) = (&candidate.latency, &reference.latency) else {
+            self.absent = true;
             return;
         };
+        self.absent = false;
         if self.thresholds.is_empty() {
             self.first.merge(reference);
             if self.first.count() >= policy.minimum_requests {
@@ -76,6 +81,8 @@ impl Slow {
         }
         self.requests = self.requests.saturating_add(candidate.count());
         self.in_step = self.in_step.saturating_add(candidate.count());
+        // A state that was written before this was known has none.
+        self.accepts.resize_with(latency.quantiles.len(), Default::default);
         let tests = self.tests.iter_mut().zip(&mut self.accepts);
         let at = self.thresholds.iter().zip(&latency.quantiles);
         for ((test, [ratio, rate]), (threshold, quantile)) in tests.zip(at) {
@@ -104,6 +111,7 @@ impl Slow {
         let good = |test: &Sprt| test.decided(policy.alpha, half) == Some(Decided::Good);
         let mut shown = latency.quantiles.iter().zip(&self.accepts);
         self.in_step >= policy.minimum_requests
+            && self.accepts.len() == latency.quantiles.len()
             && shown.all(|(quantile, tests)| *quantile > HIGHEST_SHOWN || tests.iter().any(good))
     }
 

@@ -48,7 +48,7 @@ fn latency_that_is_never_known_is_missing_and_means_what_the_policy_says() {
     };
     let said = after(without_shares());
     assert!(
-        said.contains("latency evidence is not known: the latencies of the two were not compared"),
+        said.contains("latency evidence is not known: the latencies of the two were not compared in this step yet"),
         "{said}"
     );
     assert!(said.starts_with("inconclusive"), "{said}");
@@ -123,4 +123,54 @@ fn bunches_delay_what_is_shown_to_be_good_as_well() {
     };
     let (single, bunched) = (ticks(1.0), ticks(4.0));
     assert!(bunched >= 3 * single, "{single}, {bunched}");
+}
+
+#[test]
+fn latency_that_is_known_no_more_in_a_later_step_is_missing_there() {
+    let mut rollout = Rollout::new(without_shares());
+    for _ in 0..8 {
+        tick(&mut rollout, Some(|seen| seen));
+    }
+    rollout.enter(10);
+    let silent =
+        |rollout: &mut Rollout| tick(rollout, Some(|seen| Observation { latency: None, ..seen }));
+    let said = (0..6).map(|_| silent(&mut rollout)).last().unwrap();
+    assert!(said.contains("latencies of the two were not compared in this step yet"), "{said}");
+    assert!(said.starts_with("inconclusive"), "{said}");
+}
+
+#[test]
+fn latency_that_is_still_to_be_compared_fails_nobody() {
+    let policy = || EvidencePolicy { no_data: NoData::Fail, ..EvidencePolicy::default() };
+    let many = Tick { own: (5_000, 0), other: (95_000, 95), millis: (20, 20) };
+    let mut rollout = Rollout::new(policy());
+    let first = rollout.tick(many).verdict;
+    assert_eq!(first.word(), "inconclusive", "{first}");
+    assert!(rollout.tick(many).verdict.is_pass());
+    let mut without = Rollout::new(EvidencePolicy { sample_ratio: None, ..policy() });
+    let absent = Some((|seen| Observation { latency: None, ..seen }) as fn(_) -> _);
+    assert!((0..3).map(|_| tick(&mut without, absent)).last().unwrap().starts_with("fail"));
+}
+
+#[test]
+fn a_state_from_before_acceptance_was_known_goes_on_and_is_not_settled_by_nothing() {
+    let many = Tick { own: (5_000, 0), other: (95_000, 95), millis: (20, 20) };
+    let mut rollout = by_default();
+    rollout.ticks(3, many);
+    let slow = rollout.carried.0["slow"].as_object_mut().unwrap();
+    for new in ["accepts", "in_step", "absent", "first"] {
+        slow.remove(new);
+    }
+    let slower = Tick { millis: (800, 20), ..many };
+    let judged = rollout.tick(slower);
+    assert!(judged.verdict.is_fail() && !judged.settled, "{}", judged.verdict);
+}
+
+#[test]
+fn it_is_not_settled_while_something_may_still_become_known() {
+    let many = Tick { own: (5_000, 0), other: (95_000, 95), millis: (20, 20) };
+    let mut rollout = by_default();
+    assert!(rollout.ticks(3, many).settled);
+    tick(&mut rollout, Some(|seen| Observation { errors: Errors::default(), ..seen }));
+    assert!(!rollout.tick(many).settled);
 }

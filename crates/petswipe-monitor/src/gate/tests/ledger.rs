@@ -174,11 +174,53 @@ fn no_more_than_a_few_windows_are_asked_for_again_and_none_in_another_step() {
         world.judge(tick * 10);
     }
     let pending = |world: &World| world.carried.0[1]["pending"].as_array().map_or(0, Vec::len);
-    assert_eq!((pending(&world), world.state(1, "lost")), (4, 6));
+    // Ten ticks, the oldest of which became one.
+    assert_eq!((pending(&world), world.state(1, "lost")), (8, 0));
+    assert_eq!(world.carried.0[1]["pending"][0]["window"]["to"], at(STARTED + 30).to_string());
     world.started = STARTED + 200;
     world.judged_until = world.started;
     let judged = world.judge(201);
-    assert_eq!((pending(&world), world.state(1, "lost")), (0, 10));
+    assert_eq!((pending(&world), world.state(1, "lost")), (0, 8));
     assert!(!judged.verdict.is_pass());
     assert_eq!(window(STARTED + 200, STARTED + 200).from, judged.covered.from);
+}
+
+/// A source that knows nothing of a time in the middle answers with what comes after it.
+#[test]
+fn what_was_before_a_gap_in_an_answer_is_asked_for_by_itself() {
+    let policy = budget();
+    let mut carried = Carried::default();
+    let mut asked_for = Vec::new();
+    for seconds in [10, 60, 70] {
+        let step = Step {
+            started: at(STARTED),
+            judged_until: at(STARTED),
+            now: at(STARTED + seconds),
+            weight: 5,
+            reference_weight: 95,
+        };
+        let asked = policy.windows(&step, &carried);
+        asked_for.push(asked.len());
+        let seen = asked.into_iter().map(|asked| {
+            // Nothing is known from 30 to 40.
+            let hole = window(STARTED + 30, STARTED + 40);
+            let known = match (asked.from < hole.to && hole.from < asked.to, asked.to > hole.to) {
+                (true, true) => Window { from: hole.to, ..asked },
+                (true, false) => Window { to: hole.from, ..asked },
+                (false, _) => asked,
+            };
+            let failed = u64::try_from(known.length().as_secs() / 10).unwrap();
+            let candidate = Observation {
+                requests: Some(100),
+                errors: Errors { client: None, server: Some(failed), balancer: Some(0) },
+                ..Observation::missing(green(), known)
+            };
+            Comparison { candidate, reference: None }
+        });
+        carried = policy.judge(&step, &seen.collect::<Vec<_>>(), &carried).carried;
+    }
+    assert_eq!(asked_for, [1, 1, 2]);
+    // One for each ten seconds but those of which nothing is known.
+    assert_eq!((&carried.0["bad"], &carried.0["lost"]), (&6.into(), &1.into()));
+    assert!(carried.0.get("pending").is_none());
 }

@@ -204,3 +204,56 @@ async fn what_is_published_late_is_waited_for() {
     let spent = read(&source, &shop(), 0).await.unwrap();
     assert_eq!(spent.window.to, at(END - 3));
 }
+
+/// Fails for one subject, by an error of that kind.
+struct Fails(MemorySource, &'static str, fn() -> Error);
+
+#[async_trait]
+impl MetricSource for Fails {
+    async fn observe(
+        &self,
+        subject: &Subject,
+        window: Window,
+        now: Timestamp,
+    ) -> Result<Observation, Error> {
+        match subject.environment == self.1 {
+            true => Err((self.2)()),
+            false => self.0.observe(subject, window, now).await,
+        }
+    }
+
+    fn resolution(&self) -> Duration {
+        self.0.resolution()
+    }
+
+    fn lag(&self) -> Duration {
+        self.0.lag()
+    }
+
+    fn name(&self) -> String {
+        "a failing source".to_owned()
+    }
+}
+
+#[tokio::test]
+async fn what_could_not_be_read_this_time_may_be_all_that_was_spent() {
+    let failing = |side, error| {
+        let source = memory();
+        record(&source, "shop", 0, 10, 0);
+        Fails(source, side, error)
+    };
+    for name in ["shop", "idle"] {
+        let source = failing(name, || Error::backend("asking", "503"));
+        let said = read(&source, &shop(), 0).await.unwrap_err().to_string();
+        assert!(said.contains("is not read: asking failed: 503; allowed:"), "{said}");
+        assert!(said.ends_with("try again"), "{said}");
+    }
+    // What is refused for good is not known, and the budget is not that of the whole service.
+    let refused = failing("idle", || Error::Refused {
+        operation: "asking".to_owned(),
+        source: "too long".into(),
+    });
+    assert!(!read(&refused, &shop(), 0).await.unwrap().is_whole);
+    let nobody = failing("idle", || Error::NotFound { what: "idle".to_owned() });
+    assert!(read(&nobody, &shop(), 0).await.unwrap().is_whole);
+}
