@@ -194,10 +194,10 @@ impl State {
         let compared = slow.worst(latency).filter(|_| slow.requests > 0);
         let mut detail = compared.map_or(String::new(), |(quantile, threshold)| {
             format!(
-                "most of it at the p{}: {:.0} ms beside it, {} times that allowed",
+                "most of it at the p{}: {:.0} ms beside it, {:.0} ms allowed",
                 quantile * 100.0,
                 threshold.as_secs_f64() * 1000.0,
-                latency.tolerance
+                latency.allowed(threshold).as_secs_f64() * 1000.0
             )
         });
         let mut result = held(value, limit);

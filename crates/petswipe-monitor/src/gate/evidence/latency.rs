@@ -90,7 +90,7 @@ impl Slow {
                 requests: seen.count(),
                 failed: seen.count_above(limit),
             };
-            let own = slow(candidate, times(*threshold, latency.tolerance));
+            let own = slow(candidate, latency.allowed(*threshold));
             let other = slow(reference, *threshold);
             test.add(own, other, policy.dispersion);
             ratio.add_ratio(own, other, policy.smallest_ratio, policy.dispersion);
@@ -140,16 +140,11 @@ impl Slow {
         let allowed = width(candidate) + width(reference);
         let above = |seen: &Histogram, limit| seen.count_above(limit) as f64 / seen.count() as f64;
         let gaps = self.reference.buckets().map(|(at, _)| {
-            let slower = above(&self.candidate, times(at, policy.tolerance));
+            let slower = above(&self.candidate, policy.allowed(at));
             Gap { found: slower - above(&self.reference, at), allowed, at }
         });
         gaps.max_by(|a, b| a.found.total_cmp(&b.found))
     }
-}
-
-/// As many times as long, or as long as it gets.
-fn times(length: Duration, times: f64) -> Duration {
-    Duration::try_from_secs_f64(length.as_secs_f64() * times).unwrap_or(Duration::MAX)
 }
 
 /// How many independent requests so many are worth.

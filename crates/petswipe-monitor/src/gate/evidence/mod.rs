@@ -104,14 +104,31 @@ pub struct LatencyEvidence {
     /// How many times as long as the reference the candidate may take, at least 1. Taken up to the next bound of a
     /// [`Histogram`](crate::Histogram)'s bucket.
     pub tolerance: f64,
+    /// By how much longer the candidate may take in any case: of a reference that answers within two milliseconds, five are no
+    /// reason to go back. What counts is the longer of the two.
+    #[serde(default)]
+    pub slack: Duration,
     /// Compare the whole distributions as well, by [bands](crate::evidence::Band) around both. They are carried in the journal, a
     /// few kilobytes a judgement.
     pub bands: bool,
 }
 
+impl LatencyEvidence {
+    /// How long the candidate may take where the reference takes so long.
+    fn allowed(&self, reference: Duration) -> Duration {
+        let times = Duration::try_from_secs_f64(reference.as_secs_f64() * self.tolerance);
+        times.unwrap_or(Duration::MAX).max(reference.saturating_add(self.slack))
+    }
+}
+
 impl Default for LatencyEvidence {
     fn default() -> Self {
-        Self { quantiles: vec![0.5, 0.9, 0.95, 0.99, 0.999], tolerance: 1.25, bands: false }
+        Self {
+            quantiles: vec![0.5, 0.9, 0.95, 0.99, 0.999],
+            tolerance: 1.25,
+            slack: Duration::from_millis(10),
+            bands: false,
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::evidence::{Rollout, Tick, WELL, by_default};
 use super::{at, green, times, window};
-use crate::gate::{Comparison, EvidencePolicy, NoData, Step};
+use crate::gate::{Comparison, EvidencePolicy, LatencyEvidence, NoData, Step};
 use crate::{Errors, Observation, Subject};
 
 fn without_shares() -> EvidencePolicy {
@@ -60,18 +60,12 @@ fn latency_that_is_never_known_is_missing_and_means_what_the_policy_says() {
 
 #[test]
 fn a_reference_that_does_not_answer_is_not_one_that_is_not_there() {
-    let mut rollout = by_default();
-    for said in [
-        tick(&mut rollout, None),
-        tick(
-            &mut rollout,
-            Some(|seen| {
-                // What is put in the place of an answer that could not be used.
-                let nothing = crate::Window::empty(seen.window.from);
-                Observation::missing(green(), nothing)
-            }),
-        ),
-    ] {
+    // The second is what is put in the place of an answer that could not be used.
+    let unusable =
+        |seen: Observation| Observation::missing(green(), crate::Window::empty(seen.window.from));
+    for reference in [None, Some(unusable as fn(Observation) -> Observation)] {
+        let mut rollout = by_default();
+        let said = tick(&mut rollout, reference);
         assert!(said.starts_with("inconclusive"), "{said}");
         assert!(!rollout.judge(&[]).verdict.is_idle(), "{said}");
     }
@@ -115,14 +109,85 @@ fn it_is_not_settled_before_latency_is_shown_to_be_good_too() {
 }
 
 #[test]
+fn a_few_requests_that_were_timed_do_not_show_that_latency_is_good() {
+    let ends = |timed| {
+        let mut rollout = Rollout::new(without_shares());
+        for _ in 0..2 {
+            let from = rollout.step.now.as_second();
+            rollout.step.now = at(from + 10);
+            let seen = |name: &str, latency| Observation {
+                requests: Some(5_000),
+                errors: Errors { client: Some(0), server: Some(0), balancer: Some(0) },
+                latency: Some(latency),
+                ..Observation::missing(Subject::environment(name), window(from, from + 10))
+            };
+            let (candidate, reference) = (seen("green", times(timed, 20)), times(5_000, 20));
+            let reference = Some(seen("blue", reference));
+            let judged = rollout.judge(&[Comparison { candidate, reference }]);
+            rollout.carried = judged.carried.clone();
+            if from > super::STARTED {
+                return (judged.verdict.is_pass(), judged.settled);
+            }
+        }
+        unreachable!()
+    };
+    assert_eq!(ends(60), (true, false));
+    assert_eq!(ends(5_000), (true, true));
+}
+
+#[test]
+fn a_few_milliseconds_are_no_reason_to_go_back() {
+    let quick = |millis| {
+        let tick = Tick { own: (500, 0), other: (500, 0), millis: (millis, 2) };
+        Rollout::new(without_shares()).ticks(20, tick).verdict
+    };
+    assert!(quick(5).is_pass(), "{}", quick(5));
+    let slower = quick(40);
+    assert!(slower.is_fail(), "{slower}");
+    assert!(slower.to_string().contains("2 ms beside it, 12 ms allowed"), "{slower}");
+}
+
+#[test]
 fn bunches_delay_what_is_shown_to_be_good_as_well() {
-    let ticks = |dispersion| {
+    let ticks = |dispersion, tick| {
         let policy = EvidencePolicy { dispersion, ..EvidencePolicy::of_errors() };
         let mut rollout = Rollout::new(policy);
-        (1..200).find(|_| rollout.tick(WELL).settled).unwrap()
+        (1..500).find(|_| rollout.tick(tick).settled).unwrap()
     };
-    let (single, bunched) = (ticks(1.0), ticks(4.0));
-    assert!(bunched >= 3 * single, "{single}, {bunched}");
+    // By what is harmless, and by the ratio where more fails than is harmless.
+    let failing = Tick { own: (50, 1), other: (950, 19), ..WELL };
+    for tick in [WELL, failing] {
+        let (single, bunched) = (ticks(1.0, tick), ticks(4.0, tick));
+        assert!(bunched >= 3 * single, "{single}, {bunched}");
+    }
+}
+
+#[test]
+fn bunches_widen_what_the_time_before_and_the_distributions_allow() {
+    let limit = |dispersion| {
+        let policy = EvidencePolicy { dispersion, ..EvidencePolicy::default() };
+        let mut rollout = Rollout::new(policy);
+        rollout.step = Step { weight: 100, reference_weight: 0, ..rollout.step };
+        let before = |_| Observation {
+            requests: Some(30_000),
+            errors: Errors { client: Some(0), server: Some(30), balancer: Some(0) },
+            ..Observation::missing(green(), window(super::STARTED - 300, super::STARTED))
+        };
+        tick(&mut rollout, Some(before));
+        rollout.carried.0["before"]["limit"].as_f64().unwrap()
+    };
+    assert!(limit(4.0) > limit(1.0) * 1.2, "{} {}", limit(1.0), limit(4.0));
+    let band = |dispersion| {
+        let latency = LatencyEvidence { bands: true, ..LatencyEvidence::default() };
+        let policy =
+            EvidencePolicy { dispersion, latency: Some(latency), ..EvidencePolicy::default() };
+        let judged =
+            Rollout::new(policy).ticks(3, Tick { own: (500, 0), other: (9_500, 0), ..WELL });
+        let mut found = judged.verdict.evidence().iter();
+        let one = found.find(|one| one.metric.starts_with("latency distribution")).unwrap();
+        one.limit
+    };
+    assert!(band(4.0) > band(1.0) * 1.5, "{} {}", band(1.0), band(4.0));
 }
 
 #[test]
