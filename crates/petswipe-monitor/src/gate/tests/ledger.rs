@@ -209,7 +209,7 @@ fn what_was_before_a_gap_in_an_answer_is_asked_for_by_itself() {
                 (true, false) => Window { to: hole.from, ..asked },
                 (false, _) => asked,
             };
-            let failed = u64::try_from(known.length().as_secs() / 10).unwrap();
+            let failed = known.length().as_secs() / 10;
             let candidate = Observation {
                 requests: Some(100),
                 errors: Errors { client: None, server: Some(failed), balancer: Some(0) },
