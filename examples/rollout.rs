@@ -41,10 +41,9 @@ pub fn policies(
             error_rate: error_percent / 100.0,
             latency: vec![limit],
             minimum_requests: 20,
-            // Two of the first twenty requests are no proof of more than 5 %.
-            by_chance: Some(1e-4),
             lookback,
-            ..AbsolutePolicy::default()
+            // Two of the first twenty requests are no proof of more than 5 %.
+            ..AbsolutePolicy::for_certain()
         }),
         Policy::Evidence(EvidencePolicy {
             minimum_requests: 20,

@@ -107,6 +107,11 @@ impl Default for AbsolutePolicy {
 const SHARE: f64 = 100.0;
 
 impl AbsolutePolicy {
+    /// The default limits, which have to be broken for certain: by what a version on the limit does once in ten thousand times.
+    pub fn for_certain() -> Self {
+        Self { by_chance: Some(1e-4), ..Self::default() }
+    }
+
     /// Checks every limit.
     ///
     /// # Errors

@@ -63,7 +63,7 @@ impl Ledger {
 
     fn wanted(&self, step: &Step) -> Vec<Window> {
         let same = self.step == Some(step.started);
-        let known = self.until.max(self.answered).filter(|_| same);
+        let known = self.answered().filter(|_| same);
         let from = known.unwrap_or(step.started).max(step.started);
         let news = Window { from, to: step.now.max(from) };
         let pending = self.pending.iter().filter(|_| same).map(|pending| pending.window);
@@ -102,7 +102,7 @@ impl Ledger {
                 Some((part, Ok(_))) => {
                     self.counted(part);
                     if part != pending.window {
-                        self.lost = self.lost.saturating_add(1);
+                        self.lose(0);
                     }
                 }
                 Some((_, Err(unknown))) => {
@@ -116,7 +116,7 @@ impl Ledger {
             let window = candidate.window;
             let before = Window { from: wanted[0].from, to: window.from };
             // In the first window of a step a period may have begun before it.
-            if self.until.max(self.answered).is_some() && !before.is_empty() {
+            if self.answered().is_some() && !before.is_empty() {
                 self.pending.push(Pending { window: before, bad: 0 });
             }
             self.answered = Some(window.to);
@@ -139,11 +139,15 @@ impl Ledger {
                 second.window.from = first.window.from;
                 second.bad = second.bad.saturating_add(first.bad);
             } else {
-                self.lost = self.lost.saturating_add(1);
-                self.lost_bad = self.lost_bad.saturating_add(first.bad);
+                self.lose(first.bad);
             }
         }
         counted
+    }
+
+    /// Up to when there was an answer in the step. A state that was written before this was known has what was counted.
+    fn answered(&self) -> Option<Timestamp> {
+        self.until.max(self.answered)
     }
 
     fn counted(&mut self, window: Window) {
@@ -151,11 +155,16 @@ impl Ledger {
         self.until = self.until.max(Some(window.to));
     }
 
+    /// Gives a window up, of which so many bad requests are known.
+    fn lose(&mut self, bad: u64) {
+        self.lost = self.lost.saturating_add(1);
+        self.lost_bad = self.lost_bad.saturating_add(bad);
+    }
+
     fn give_up(&mut self, which: impl Fn(&Pending) -> bool) {
         for pending in std::mem::take(&mut self.pending) {
             if which(&pending) {
-                self.lost = self.lost.saturating_add(1);
-                self.lost_bad = self.lost_bad.saturating_add(pending.bad);
+                self.lose(pending.bad);
             } else {
                 self.pending.push(pending);
             }

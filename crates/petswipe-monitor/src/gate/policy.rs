@@ -24,8 +24,7 @@ impl Policy {
     /// What a rollout is judged by unless somebody says otherwise: the guide's limits, which have to be broken for certain, and
     /// evidence against the version beside it.
     pub fn standard(evidence: EvidencePolicy) -> Vec<Self> {
-        let limits = AbsolutePolicy { by_chance: Some(1e-4), ..AbsolutePolicy::default() };
-        vec![Self::Absolute(limits), Self::Evidence(evidence)]
+        vec![Self::Absolute(AbsolutePolicy::for_certain()), Self::Evidence(evidence)]
     }
 
     /// Checks every field.

@@ -209,17 +209,9 @@ fn common_bounds(one: &NativeSample, other: &NativeSample) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::scrapes::SPAN;
     use super::super::{NativeBucket, Sample};
     use super::*;
-
-    const SPAN: Span = Span {
-        from: 10_000,
-        to: 20_000,
-        resolution: 1000,
-        interval: 1000,
-        gap: 3000,
-        asked: (10_000, 20_000),
-    };
 
     fn instance(base: Option<i64>, times: &[i64]) -> Instance {
         let times = times.to_vec();

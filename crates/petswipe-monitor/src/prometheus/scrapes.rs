@@ -193,19 +193,21 @@ pub(super) fn time(at: i64) -> String {
     }
 }
 
+/// Ten seconds that are scraped each second, for tests.
+#[cfg(test)]
+pub(super) const SPAN: Span = Span {
+    from: 10_000,
+    to: 20_000,
+    resolution: 1000,
+    interval: 1000,
+    gap: 3000,
+    asked: (10_000, 20_000),
+};
+
 #[cfg(test)]
 mod tests {
     use super::super::Sample;
     use super::*;
-
-    const SPAN: Span = Span {
-        from: 10_000,
-        to: 20_000,
-        resolution: 1000,
-        interval: 1000,
-        gap: 3000,
-        asked: (10_000, 20_000),
-    };
 
     fn up(instance: &str, scrapes: impl IntoIterator<Item = (i64, f64)>) -> Series {
         let labels = [("__name__", "up"), ("instance", instance), ("job", "shop")];

@@ -1,6 +1,6 @@
 //! What could not be counted at once: it is asked for again, counted when it is known, and never twice.
 
-use super::{STARTED, at, green, times, window};
+use super::{STARTED, at, green, step, times, window};
 use crate::gate::{
     AbsolutePolicy, All, BudgetPolicy, Carried, Comparison, EvidencePolicy, Gate, Judgement, Step,
 };
@@ -64,13 +64,8 @@ impl World {
     /// Judges once, so many seconds after the first step began.
     fn judge(&mut self, seconds: i64) -> Judgement {
         let now = STARTED + seconds;
-        let step = Step {
-            started: at(self.started),
-            judged_until: at(self.judged_until),
-            now: at(now),
-            weight: 5,
-            reference_weight: 95,
-        };
+        let (started, judged_until) = (at(self.started), at(self.judged_until));
+        let step = Step { started, judged_until, ..step(seconds) };
         let asked = self.gate.windows(&step, &self.carried);
         let seen = asked.into_iter().map(|asked| Comparison {
             candidate: self.side("green", asked, now),
@@ -138,13 +133,7 @@ fn bad_requests_that_are_known_of_count_though_the_window_is_given_up() {
     let policy = budget();
     let mut carried = Carried::default();
     for (seconds, known) in [(10, false), (20, true), (300, true), (310, true)] {
-        let step = Step {
-            started: at(STARTED),
-            judged_until: at(STARTED),
-            now: at(STARTED + seconds),
-            weight: 5,
-            reference_weight: 95,
-        };
+        let step = step(seconds);
         let asked = policy.windows(&step, &carried);
         let seen = asked.into_iter().map(|asked| Comparison {
             candidate: Observation {
@@ -192,13 +181,7 @@ fn what_was_before_a_gap_in_an_answer_is_asked_for_by_itself() {
     let mut carried = Carried::default();
     let mut asked_for = Vec::new();
     for seconds in [10, 60, 70] {
-        let step = Step {
-            started: at(STARTED),
-            judged_until: at(STARTED),
-            now: at(STARTED + seconds),
-            weight: 5,
-            reference_weight: 95,
-        };
+        let step = step(seconds);
         let asked = policy.windows(&step, &carried);
         asked_for.push(asked.len());
         let seen = asked.into_iter().map(|asked| {
