@@ -35,15 +35,15 @@ fn absolute_judgement(bencher: Bencher<'_, '_>) {
         reference_weight: 95,
     };
     let window = Window { from: second(0), to: second(60) };
-    let seen = [Comparison {
-        candidate: Observation {
+    let seen = [Comparison::new(
+        Observation {
             requests: Some(1_000),
             errors: Errors { client: Some(2), server: Some(1), balancer: Some(0) },
             latency: Some(histogram()),
             ..Observation::missing(Subject::environment("green"), window)
         },
-        reference: None,
-    }];
+        None,
+    )];
     let policy = AbsolutePolicy::default();
     let carried = Carried::default();
     bencher.bench(|| policy.judge(black_box(&step), black_box(&seen), &carried));
@@ -80,9 +80,11 @@ fn standard_tick(bencher: Bencher<'_, '_>) {
     };
     let seen = |step: &Step, carried: &Carried, from| {
         let windows = gate.windows(step, carried);
-        let sides = windows.iter().map(|_| Comparison {
-            candidate: ten_seconds("green", from, 1_000),
-            reference: Some(ten_seconds("blue", from, 19_000)),
+        let sides = windows.iter().map(|_| {
+            Comparison::new(
+                ten_seconds("green", from, 1_000),
+                Some(ten_seconds("blue", from, 19_000)),
+            )
         });
         sides.collect::<Vec<_>>()
     };

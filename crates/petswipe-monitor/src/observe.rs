@@ -84,7 +84,7 @@ async fn read(
             }
             _ => {
                 let candidate = observe(source, candidate, *window, step).await?;
-                Comparison { candidate, reference: before.clone() }
+                Comparison::new(candidate, before.clone())
             }
         });
     }
@@ -93,7 +93,7 @@ async fn read(
 
 /// What both did at the same time. A source may know less of the window for one of them than for the other, such as up to the
 /// end of a target that was lost: then both are looked at once more, in the time that both answers have in common, or from the
-/// beginning of the later one if they have none.
+/// beginning of the later one if they have none. What was known of the candidate beyond it is kept, for limits.
 async fn beside(
     source: &dyn MetricSource,
     candidate: &Subject,
@@ -101,6 +101,7 @@ async fn beside(
     mut window: Window,
     step: &Step,
 ) -> Result<Comparison, Error> {
+    let mut whole = None;
     loop {
         let one = observe(source, candidate, window, step);
         let (candidate, reference) = both(one, observe(source, reference, window, step)).await?;
@@ -111,8 +112,12 @@ async fn beside(
         // Each look is at less than the one before, so there is a last one.
         let is_less = next != window && window.covers(&next) && !next.is_empty();
         if one == other || one.is_empty() || other.is_empty() || !is_less {
-            return Ok(Comparison { candidate, reference: Some(reference) });
+            let whole = whole.filter(|whole: &Observation| {
+                whole.window != candidate.window && whole.window.covers(&candidate.window)
+            });
+            return Ok(Comparison { whole, ..Comparison::new(candidate, Some(reference)) });
         }
+        whole.get_or_insert(candidate);
         window = next;
     }
 }

@@ -180,9 +180,11 @@ fn see(windows: &[Window], candidate: Kind, reference: Option<Kind>) -> Vec<Comp
         let subject = Subject::environment(name);
         kind(Observation::missing(subject, window))
     };
-    let seen = windows.iter().map(|window| Comparison {
-        candidate: of(candidate, "green", *window),
-        reference: reference.map(|kind| of(kind, "blue", *window)),
+    let seen = windows.iter().map(|window| {
+        Comparison::new(
+            of(candidate, "green", *window),
+            reference.map(|kind| of(kind, "blue", *window)),
+        )
     });
     seen.collect()
 }

@@ -288,7 +288,7 @@ impl Gate for AbsolutePolicy {
 
     fn judge(&self, step: &Step, seen: &[Comparison], carried: &Carried) -> Judgement {
         let window = recent(step, self.lookback);
-        let candidate = seen.first().map(|seen| &seen.candidate);
+        let candidate = seen.first().map(Comparison::whole);
         let verdict = match (self.check(), candidate.and_then(|seen| about(window, seen))) {
             (Err(error), _) => Verdict::unusable(&error),
             (Ok(()), Some(seen)) => Verdict::of(self.findings(seen)),

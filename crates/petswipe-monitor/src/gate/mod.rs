@@ -53,6 +53,22 @@ pub struct Comparison {
     /// The version it is compared with: of the same time, where it takes traffic beside the candidate, or of a time before the
     /// step.
     pub reference: Option<Observation>,
+    /// All that is known of the candidate in the window that was asked for, where that is more than `candidate`: what can be
+    /// compared is only of the time that is known of both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole: Option<Observation>,
+}
+
+impl Comparison {
+    /// What was seen of both, all of which can be compared.
+    pub fn new(candidate: Observation, reference: Option<Observation>) -> Self {
+        Self { candidate, reference, whole: None }
+    }
+
+    /// All that is known of the candidate, for who looks at nothing else.
+    pub fn whole(&self) -> &Observation {
+        self.whole.as_ref().unwrap_or(&self.candidate)
+    }
 }
 
 /// What a gate carries from one judgement to the next: its own business, kept as JSON in the operation's journal.
@@ -155,7 +171,7 @@ fn about(window: Window, seen: &Observation) -> Option<&Observation> {
 /// at the step's start when nothing was.
 fn covered(step: &Step, seen: &[Comparison]) -> Window {
     let whole = Window { from: step.started, to: step.now.max(step.started) };
-    let about_it = seen.iter().filter_map(|seen| about(whole, &seen.candidate));
+    let about_it = seen.iter().filter_map(|seen| about(whole, seen.whole()));
     let measured = about_it.filter(|seen| !seen.is_missing());
     let hull = measured
         .map(|seen| seen.window)

@@ -273,6 +273,28 @@ async fn two_that_are_known_of_different_times_are_compared_in_the_time_that_bot
     }
 }
 
+#[tokio::test]
+async fn limits_see_all_that_is_known_of_the_candidate() {
+    // Of blue nothing is known from 1020, and from then on green fails.
+    let source = answers(|subject, asked| {
+        let known = if *subject == green() { 1058 } else { 1020 };
+        let seen = healthy(subject, Window { to: asked.to.min(at(known)), ..asked });
+        if seen.window.to == at(1058) {
+            return Ok(Observation {
+                errors: Errors { server: seen.requests, ..seen.errors },
+                ..seen
+            });
+        }
+        Ok(seen)
+    });
+    let judged = judge_by(&source, &AbsolutePolicy::default()).await;
+    assert!(judged.verdict.is_fail(), "{}", judged.verdict);
+    assert_eq!(judged.covered, window(1000, 1058));
+    // Only what is of the same time is compared.
+    let judged = judge_by(&source, &crate::EvidencePolicy::default()).await;
+    assert_eq!(judged.carried.0["until"], json!(at(1020)));
+}
+
 async fn judge_by(source: &dyn MetricSource, gate: &dyn Gate) -> Judgement {
     let (green, blue) = (green(), blue());
     let carried = Carried::default();

@@ -198,7 +198,7 @@ fn what_was_seen_at_another_time_is_no_data() {
         assert_eq!(word(&policy, seen), expected, "{from} to {to}");
     }
     // Of the step, and longer ago than the policy looks back.
-    let seen = [Comparison { candidate: minute(1000, 0), reference: None }];
+    let seen = [Comparison::new(minute(1000, 0), None)];
     let later = policy.judge(&step(61), &seen, &Carried::default());
     assert_eq!(later.verdict.word(), "inconclusive");
 }

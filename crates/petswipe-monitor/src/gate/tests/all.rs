@@ -155,10 +155,7 @@ fn each_gate_gets_its_own_windows_and_its_own_state() {
     for call in 1..=3 {
         let seen: Vec<_> = windows
             .iter()
-            .map(|window| Comparison {
-                candidate: Observation { window: *window, ..nothing() },
-                reference: None,
-            })
+            .map(|window| Comparison::new(Observation { window: *window, ..nothing() }, None))
             .collect();
         carried = all.judge(&step(60), &seen, &carried).carried;
         let state = |gate: &Says| {
@@ -194,7 +191,7 @@ fn the_regression_gate_leaves_the_verdict_to_the_others_where_it_has_nothing_to_
         ])
     };
     let word = |no_data, candidate: Observation, reference: Option<Observation>| {
-        let seen = Comparison { candidate, reference };
+        let seen = Comparison::new(candidate, reference);
         let seen = [seen.clone(), seen];
         let judged = all(no_data).judge(&step(60), &seen, &Carried::default());
         judged.verdict.word()

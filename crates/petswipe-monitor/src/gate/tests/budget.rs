@@ -39,12 +39,14 @@ fn seen(from: i64, to: i64, requests: u64, failed: u64) -> Observation {
 
 fn judge(step: Step, candidate: Observation, carried: &Carried) -> Judgement {
     let windows = policy().windows(&step, carried);
-    let seen = windows.into_iter().map(|asked| Comparison {
-        candidate: match asked.covers(&candidate.window) {
-            true => candidate.clone(),
-            false => Observation::missing(green(), Window::empty(asked.from)),
-        },
-        reference: None,
+    let seen = windows.into_iter().map(|asked| {
+        Comparison::new(
+            match asked.covers(&candidate.window) {
+                true => candidate.clone(),
+                false => Observation::missing(green(), Window::empty(asked.from)),
+            },
+            None,
+        )
     });
     policy().judge(&step, &seen.collect::<Vec<_>>(), carried)
 }
@@ -92,7 +94,7 @@ fn a_window_is_not_counted_twice() {
     // The same again, and one that begins within it, whatever is asked for.
     for (from, to) in [(1000, 1060), (1059, 1100)] {
         let candidate = seen(from, to, 100, 6);
-        let seen = [Comparison { candidate, reference: None }];
+        let seen = [Comparison::new(candidate, None)];
         let again = policy().judge(&tick(1000, 1000, 1100), &seen, &first.carried);
         assert!(again.verdict.to_string().contains(" 6 bad requests"), "{}", again.verdict);
         assert_eq!(again.covered, first.covered);
@@ -135,7 +137,7 @@ fn nothing_seen_lately_or_nothing_served_does_not_pass() {
 #[test]
 fn only_the_candidates_bad_requests_count() {
     let reference = Some(seen(1000, 1060, 1000, 900));
-    let seen = Comparison { candidate: seen(1000, 1060, 100, 1), reference };
+    let seen = Comparison::new(seen(1000, 1060, 100, 1), reference);
     let judged = policy().judge(&tick(1000, 1000, 1060), &[seen], &Carried::default());
     assert!(judged.verdict.is_pass(), "{}", judged.verdict);
 }
@@ -148,7 +150,7 @@ fn slow_requests_spend_the_budget_of_an_objective_of_latency() {
         let mut latency = times(500, 20);
         latency.merge(&times(slow, 900));
         let candidate = Observation { latency: Some(latency), ..minute(500 + slow, 400) };
-        let seen = [Comparison { candidate, reference: None }];
+        let seen = [Comparison::new(candidate, None)];
         let judged =
             policy.judge(&tick(STARTED, STARTED, STARTED + 60), &seen, &Carried::default());
         assert_eq!(judged.verdict.word(), word, "{}", judged.verdict);
@@ -219,7 +221,7 @@ fn as_data_it_is_a_policy_among_others() {
     // 3 % errors are within the limits, and 12 bad requests are more than the rollout may have.
     let step = tick(STARTED, STARTED, STARTED + 60);
     let candidate = minute(400, 12);
-    let seen = vec![Comparison { candidate, reference: None }; 2];
+    let seen = vec![Comparison::new(candidate, None); 2];
     let judged = gate.judge(&step, &seen, &Carried::default());
     assert!(judged.verdict.is_fail(), "{}", judged.verdict);
     assert_eq!(judged.verdict.evidence()[0].metric, "error budget of checkout");

@@ -67,7 +67,7 @@ fn bug_03_no_data_is_never_healthy() {
     for gate in &gates {
         for candidate in [nothing(), quiet.clone(), only_targets.clone()] {
             for reference in [None, Some(nothing()), Some(minute(100, 0))] {
-                let seen = Comparison { candidate: candidate.clone(), reference };
+                let seen = Comparison::new(candidate.clone(), reference);
                 let windows = gate.windows(&step(60), &Carried::default()).len();
                 for count in 0..=windows {
                     let seen = vec![seen.clone(); count];
@@ -137,10 +137,10 @@ async fn bug_09_counts_of_different_minutes_are_never_mixed() {
     let gap = source.observe(&green(), asked, at(1260)).await.unwrap();
     assert!(gap.is_missing());
     // And versions are compared only by what they did at the same time.
-    let seen = Comparison {
-        candidate: Observation { latency: Some(times(100, 5000)), ..minute(100, 0) },
-        reference: Some(Observation { window: window(940, 1000), ..minute(100, 0) }),
-    };
+    let seen = Comparison::new(
+        Observation { latency: Some(times(100, 5000)), ..minute(100, 0) },
+        Some(Observation { window: window(940, 1000), ..minute(100, 0) }),
+    );
     let judged = LatencyRegression::default().judge(&step(60), &[seen], &Carried::default());
     assert!(judged.verdict.is_idle(), "{}", judged.verdict);
 }

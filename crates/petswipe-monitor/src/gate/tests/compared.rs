@@ -20,7 +20,7 @@ fn tick(rollout: &mut Rollout, reference: Option<fn(Observation) -> Observation>
         ..Observation::missing(Subject::environment(name), window(from, from + 10))
     };
     let reference = reference.map(|change| change(seen("blue")));
-    rollout.judge(&[Comparison { candidate: seen("green"), reference }]).verdict.to_string()
+    rollout.judge(&[Comparison::new(seen("green"), reference)]).verdict.to_string()
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn a_few_requests_that_were_timed_do_not_show_that_latency_is_good() {
             };
             let (candidate, reference) = (seen("green", times(timed, 20)), times(5_000, 20));
             let reference = Some(seen("blue", reference));
-            let judged = rollout.judge(&[Comparison { candidate, reference }]);
+            let judged = rollout.judge(&[Comparison::new(candidate, reference)]);
             rollout.carried = judged.carried.clone();
             if from > super::STARTED {
                 return (judged.verdict.is_pass(), judged.settled);

@@ -50,7 +50,7 @@ impl Rollout {
         };
         let candidate = seen("green", tick.own, tick.millis.0);
         let reference = Some(seen("blue", tick.other, tick.millis.1));
-        self.judge(&[Comparison { candidate, reference }])
+        self.judge(&[Comparison::new(candidate, reference)])
     }
 
     pub(super) fn ticks(&mut self, count: usize, tick: Tick) -> Judgement {
@@ -164,7 +164,7 @@ fn what_is_not_enough_by_itself_is_enough_together() {
         };
         let candidate = seen("green", 50, failed, slow);
         let reference = Some(seen("blue", others, 1, 1));
-        rollout.judge(&[Comparison { candidate, reference }]).verdict
+        rollout.judge(&[Comparison::new(candidate, reference)]).verdict
     };
     let alone =
         |verdict: &Verdict| verdict.is_fail() && !verdict.to_string().contains("all evidence");
@@ -245,7 +245,7 @@ fn what_can_not_be_compared_is_said_and_never_passes() {
     ] {
         let mut rollout = by_default();
         rollout.step.now = at(STARTED + 60);
-        let judged = rollout.judge(&[Comparison { candidate, reference: Some(reference) }]);
+        let judged = rollout.judge(&[Comparison::new(candidate, Some(reference))]);
         assert_eq!(judged.verdict.to_string(), format!("inconclusive: {why}"));
     }
     let policy = EvidencePolicy { no_data: NoData::Fail, ..EvidencePolicy::default() };
@@ -277,7 +277,7 @@ fn without_anything_beside_it_the_time_before_is_what_it_is_compared_with() {
         rollout.step = Step { weight: 100, reference_weight: 0, ..step(60) };
         let candidate = seen(6_000, failed, STARTED, STARTED + 60);
         let reference = Some(seen(30_000, 30, STARTED - 300, STARTED));
-        rollout.judge(&[Comparison { candidate, reference }]).verdict
+        rollout.judge(&[Comparison::new(candidate, reference)]).verdict
     };
     assert!(judge(6).is_pass(), "{}", judge(6));
     let bad = judge(120);
@@ -289,7 +289,7 @@ fn without_anything_beside_it_the_time_before_is_what_it_is_compared_with() {
     let mut alone = by_default();
     alone.step = Step { weight: 100, reference_weight: 0, ..step(60) };
     let candidate = seen(6_000, 6, STARTED, STARTED + 60);
-    let judged = alone.judge(&[Comparison { candidate, reference: None }]);
+    let judged = alone.judge(&[Comparison::new(candidate, None)]);
     assert_eq!(judged.verdict.to_string(), "inconclusive: nothing serves beside it");
     assert!(judged.verdict.is_idle(), "others decide");
 }

@@ -67,9 +67,8 @@ impl World {
         let (started, judged_until) = (at(self.started), at(self.judged_until));
         let step = Step { started, judged_until, ..step(seconds) };
         let asked = self.gate.windows(&step, &self.carried);
-        let seen = asked.into_iter().map(|asked| Comparison {
-            candidate: self.side("green", asked, now),
-            reference: Some(self.side("blue", asked, now)),
+        let seen = asked.into_iter().map(|asked| {
+            Comparison::new(self.side("green", asked, now), Some(self.side("blue", asked, now)))
         });
         let judged = self.gate.judge(&step, &seen.collect::<Vec<_>>(), &self.carried);
         self.carried = judged.carried.clone();
@@ -135,17 +134,19 @@ fn bad_requests_that_are_known_of_count_though_the_window_is_given_up() {
     for (seconds, known) in [(10, false), (20, true), (300, true), (310, true)] {
         let step = step(seconds);
         let asked = policy.windows(&step, &carried);
-        let seen = asked.into_iter().map(|asked| Comparison {
-            candidate: Observation {
-                requests: Some(100),
-                errors: Errors {
-                    client: None,
-                    server: Some(3),
-                    balancer: (known && asked.from > at(STARTED)).then_some(0),
+        let seen = asked.into_iter().map(|asked| {
+            Comparison::new(
+                Observation {
+                    requests: Some(100),
+                    errors: Errors {
+                        client: None,
+                        server: Some(3),
+                        balancer: (known && asked.from > at(STARTED)).then_some(0),
+                    },
+                    ..Observation::missing(green(), asked)
                 },
-                ..Observation::missing(green(), asked)
-            },
-            reference: None,
+                None,
+            )
         });
         let judged = policy.judge(&step, &seen.collect::<Vec<_>>(), &carried);
         carried = judged.carried;
@@ -198,7 +199,7 @@ fn what_was_before_a_gap_in_an_answer_is_asked_for_by_itself() {
                 errors: Errors { client: None, server: Some(failed), balancer: Some(0) },
                 ..Observation::missing(green(), known)
             };
-            Comparison { candidate, reference: None }
+            Comparison::new(candidate, None)
         });
         carried = policy.judge(&step, &seen.collect::<Vec<_>>(), &carried).carried;
     }

@@ -67,7 +67,7 @@ pub(super) fn minute(requests: u64, failed: u64) -> Observation {
 
 /// What a gate says after a minute about a candidate with nothing beside it.
 pub(super) fn judge(gate: &dyn Gate, candidate: Observation) -> Judgement {
-    let seen = Comparison { candidate, reference: None };
+    let seen = Comparison::new(candidate, None);
     gate.judge(&step(60), &[seen], &Carried::default())
 }
 
@@ -81,9 +81,8 @@ fn what_is_covered_is_what_was_measured_in_the_step() {
     let cover = |windows: &[(i64, i64)]| {
         let seen: Vec<_> = windows
             .iter()
-            .map(|(from, to)| Comparison {
-                candidate: Observation { window: window(*from, *to), ..minute(10, 0) },
-                reference: None,
+            .map(|(from, to)| {
+                Comparison::new(Observation { window: window(*from, *to), ..minute(10, 0) }, None)
             })
             .collect();
         super::covered(&step(60), &seen)
@@ -92,7 +91,7 @@ fn what_is_covered_is_what_was_measured_in_the_step() {
     assert_eq!(cover(&[(1010, 1020), (1000, 1005)]), window(1000, 1020));
     assert_eq!(cover(&[(1010, 1020), (1030, 1030)]), window(1010, 1020));
     assert_eq!(cover(&[(990, 1010), (1050, 1061)]), window(1000, 1000));
-    let unknown = Comparison { candidate: nothing(), reference: Some(minute(10, 0)) };
+    let unknown = Comparison::new(nothing(), Some(minute(10, 0)));
     assert_eq!(super::covered(&step(60), &[unknown]), window(1000, 1000));
 }
 

@@ -84,7 +84,7 @@ prop_compose! {
 }
 
 fn judge(gate: &dyn Gate, candidate: &Observation, reference: Option<&Observation>) -> Judgement {
-    let seen = Comparison { candidate: candidate.clone(), reference: reference.cloned() };
+    let seen = Comparison::new(candidate.clone(), reference.cloned());
     let seen = vec![seen; gate.windows(&step(60), &Carried::default()).len()];
     gate.judge(&step(60), &seen, &Carried::default())
 }

@@ -15,7 +15,7 @@ fn judge(
     candidate: Observation,
     beside: Option<Observation>,
 ) -> Judgement {
-    let seen = Comparison { candidate, reference: beside };
+    let seen = Comparison::new(candidate, beside);
     gate.judge(&step(60), &[seen], &Carried::default())
 }
 

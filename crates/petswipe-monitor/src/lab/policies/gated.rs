@@ -159,7 +159,7 @@ impl Gated {
         let candidate = of("candidate", |second| second.candidate);
         let reference = of("reference", |second| second.reference);
         let reference = (step.reference_weight > 0).then_some(reference);
-        Comparison { candidate, reference }
+        Comparison::new(candidate, reference)
     }
 }
 
