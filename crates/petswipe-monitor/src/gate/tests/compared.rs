@@ -2,7 +2,7 @@
 
 use super::evidence::{Rollout, Tick, WELL, by_default};
 use super::{at, green, times, window};
-use crate::gate::{Comparison, EvidencePolicy, LatencyEvidence, NoData, Step};
+use crate::gate::{Comparison, EvidencePolicy, Judgement, LatencyEvidence, NoData, Step};
 use crate::{Errors, Observation, Subject};
 
 fn without_shares() -> EvidencePolicy {
@@ -110,8 +110,11 @@ fn it_is_not_settled_before_latency_is_shown_to_be_good_too() {
 
 #[test]
 fn a_few_requests_that_were_timed_do_not_show_that_latency_is_good() {
-    let ends = |timed| {
-        let mut rollout = Rollout::new(without_shares());
+    let ends = |timed, quantiles: &[f64]| {
+        let latency =
+            LatencyEvidence { quantiles: quantiles.to_vec(), ..LatencyEvidence::default() };
+        let mut rollout =
+            Rollout::new(EvidencePolicy { latency: Some(latency), ..without_shares() });
         for _ in 0..2 {
             let from = rollout.step.now.as_second();
             rollout.step.now = at(from + 10);
@@ -131,8 +134,12 @@ fn a_few_requests_that_were_timed_do_not_show_that_latency_is_good() {
         }
         unreachable!()
     };
-    assert_eq!(ends(60), (true, false));
-    assert_eq!(ends(5_000), (true, true));
+    let all = LatencyEvidence::default().quantiles;
+    assert_eq!(ends(60, &all), (true, false));
+    assert_eq!(ends(5_000, &all), (true, true));
+    // Of a median a few show much, but not fewer than the policy asks for of anything.
+    assert_eq!(ends(49, &[0.5]), (true, false));
+    assert_eq!(ends(50, &[0.5]), (true, true));
 }
 
 #[test]
@@ -159,6 +166,29 @@ fn bunches_delay_what_is_shown_to_be_good_as_well() {
     for tick in [WELL, failing] {
         let (single, bunched) = (ticks(1.0, tick), ticks(4.0, tick));
         assert!(bunched >= 3 * single, "{single}, {bunched}");
+    }
+}
+
+#[test]
+fn bunches_delay_what_latency_shows() {
+    let ticks = |dispersion, millis, until: fn(&Judgement) -> bool| {
+        let latency = LatencyEvidence { quantiles: vec![0.99], ..LatencyEvidence::default() };
+        let latency = Some(latency);
+        // Errors show at once that they are harmless, so it is latency that is waited for.
+        let policy = EvidencePolicy { dispersion, latency, harmless_rate: 0.5, ..without_shares() };
+        let mut rollout = Rollout::new(policy);
+        // What sets the threshold takes two ticks.
+        rollout.ticks(2, Tick { own: (25, 0), other: (25, 0), ..WELL });
+        let tick = Tick { own: (25, 0), other: (25, 0), millis: (millis, 20) };
+        (1..500).find(|_| until(&rollout.tick(tick))).unwrap()
+    };
+    // To be shown to be slow, and not to be.
+    for (millis, until) in [
+        (900, (|judged| judged.verdict.is_fail()) as fn(&Judgement) -> bool),
+        (20, |judged| judged.settled),
+    ] {
+        let (single, bunched) = (ticks(1.0, millis, until), ticks(8.0, millis, until));
+        assert!(bunched >= 4 * single, "{millis} ms: {single}, {bunched}");
     }
 }
 
