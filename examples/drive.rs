@@ -193,7 +193,11 @@ impl Running {
 
 /// Until when a promotion can be undone, and by which command.
 fn tell_the_way_back(common: &Common, history: &History<Plan>, undo: Option<&str>) {
-    let window = history.opening.plan.rollback_window;
+    let plan = &history.opening.plan;
+    if plan.undoes.is_some() {
+        return;
+    }
+    let window = plan.rollback_window;
     let until = history.last_at().saturating_add(window).unwrap_or(Timestamp::MAX);
     if let Some(undo) = undo.filter(|_| !window.is_zero() && !common.quiet) {
         let until = until.strftime("%Y-%m-%d %H:%M:%S UTC");

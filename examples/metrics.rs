@@ -8,10 +8,11 @@ use clap::Args;
 use petswipe_monitor::prometheus::{
     Credentials, Matcher, PrometheusConfig, PrometheusSource, Secret, Selector,
 };
-use petswipe_monitor::{MetricSource, Shared};
+use petswipe_monitor::{MetricSource, Shared, Subject, Window};
 
-use crate::Exit;
 use crate::cli::some_seconds;
+use crate::target::Parts;
+use crate::{Exit, say};
 
 /// What holds unless it is said.
 const BACKEND: &str = "backend";
@@ -86,6 +87,39 @@ impl MetricFlags {
         config.credentials = self.credentials(set)?;
         let source = PrometheusSource::new(config, jiff::Timestamp::now).map_err(refused)?;
         Ok(Some(Arc::new(Shared::new(source))))
+    }
+
+    /// Asks the named source once about what is live, so that one which does not answer is found before anything is touched and
+    /// not by a rollout that waits for it and goes back. The backend's own metrics are not asked.
+    ///
+    /// # Errors
+    /// Exit code 2 with the source and the cause.
+    pub(crate) async fn ask(&self, parts: &Parts) -> Result<(), Exit> {
+        if self.url()?.is_none() {
+            return Ok(());
+        }
+        let Some(live) = parts.router.route().await?.split.only().cloned() else { return Ok(()) };
+        let (source, live) = (&parts.metrics, Subject::environment(live.as_str()));
+        let now = jiff::Timestamp::now();
+        let from = now.saturating_sub(self.later()).unwrap_or(now);
+        let asked = source.observe(&live, Window { from, to: now }, now).await;
+        let refused = |error| {
+            Exit::usage(format!(
+                "--metrics is {}, which can't judge the new version: {}; nothing was touched",
+                source.name(),
+                petswipe_monitor::explain(&error)
+            ))
+        };
+        if asked.map_err(refused)?.is_missing() {
+            say(&format!(
+                "warning: {} knows nothing of {live} in the last {:.0} s, and without numbers the new version is not promoted \
+                 (--prometheus-job is {})",
+                source.name(),
+                self.later().as_secs_f64(),
+                self.prometheus_job
+            ));
+        }
+        Ok(())
     }
 
     /// What proves who asks, with the variables that are set.

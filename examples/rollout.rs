@@ -149,6 +149,7 @@ where
         let mut plan = (self.plan)(common, target.environments.clone(), image)?;
         plan.location.clone_from(&target.id);
         plan.rollback_window = common.rollback_window;
+        common.metrics.ask(&target.parts).await?;
         let stale_after = lookback(common) + 120 * SECOND;
         let budgets = common.slo.allowed(common, target, stale_after).await?;
         plan.policies.extend(budget_policies(&budgets));

@@ -145,7 +145,13 @@ const WITH_CLOUD: &[Case] = &[
     ("canary", &["--undo"], &[".petswipe/canary.jsonl", "not found"]),
     ("canary", &["--resume", "--journal", "none/at/all"], &["none/at/all", "not found"]),
     ("canary", &["--journal", "."], &["."]),
+    // Nobody listens there.
+    ("canary", &["--metrics", "prometheus=http://127.0.0.1:9"], DEAF),
+    ("canary", &["--metrics", "prometheus=http://127.0.0.1:9", "--dry-run"], DEAF),
+    ("rolling", &["--metrics", "prometheus=http://127.0.0.1:9"], DEAF),
 ];
+
+const DEAF: &[&str] = &["--metrics is Prometheus at http://127.0.0.1:9", "nothing was touched"];
 
 /// Journals that can't be gone on with.
 const JOURNALS: &[Case] = &[

@@ -63,6 +63,18 @@ async fn without_prometheus_it_is_held_and_goes_back_and_is_never_promoted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_scrapes_nothing_of_the_service_is_said_before_anything_is_touched() {
+    let (cloud, directory) = (CloudProcess::start().await, directory());
+    let prometheus = Prometheus::of(&cloud).await;
+    let plan = || canary(&cloud, &prometheus, &directory).args(["--dry-run"]);
+    let warning = "knows nothing of petswipe-production-blue in the last 6 s";
+    let done = plan().run().await.with(0);
+    assert!(!done.stderr.contains(warning), "{done}");
+    let done = plan().args(["--prometheus-job", "another"]).run().await.with(0);
+    done.says([warning, "--prometheus-job is another"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_scrapes_a_cloud_that_ends_with_the_example() {
     let directory = directory();
     let tool = Tool::new("canary", &directory).without_cloud();

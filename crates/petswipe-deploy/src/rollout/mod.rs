@@ -21,10 +21,10 @@ pub use effect::{
     Effect, JudgeRequest, Look, Output, Purpose, Seen, SeenSide, ServedBefore, Survey, SurveyedSide,
 };
 pub use outcome::{Cause, CauseKind, Outcome};
-pub(crate) use plan::validate_policies;
 pub use plan::{
     ApprovalPlan, ApprovalPoint, CapacityPlan, Plan, SmokePlan, Stage, Strategy, Target,
 };
+pub(crate) use plan::{is_forward, validate_policies};
 pub use script::{Hold, Move, Which};
 pub use state::{Before, Direction, StageRecord, State};
 

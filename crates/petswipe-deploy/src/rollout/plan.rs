@@ -204,6 +204,15 @@ pub enum ApprovalPoint {
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// Refuses to go back from a way back: that leads to the version that somebody wanted to be rid of.
+pub(crate) fn is_forward(field: &str, undoes: Option<&RevisionId>) -> Result<(), Error> {
+    undoes.map_or(Ok(()), |undone| {
+        let allowed =
+            "one that deployed a version; what was taken back is deployed again by its own name";
+        Err(Error::invalid(field, format!("the undo of {undone}"), allowed))
+    })
+}
+
 impl Plan {
     /// A canary with the guide's defaults: 5, 10, 25, 50 and 100 % for 300 s each, a check every 30 s.
     pub fn canary(service: &str, environments: [Environment; 2], target: Target) -> Self {
@@ -279,7 +288,7 @@ impl Plan {
     /// is started at full size, and then takes all traffic with one router call.
     ///
     /// # Errors
-    /// [`Error::InvalidPlan`] when the rollout was not promoted or its rollback window has passed.
+    /// [`Error::InvalidPlan`] when the rollout was not promoted, is itself a way back, or its rollback window has passed.
     pub fn undo(
         &self,
         ended: &super::Outcome,
@@ -293,6 +302,7 @@ impl Plan {
                 "promoted: there is nothing to undo",
             ));
         };
+        is_forward("rollout to undo", self.undoes.as_ref())?;
         let until = at.saturating_add(self.rollback_window).unwrap_or(jiff::Timestamp::MAX);
         if now > until {
             let allowed = format!("until {until}, the end of its rollback window");

@@ -23,7 +23,9 @@ pub(super) fn examine(plan: &Plan, survey: &Survey) -> Result<Before, Vec<String
             let [a, b] = &plan.environments;
             let what = match found {
                 Some(other) => format!("all traffic goes to {other}"),
-                None => format!("both sides are live: the weights are {split}"),
+                None => format!(
+                    "both sides are live: the weights are {split}, as where a rollout has not ended, which its journal resumes"
+                ),
             };
             return Err(vec![format!("{what}; allowed: 100 % to either {a} or {b}")]);
         }

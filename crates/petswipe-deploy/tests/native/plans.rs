@@ -193,6 +193,8 @@ fn only_a_promotion_is_undone_and_only_while_it_runs() {
         (&Target::Revision(revision("shop:0")), &Some(revision("shop:1")),)
     );
     undo.preview(&survey()).unwrap();
+    let said = undo.undo(&promoted).unwrap_err().to_string();
+    assert!(said.starts_with("deployment to undo is the undo of shop:1; allowed:"), "{said}");
     let mut replaced = survey();
     replaced.service.revision = Some(revision("shop:2"));
     let said = undo.preview(&replaced).unwrap_err().to_string();

@@ -135,8 +135,8 @@ fn a_rollout_that_would_be_refused_is_refused_with_its_reasons() {
     let refused = dry_run(&canary(), &survey(&shop, &canary())).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "state of the system is both sides are live: the weights are shop-blue 60 %, shop-green 40 %; \
-         allowed: 100 % to either shop-blue or shop-green; allowed: see the reasons"
+        "state of the system is both sides are live: the weights are shop-blue 60 %, shop-green 40 %, as where a \
+         rollout has not ended, which its journal resumes; allowed: 100 % to either shop-blue or shop-green; allowed: see the reasons"
     );
     let invalid = Plan { environments: [blue(), blue()], ..canary() };
     let refused = dry_run(&invalid, &survey(&Shop::new(), &canary())).unwrap_err();

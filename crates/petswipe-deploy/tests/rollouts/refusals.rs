@@ -22,8 +22,8 @@ fn a_state_that_allows_no_way_back_is_refused_with_its_reasons() {
     let worlds: [(World, &str); 5] = [
         (
             |shop| shop.cloud.meddle(split(33)),
-            "both sides are live: the weights are shop-blue 67 %, shop-green 33 %; allowed: 100 % to \
-             either shop-blue or shop-green",
+            "both sides are live: the weights are shop-blue 67 %, shop-green 33 %, as where a rollout has not \
+             ended, which its journal resumes; allowed: 100 % to either shop-blue or shop-green",
         ),
         (
             |shop| shop.cloud.meddle(Split::all_to(baseline())),

@@ -67,6 +67,24 @@ fn outside_its_window_or_without_a_promotion_there_is_nothing_to_undo() {
 }
 
 #[test]
+fn a_way_back_is_not_undone_because_that_leads_to_the_bad_version() {
+    let (shop, outcome, ended) = promoted(&canary());
+    let undo = canary().undo(&outcome, ended, now(&shop)).unwrap();
+    let undone = shop.run(undo.clone());
+    assert!(matches!(undone, Outcome::Promoted { .. }), "{undone}");
+    assert_eq!(shop.cloud.split(), split(0));
+    let refused = undo.undo(&undone, shop.report().finished_at, now(&shop)).unwrap_err();
+    let Some(bad) = &undo.undoes else { panic!("{undo:?}") };
+    assert_eq!(
+        refused.to_string(),
+        format!(
+            "rollout to undo is the undo of {bad}; allowed: one that deployed a version; what was taken back is deployed \
+             again by its own name"
+        )
+    );
+}
+
+#[test]
 fn an_undo_that_meets_a_broken_old_version_goes_back_to_the_new_one() {
     let (shop, outcome, ended) = promoted(&canary());
     let behaviour = petswipe_deploy::memory::Behaviour { error_rate: 1.0, ..Default::default() };

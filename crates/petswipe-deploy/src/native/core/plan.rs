@@ -8,7 +8,7 @@ use petswipe_runbook::Retry;
 use serde::{Deserialize, Serialize};
 
 use crate::native::types::{LambdaHook, NativeStrategy, PerMille};
-use crate::rollout::{Outcome, Target, validate_policies};
+use crate::rollout::{Outcome, Target, is_forward, validate_policies};
 use crate::{Environment, Error, RevisionId};
 
 /// A day: the most that AWS waits in one step.
@@ -255,7 +255,7 @@ impl NativePlan {
     /// once. It is held, judged and set back as this one was.
     ///
     /// # Errors
-    /// [`Error::InvalidPlan`] for any other outcome than a promotion.
+    /// [`Error::InvalidPlan`] for any other outcome than a promotion, and where this is itself a way back.
     pub fn undo(&self, outcome: &Outcome) -> Result<Self, Error> {
         let Outcome::Promoted { revision, before, .. } = outcome else {
             return Err(Error::invalid(
@@ -264,6 +264,7 @@ impl NativePlan {
                 "a deployment that was promoted",
             ));
         };
+        is_forward("deployment to undo", self.undoes.as_ref())?;
         Ok(Self {
             target: Target::Revision(before.clone()),
             undoes: Some(revision.clone()),
