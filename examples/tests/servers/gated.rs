@@ -68,8 +68,12 @@ async fn a_job_that_scrapes_nothing_of_the_service_is_said_before_anything_is_to
     let prometheus = Prometheus::of(&cloud).await;
     let plan = || canary(&cloud, &prometheus, &directory).args(["--dry-run"]);
     let warning = "knows nothing of petswipe-production-blue in the last 6 s";
-    let done = plan().run().await.with(0);
-    assert!(!done.stderr.contains(warning), "{done}");
+    // A moment after it began it has no period of which all is known.
+    eventually("the service is known", async || {
+        let done = plan().run().await.with(0);
+        (!done.stderr.contains(warning)).then_some(())
+    })
+    .await;
     let done = plan().args(["--prometheus-job", "another"]).run().await.with(0);
     done.says([warning, "--prometheus-job is another"]);
 }
