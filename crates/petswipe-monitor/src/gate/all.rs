@@ -1,5 +1,8 @@
 //! Several gates as one.
 
+use ref_cast::RefCast;
+use serde_json::Value;
+
 use super::{Carried, Comparison, FindingResult, Gate, Judgement, Step, Verdict, covered};
 use crate::Window;
 
@@ -22,7 +25,7 @@ impl Gate for All {
 
     fn windows(&self, step: &Step, carried: &Carried) -> Vec<Window> {
         let gates = self.0.iter().enumerate();
-        gates.flat_map(|(index, gate)| gate.windows(step, &held(carried, index))).collect()
+        gates.flat_map(|(index, gate)| gate.windows(step, held(carried, index))).collect()
     }
 
     fn judge(&self, step: &Step, seen: &[Comparison], carried: &Carried) -> Judgement {
@@ -33,9 +36,9 @@ impl Gate for All {
         let mut settled = true;
         for (index, gate) in self.0.iter().enumerate() {
             let held = held(carried, index);
-            let (mine, others) = rest.split_at(gate.windows(step, &held).len().min(rest.len()));
+            let (mine, others) = rest.split_at(gate.windows(step, held).len().min(rest.len()));
             rest = others;
-            let judged = gate.judge(step, mine, &held);
+            let judged = gate.judge(step, mine, held);
             states.push(judged.carried.0);
             if !judged.covered.is_empty() {
                 whole = hull(whole, judged.covered);
@@ -45,14 +48,15 @@ impl Gate for All {
         }
         let verdict = together(verdicts);
         let settled = settled && verdict.is_pass();
-        let carried = Carried(serde_json::Value::Array(states));
+        let carried = Carried(Value::Array(states));
         Judgement { settled, ..Judgement::new(verdict, carried, whole) }
     }
 }
 
 /// What the gate at that place in the list carried.
-fn held(carried: &Carried, index: usize) -> Carried {
-    carried.0.get(index).cloned().map(Carried).unwrap_or_default()
+fn held(carried: &Carried, index: usize) -> &Carried {
+    static NOTHING: Carried = Carried(Value::Null);
+    carried.0.get(index).map_or(&NOTHING, Carried::ref_cast)
 }
 
 /// From the start of the earlier to the end of the later, of two of which the first may be empty.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use ref_cast::RefCast;
 use serde::{Deserialize, Serialize};
 
 use crate::{Observation, Window};
@@ -73,8 +74,9 @@ impl Comparison {
 
 /// What a gate carries from one judgement to the next: its own business, kept as JSON in the operation's journal.
 /// `null` before the first judgement.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, RefCast, Serialize, Deserialize)]
 #[serde(transparent)]
+#[repr(transparent)]
 pub struct Carried(pub serde_json::Value);
 
 /// A judgement: the verdict, and what to carry to the next.

@@ -79,19 +79,17 @@ impl Slow {
             }
             return;
         }
-        self.requests = self.requests.saturating_add(candidate.count());
-        self.in_step = self.in_step.saturating_add(candidate.count());
+        let (own_count, other_count) = (candidate.count(), reference.count());
+        self.requests = self.requests.saturating_add(own_count);
+        self.in_step = self.in_step.saturating_add(own_count);
         // A state that was written before this was known has none.
         self.accepts.resize_with(latency.quantiles.len(), Default::default);
         let tests = self.tests.iter_mut().zip(&mut self.accepts);
         let at = self.thresholds.iter().zip(&latency.quantiles);
         for ((test, [ratio, rate]), (threshold, quantile)) in tests.zip(at) {
-            let slow = |seen: &Histogram, limit| Arm {
-                requests: seen.count(),
-                failed: seen.count_above(limit),
-            };
-            let own = slow(candidate, latency.allowed(*threshold));
-            let other = slow(reference, *threshold);
+            let allowed = latency.allowed(*threshold);
+            let own = Arm { requests: own_count, failed: candidate.count_above(allowed) };
+            let other = Arm { requests: other_count, failed: reference.count_above(*threshold) };
             test.add(own, other, policy.dispersion);
             ratio.add_ratio(own, other, policy.smallest_ratio, policy.dispersion);
             let allowed = 1.0 - quantile;
