@@ -216,3 +216,23 @@ fn json(reports: &[SloReport]) -> serde_json::Value {
     });
     serde_json::json!({ "evaluated": true, "slos": slos.collect::<Vec<_>>() })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_file_is_about_the_local_cloud_and_without_metrics_nothing_is_evaluated() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("slo/petswipe.yaml");
+        let slos = objectives("--file", &path).unwrap();
+        let service = Service::new(PROJECT, ENVIRONMENT);
+        assert_eq!(slos.len(), 2);
+        assert!(slos.iter().all(|slo| service.is_meant_by(slo.subject())));
+        let document = unevaluated(&slos);
+        assert_eq!(document["evaluated"], false);
+        assert!(document["reason"].as_str().unwrap().starts_with("nothing was evaluated"));
+        assert_eq!(document["slos"][0]["service"], "petswipe-production");
+        assert_eq!(document["slos"][1]["alerts"].as_array().unwrap().len(), 4);
+    }
+}
