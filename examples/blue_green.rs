@@ -11,14 +11,14 @@ use std::time::Duration;
 use clap::Parser;
 use petswipe_deploy::{ApprovalPlan, ApprovalPoint, Plan};
 use petswipe_examples::cli::{
-    Common, EXIT_CODES, milliseconds, percent, seconds, some_seconds, truth,
+    Common, EXIT_CODES, journal_help, milliseconds, percent, seconds, some_seconds, truth,
 };
 use petswipe_examples::rollout::{Job, at_pace, policies};
 use petswipe_examples::{Exit, finish};
 
 /// Deploy to the idle side, test it, switch all at once
 #[derive(Parser)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = EXIT_CODES, mut_arg("journal", |flag| flag.help(journal_help("blue_green"))))]
 struct Flags {
     /// Seconds between two looks for healthy tasks [default: 1 locally, 10 on AWS]
     #[arg(long, env = "HEALTH_CHECK_INTERVAL", value_name = "SECONDS", value_parser = some_seconds)]

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::Exit;
 use crate::cli::{Backend, Common};
 use crate::report::measured;
-use crate::slo::objectives;
+use crate::slo::{Service, objectives};
 use crate::target::Target;
 
 /// Flags about error budgets.
@@ -67,6 +67,7 @@ impl Allowed {
             "budget_spent_requests": spending.budget.spent(),
             "known_since": spending.window.from,
             "known_until": spending.window.to,
+            "period_known_share": spending.known_share(),
             "is_whole_period": spending.is_whole,
         })
     }
@@ -81,19 +82,17 @@ impl SloFlags {
     pub(crate) fn read(&self, common: &Common) -> Result<Vec<Slo>, Exit> {
         let Some(file) = &self.slo_file else { return Ok(Vec::new()) };
         let all = objectives("--slo", file)?;
-        let service = common.service();
-        let names = [service.clone(), format!("{service}-blue"), format!("{service}-green")];
-        let is_ours =
-            |subject: &Subject| subject.revision.is_none() && names.contains(&subject.environment);
+        let service = Service::new(&common.project, &common.environment);
         let (ours, others): (Vec<_>, Vec<_>) =
-            all.into_iter().partition(|slo| is_ours(slo.subject()));
+            all.into_iter().partition(|slo| service.is_meant_by(slo.subject()));
         if ours.is_empty() {
             let held = others.iter().map(|slo| format!("{} of {}", slo.name(), slo.subject()));
             return Err(Exit::usage(format!(
-                "--slo is {}: none of its SLOs is about {service}, but {}; allowed: an SLO whose service is {}",
+                "--slo is {}: none of its SLOs is about {}, but {}; allowed: an SLO whose service is {}",
                 file.display(),
+                common.service(),
                 held.collect::<Vec<_>>().join(", "),
-                names.join(", ")
+                service.names().join(", ")
             )));
         }
         if common.backend == Backend::Local && common.cloud()?.is_none() {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::Parser;
 use petswipe_deploy::{ApprovalPlan, ApprovalPoint, Plan, Stage};
 use petswipe_examples::cli::{
-    Common, EXIT_CODES, milliseconds, percent, seconds, some_seconds, truth, weight,
+    Common, EXIT_CODES, journal_help, milliseconds, percent, seconds, some_seconds, truth, weight,
 };
 use petswipe_examples::forecast::ForecastFlags;
 use petswipe_examples::rollout::{Job, at_pace, policies};
@@ -20,7 +20,7 @@ use petswipe_examples::{Exit, finish};
 
 /// Roll a new version out in stages, each judged
 #[derive(Parser)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = EXIT_CODES, mut_arg("journal", |flag| flag.help(journal_help("canary"))))]
 struct Flags {
     /// The new version's shares of traffic in percent, rising, the last one 100
     #[arg(long, env = "CANARY_STAGES", default_value = "5,10,25,50,100", value_delimiter = ',',

@@ -47,7 +47,7 @@ pub struct Common {
     #[arg(long, alias = "plan", env = "DRY_RUN", num_args = 0..=1, require_equals = true,
         default_value = "false", default_missing_value = "true", value_parser = truth)]
     pub dry_run: bool,
-    /// Where the operation is journaled [default: .petswipe/EXAMPLE.jsonl]
+    /// Where the operation is journaled
     #[arg(long, env = "JOURNAL")]
     pub journal: Option<PathBuf>,
     /// Continue the operation in the journal from where it stopped
@@ -172,8 +172,7 @@ impl Common {
 
     /// Where the operation of this example is journaled.
     pub fn journal_path(&self, example: &str) -> PathBuf {
-        let default = || PathBuf::from(".petswipe").join(format!("{example}.jsonl"));
-        self.journal.clone().unwrap_or_else(default)
+        self.journal.clone().unwrap_or_else(|| default_journal(example))
     }
 
     /// That image with the fault that was asked for, so that a resumed operation deploys the same.
@@ -198,6 +197,15 @@ impl Common {
         });
         named.transpose()
     }
+}
+
+fn default_journal(example: &str) -> PathBuf {
+    PathBuf::from(".petswipe").join(format!("{example}.jsonl"))
+}
+
+/// The help of `--journal` of that example, with the path that it takes unless another one is given.
+pub fn journal_help(example: &str) -> String {
+    format!("Where the operation is journaled [default: {}]", default_journal(example).display())
 }
 
 /// Whether the name of an image is only a tag.

@@ -10,13 +10,15 @@ use std::time::Duration;
 
 use clap::Parser;
 use petswipe_deploy::{Plan, Strategy};
-use petswipe_examples::cli::{Common, EXIT_CODES, milliseconds, percent, seconds, whole_percent};
+use petswipe_examples::cli::{
+    Common, EXIT_CODES, journal_help, milliseconds, percent, seconds, whole_percent,
+};
 use petswipe_examples::rollout::{Job, at_pace, policies};
 use petswipe_examples::{Exit, finish};
 
 /// Replace the tasks of the live side one by one, watched
 #[derive(Parser)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = EXIT_CODES, mut_arg("journal", |flag| flag.help(journal_help("rolling"))))]
 struct Flags {
     /// How many more tasks than desired may run meanwhile, in percent of desired
     #[arg(long, env = "MAX_SURGE", default_value = "100", value_parser = whole_percent)]

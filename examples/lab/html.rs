@@ -1,39 +1,145 @@
-//! The result as one HTML page: the failed requests of each policy over the error rate of the new version, and the table.
+//! The result as one HTML page: the answer, the failed requests of each policy over the error rate of the new version, and the
+//! table. Its style is that of the reports of rollouts.
 
 use std::fmt::Write as _;
 
-use petswipe_monitor::lab::Row;
+use petswipe_monitor::lab::{Replayed, Row};
 
 use super::{Lab, table};
-use crate::report::escape;
+use crate::report::{STYLE, escape};
 
 const WIDTH: f64 = 960.0;
-const HEIGHT: f64 = 420.0;
-const LEFT: f64 = 60.0;
-const RIGHT: f64 = 600.0;
+const HEIGHT: f64 = 430.0;
+const LEFT: f64 = 84.0;
+const RIGHT: f64 = 610.0;
 const TOP: f64 = 20.0;
 const BOTTOM: f64 = 370.0;
-/// One for each policy. Where there are more policies, dashes tell them apart.
-const COLOURS: [&str; 4] = ["#c2410c", "#1d4ed8", "#15803d", "#7e22ce"];
-/// How the lines of the first four policies are drawn, of the second four, and so on.
-const DASHES: [&str; 4] =
-    ["", " stroke-dasharray=\"6 4\"", " stroke-dasharray=\"2 3\"", " stroke-dasharray=\"9 3 2 3\""];
+/// A colour and a mark for each policy; where there are more, they begin again with dashes.
+const COLOURS: usize = 9;
+/// A policy goes back from a good release no more often than that, or it is no candidate for the answer.
+const FALSE_ALARMS: f64 = 0.01;
+
+/// The colours of the policies, told apart also in black and white by their marks.
+const COLOURED: &str = "
+:root {
+  --p0: #c2410c; --p1: #1d4ed8; --p2: #15803d; --p3: #7e22ce; --p4: #0e7490; --p5: #a16207; --p6: #be185d; --p7: #475569;
+  --p8: #000000;
+}
+@media (prefers-color-scheme: dark) { :root {
+  --p0: #fb923c; --p1: #7aa7ff; --p2: #4ade80; --p3: #c99bff; --p4: #38d6ee; --p5: #facc15; --p6: #fb83b9; --p7: #a3b1c2;
+  --p8: #ffffff;
+} }
+.p0 { --p: var(--p0); } .p1 { --p: var(--p1); } .p2 { --p: var(--p2); } .p3 { --p: var(--p3); } .p4 { --p: var(--p4); }
+.p5 { --p: var(--p5); } .p6 { --p: var(--p6); } .p7 { --p: var(--p7); } .p8 { --p: var(--p8); }
+svg .line[class*=' p'] { stroke: var(--p); } svg .mark { fill: var(--p); }
+svg .axis { text-anchor: middle; fill: var(--soft); }
+td { white-space: nowrap; } h1 { margin-bottom: 14px; }
+";
 
 /// The whole page.
 pub(super) fn page(lab: &Lab) -> String {
-    let body =
-        format!("{}{}<p>{}.</p>", chart(lab), rows(&table::lines(lab)), escape(&table::what(lab)));
+    let note = escape(&table::what(lab));
+    let body = format!(
+        "{}<section>\n<h2>Failed requests by policy</h2>\n<figure>\n{}<figcaption>{note}.</figcaption>\n</figure>\n</section>\n\
+         <section>\n<h2>All numbers</h2>\n{}</section>\n",
+        answer(lab),
+        chart(lab),
+        rows(&table::lines(lab))
+    );
     frame("Ways to roll out, compared", &body)
 }
 
-/// Lines of cells as a table, the first one as its head.
-pub(super) fn rows(lines: &[Vec<String>]) -> String {
-    let line = |(index, line): (usize, &Vec<String>)| {
-        let tag = if index == 0 { "th" } else { "td" };
-        let cells = line.iter().map(|cell| format!("<{tag}>{}</{tag}>", escape(cell)));
-        format!("<tr>{}</tr>\n", cells.collect::<String>())
+/// What policies did with a trace: the answer, and the table.
+pub(super) fn replayed(all: &[Replayed], lines: &[Vec<String>]) -> String {
+    let back: Vec<_> = all.iter().filter(|one| one.ended == "rolled back").collect();
+    let outcome = format!("{} of {} policies went back", back.len(), all.len());
+    let reason = match back.iter().min_by_key(|one| (one.failed_requests, one.seconds)) {
+        Some(first) => format!(
+            "{} at the least cost: after {} s and {} failed requests of the {} in the trace.",
+            first.policy, first.seconds, first.failed_requests, first.failed_requests_in_trace
+        ),
+        None => "None of them saw a reason to go back.".to_owned(),
     };
-    format!("<table>\n{}</table>\n", lines.iter().enumerate().map(line).collect::<String>())
+    format!(
+        "{}<section>\n<h2>All of them</h2>\n{}</section>\n",
+        card(&outcome, &reason),
+        rows(lines)
+    )
+}
+
+fn card(outcome: &str, reason: &str) -> String {
+    format!(
+        "<header class=\"calm\">\n<p class=\"outcome\">{}</p>\n<p class=\"reason\">{}</p>\n</header>\n",
+        escape(outcome),
+        escape(reason)
+    )
+}
+
+/// Which policies failed the fewest requests, of those that let a good release through; chance makes differences of a tenth.
+fn answer(lab: &Lab) -> String {
+    let all = table::by_policy(lab);
+    let (wrong, sound): (Vec<_>, Vec<_>) = all.iter().partition(|(_, rows)| {
+        rows.iter().any(|row| is_good(row) && row.rollback_share > FALSE_ALARMS)
+    });
+    let worlds = all.first().map_or(&[][..], |(_, rows)| rows.as_slice());
+    let mut wins = vec![0; sound.len()];
+    let mut costs = Vec::new();
+    for (index, world) in worlds.iter().enumerate().filter(|(_, row)| !is_good(row)) {
+        let cost =
+            |rows: &[&Row]| rows.get(index).map_or(f64::INFINITY, |row| row.mean_failed_requests);
+        let least = sound.iter().map(|(_, rows)| cost(rows)).fold(f64::INFINITY, f64::min);
+        for (wins, (_, rows)) in wins.iter_mut().zip(&sound) {
+            *wins += u32::from(cost(rows) <= least * 1.1);
+        }
+        if least.is_finite() {
+            costs.push(format!("{least:.0} at {} %", (world.fault_error_rate * 1e4).round() / 1e2));
+        }
+    }
+    let most = wins.iter().copied().max().unwrap_or_default();
+    let best = sound.iter().zip(&wins).filter(|(_, wins)| **wins == most && most > 0);
+    let best: Vec<_> = best.map(|((policy, _), _)| *policy).collect();
+    let (outcome, cost) = match best.is_empty() {
+        true => ("No policy lets a good release through".to_owned(), String::new()),
+        false => (
+            format!("{} failed the fewest requests", best.join("; ")),
+            format!(
+                "In {most} of {} worlds with a fault they are within a tenth of the fewest: on average {}. ",
+                costs.len(),
+                costs.join(", ")
+            ),
+        ),
+    };
+    let excluded = match wrong.is_empty() {
+        true => "None of the policies went back from a good release more often than once in 100."
+            .to_owned(),
+        false => {
+            let names: Vec<_> = wrong.iter().map(|(policy, _)| *policy).collect();
+            format!(
+                "Not counted, because they went back from a good release more often than once in 100: {}.",
+                names.join("; ")
+            )
+        }
+    };
+    card(&outcome, &format!("{cost}{excluded}"))
+}
+
+fn is_good(row: &Row) -> bool {
+    row.fault_error_rate == row.baseline_error_rate
+}
+
+/// Lines of cells as a table, the first one as its head.
+fn rows(lines: &[Vec<String>]) -> String {
+    let cells = |tag: &str, line: &Vec<String>| -> String {
+        line.iter().map(|cell| format!("<{tag}>{}</{tag}>", escape(cell))).collect()
+    };
+    let (head, rest) = lines.split_at(lines.len().min(1));
+    let head: String = head.iter().map(|line| cells("th scope=\"col\"", line)).collect();
+    let head = head.replace("</th scope=\"col\">", "</th>");
+    let rest: String =
+        rest.iter().map(|line| format!("<tr>{}</tr>\n", cells("td", line))).collect();
+    format!(
+        "<div class=\"table\">\n<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rest}</tbody>\n</table>\n</div>\n"
+    )
 }
 
 /// A page that needs nothing else, and forbids scripts and every other resource.
@@ -48,21 +154,29 @@ pub(super) fn frame(title: &str, body: &str) -> String {
 <meta name="color-scheme" content="light dark"/>
 <title>{title}</title>
 <style>
-body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }}
-table {{ border-collapse: collapse; display: block; overflow-x: auto; }}
-th, td {{ text-align: right; padding: 0.3rem 0.5rem; border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); white-space: nowrap; }}
-th:first-child, td:first-child {{ text-align: left; }}
-svg {{ max-width: 100%; height: auto; }}
-svg text {{ fill: currentColor; font: 12px system-ui, sans-serif; }}
-</style>
+{STYLE}{COLOURED}</style>
 </head>
 <body>
+<main>
 <h1>{title}</h1>
-{body}
+{body}</main>
 </body>
 </html>
 "#
     )
+}
+
+/// The mark of a policy, around a point.
+fn mark(out: &mut String, number: usize, x: f64, y: f64) {
+    let colour = number % COLOURS;
+    let path = match number % 5 {
+        0 => "m-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0Z",
+        1 => "m-3.6 -3.6h7.2v7.2h-7.2Z",
+        2 => "m0 -5.2l5.2 5.2l-5.2 5.2l-5.2 -5.2Z",
+        3 => "m0 -5l4.8 8.4h-9.6Z",
+        _ => "m0 5l4.8 -8.4h-9.6Z",
+    };
+    let _ = write!(out, r#"<path class="mark p{colour}" d="M{x:.1} {y:.1}{path}"/>"#);
 }
 
 fn chart(lab: &Lab) -> String {
@@ -84,48 +198,52 @@ fn chart(lab: &Lab) -> String {
         let at = BOTTOM - (BOTTOM - TOP) * f64::from(decade) / decades;
         let _ = write!(
             out,
-            r#"<line x1="{LEFT}" x2="{RIGHT}" y1="{at:.1}" y2="{at:.1}" stroke="currentColor" stroke-opacity="0.2"/><text x="{:.1}" y="{:.1}" text-anchor="end">{}</text>"#,
-            LEFT - 8.0,
+            r#"<line class="grid" x1="{LEFT}" x2="{RIGHT}" y1="{at:.1}" y2="{at:.1}"/><text class="tick" x="{:.1}" y="{:.1}">{}</text>"#,
+            LEFT - 10.0,
             at + 4.0,
             10u64.pow(decade)
         );
     }
+    let middle = f64::midpoint(TOP, BOTTOM);
+    let _ = write!(
+        out,
+        r#"<text class="axis" x="16" y="{middle}" transform="rotate(-90 16 {middle})">mean failed requests, each line ten times the one below</text>"#
+    );
     if let Some((_, rows)) = all.first() {
         for (index, row) in rows.iter().enumerate() {
             let label = match row.fault_error_rate == row.baseline_error_rate {
                 true => "no fault".to_owned(),
                 false => format!("{} %", (row.fault_error_rate * 1e4).round() / 1e2),
             };
-            let _ = write!(
-                out,
-                r#"<text x="{:.1}" y="{:.1}" text-anchor="middle">{label}</text>"#,
-                x(index),
-                BOTTOM + 18.0
-            );
+            let (x, y) = (x(index), BOTTOM + 20.0);
+            let _ = write!(out, r#"<text class="time" x="{x:.1}" y="{y:.1}">{label}</text>"#);
         }
     }
     let _ = write!(
         out,
-        r#"<text x="{:.1}" y="{:.1}" text-anchor="middle">error rate of the new version; up: mean requests that it failed until it was taken away or promoted</text>"#,
+        r#"<text class="axis" x="{:.1}" y="{:.1}">error rate of the new version</text>"#,
         f64::midpoint(LEFT, RIGHT),
-        BOTTOM + 40.0
+        BOTTOM + 44.0
     );
     for (number, (policy, rows)) in all.iter().enumerate() {
-        let colour = COLOURS[number % COLOURS.len()];
-        let dashes = DASHES[number / COLOURS.len() % DASHES.len()];
+        let colour = number % COLOURS;
+        let dashes = if number < COLOURS { "" } else { r#" stroke-dasharray="6 4""# };
         let points =
             rows.iter().enumerate().map(|(index, row)| format!("{:.1},{:.1}", x(index), y(row)));
         let points = points.collect::<Vec<_>>().join(" ");
-        let level = TOP + 12.0 + number as f64 * 22.0;
+        let level = TOP + 12.0 + number as f64 * 24.0;
+        let (from, to) = (RIGHT + 20.0, RIGHT + 50.0);
         let _ = write!(
             out,
-            r#"<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"{dashes}/><line x1="{:.1}" x2="{:.1}" y1="{level:.1}" y2="{level:.1}" stroke="{colour}" stroke-width="2"{dashes}/><text x="{:.1}" y="{:.1}">{}</text>"#,
-            RIGHT + 20.0,
-            RIGHT + 48.0,
-            RIGHT + 54.0,
+            r#"<polyline class="line p{colour}" points="{points}"{dashes}/><path class="line p{colour}" d="M{from} {level}H{to}"{dashes}/><text x="{:.1}" y="{:.1}">{}</text>"#,
+            to + 8.0,
             level + 4.0,
             escape(policy)
         );
+        mark(&mut out, number, f64::midpoint(from, to), level);
+        for (index, row) in rows.iter().enumerate() {
+            mark(&mut out, number, x(index), y(row));
+        }
     }
     out + "</svg>\n"
 }

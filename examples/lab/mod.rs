@@ -13,15 +13,25 @@ use petswipe_monitor::planner::Question;
 use petswipe_monitor::{EvidencePolicy, explain};
 use serde::Serialize;
 
-use crate::cli::{EXIT_CODES, percent};
+use crate::cli::percent;
 use crate::{DONE, Exit, print, report, say};
 
 mod html;
 mod table;
 
+/// What follows the help.
+const AFTER_HELP: &str = "Replay a recorded trace, such as the one of this repository:\n  \
+cargo run --example gate_lab -- --trace examples/lab/trace.jsonl\n\n\
+A trace is recorded by writing one line for each second, or each scrape, with what both versions did since the line before:\n  \
+{\"second\":0,\"candidate\":{\"requests\":10,\"failed\":0},\"reference\":{\"requests\":190,\"failed\":1}}\n\
+`second` counts from the beginning of the rollout and rises; the numbers are increases of the counters of requests and of those \
+that failed, of the new version (candidate) and of the old one (reference).\n\n\
+Exit codes: 0 compared or replayed, whatever came of it; 2 bad usage, a trace that can't be read, or a report that can't be \
+written";
+
 /// Compare ways to roll out: when they go back, and what it costs the users
 #[derive(Parser, Clone, Debug)]
-#[command(name = "gate_lab", after_help = EXIT_CODES)]
+#[command(name = "gate_lab", after_help = AFTER_HELP)]
 pub struct Flags {
     /// Error rates of the new version, in percent
     #[arg(long = "fault", env = "FAULT_ERROR_RATES", value_name = "PERCENT", value_delimiter = ',',
@@ -165,6 +175,9 @@ fn compared(flags: &Flags) -> Result<u8, Exit> {
         let written =
             report::write_text(path, || json + "\n", || html::page(&lab), || table::markdown(&lab));
         written.map_err(|error| Exit::usage(explain(&error)))?;
+        if !flags.quiet {
+            say(&format!("wrote {}", path.display()));
+        }
     }
     Ok(DONE)
 }
@@ -185,10 +198,17 @@ fn replayed(flags: &Flags, path: &PathBuf) -> Result<u8, Exit> {
     let text = table::replayed(&replayed);
     print(if flags.json { &json } else { &text });
     if let Some(path) = &flags.report {
-        let page =
-            || html::frame("A recorded trace, replayed", &html::rows(&table::replays(&replayed)));
+        let page = || {
+            html::frame(
+                "A recorded trace, replayed",
+                &html::replayed(&replayed, &table::replays(&replayed)),
+            )
+        };
         let written = report::write_text(path, || json + "\n", page, || text.clone());
         written.map_err(|error| Exit::usage(explain(&error)))?;
+        if !flags.quiet {
+            say(&format!("wrote {}", path.display()));
+        }
     }
     Ok(DONE)
 }
@@ -212,6 +232,31 @@ mod tests {
         let page = html::page(&lab);
         assert!(page.contains("<svg") && page.contains("petswipe default"));
         assert_eq!(page.matches("<polyline").count(), policies.len());
+        assert!(page.contains("mean failed requests, each line ten times the one below"), "{page}");
+        // Each policy has a colour and a mark of its own, which the key shows.
+        for number in 0..policies.len() {
+            assert!(page.contains(&format!("class=\"line p{number}")), "{page}");
+        }
+        assert!(page.contains("failed the fewest requests"), "{page}");
+        assert!(page.contains("went back from a good release"), "{page}");
+    }
+
+    #[test]
+    fn the_trace_of_the_help_is_there_and_shows_what_the_gates_do() {
+        let text = include_str!("trace.jsonl");
+        let trace = read(text.as_bytes()).unwrap();
+        let ended: Vec<_> = OTHERS
+            .into_iter()
+            .chain(OURS_ON_A_TRACE)
+            .map(|make| replay(&trace, make().as_mut()))
+            .collect();
+        let ours = ended.iter().filter(|replayed| replayed.policy.starts_with("petswipe"));
+        // On minutes that come a minute late half a minute is nothing yet.
+        let ends: Vec<_> = ours.map(|replayed| replayed.ended.as_str()).collect();
+        assert_eq!(ends, ["rolled back", "still going on"], "{ended:?}");
+        let page = html::frame("replayed", &html::replayed(&ended, &table::replays(&ended)));
+        assert!(page.contains("went back") && page.contains("<table>"), "{page}");
+        assert!(AFTER_HELP.contains("--trace examples/lab/trace.jsonl"));
     }
 
     #[test]

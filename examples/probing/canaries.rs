@@ -57,3 +57,18 @@ pub(super) async fn open(region: &str) -> Result<Box<dyn Canaries>, Exit> {
 pub(super) async fn open(_: &str) -> Result<Box<dyn Canaries>, Exit> {
     Err(Exit::usage("--synthetics is not built in; allowed: it, with cargo's --features aws"))
 }
+
+/// What reading them has to be allowed.
+///
+/// # Errors
+/// Without the feature.
+#[cfg(feature = "aws")]
+pub(super) fn policy() -> Result<String, Exit> {
+    let statement = petswipe_monitor::aws::CloudWatchSynthetics::policy();
+    Ok(petswipe_aws::Policy::new([statement]).to_string())
+}
+
+#[cfg(not(feature = "aws"))]
+pub(super) fn policy() -> Result<String, Exit> {
+    Err(Exit::usage("--iam-policy is not built in; allowed: it, with cargo's --features aws"))
+}

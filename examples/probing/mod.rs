@@ -11,7 +11,7 @@ use petswipe_local::{Cloud, CloudConfig, FAULT_VARIABLE, Fault};
 use petswipe_monitor::explain;
 use petswipe_monitor::probe::{Canaries, Check, HttpWeb, Paced, Results, Schedule, Variables};
 
-use crate::cli::{EXIT_CODES, some_seconds};
+use crate::cli::some_seconds;
 use crate::signals::Signals;
 use crate::telemetry::replace;
 use crate::{DONE, Exit, NOT_AS_ASKED, print, say};
@@ -23,6 +23,11 @@ mod summary;
 
 use kept::BaselineFile;
 use summary::{CanarySummary, Report, Summary};
+
+/// What the exit codes mean.
+const EXIT_CODES: &str = "Exit codes: 0 every check and canary is well, by its last run; 1 one failed, became slow, did not run, \
+    or is not known to be well; 2 bad usage, or a file that can't be read or written; 3 the canaries \
+    could not be read";
 
 /// What precedes the name of a check's variable in the environment.
 const VARIABLE: &str = "PROBE_";
@@ -73,6 +78,9 @@ pub struct Flags {
     /// Write the final report; the ending chooses the format: .json, .html or .md
     #[arg(long, env = "REPORT", value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// Print the IAM policy document of whoever reads canaries of CloudWatch Synthetics, and call nothing (needs --features aws)
+    #[arg(long)]
+    pub iam_policy: bool,
     /// What is wrong with the service (its own cloud only)
     #[arg(long, default_value = "none")]
     pub fault: Fault,
@@ -89,6 +97,10 @@ pub struct Flags {
 /// # Errors
 /// Bad usage, before anything is asked; a file that can't be written, and canaries that can't be read.
 pub async fn run(flags: &Flags) -> Result<u8, Exit> {
+    if flags.iam_policy {
+        print(&canaries::policy()?);
+        return Ok(DONE);
+    }
     let started_at = Timestamp::now();
     if let Some(path) = &flags.report {
         crate::report::check(path).map_err(|error| Exit::usage(explain(&error)))?;
@@ -104,6 +116,9 @@ pub async fn run(flags: &Flags) -> Result<u8, Exit> {
     }
     if let Some(path) = &flags.report {
         report::write(path, &report).map_err(|error| Exit::usage(explain(&error)))?;
+        if !flags.quiet {
+            say(&format!("wrote {}", path.display()));
+        }
     }
     Ok(if report.is_well() { DONE } else { NOT_AS_ASKED })
 }
@@ -181,7 +196,9 @@ async fn ask_often(
     let mut left = flags.runs;
     let oldest = every.saturating_mul(INTERVALS);
     loop {
-        let new = canaries::ask(source, &flags.synthetics, oldest, results, flags.quiet).await?;
+        // What the last answer says is the result.
+        let quiet = flags.quiet || (!flags.json && !flags.forever && left == 1);
+        let new = canaries::ask(source, &flags.synthetics, oldest, results, quiet).await?;
         *seen.lock().unwrap_or_else(PoisonError::into_inner) = new;
         keep_metrics(flags, results)?;
         left = left.saturating_sub(1);
@@ -305,7 +322,7 @@ impl<'a> Probing<'a> {
         let mut left = vec![self.flags.runs; self.checks.len()];
         let mut due: Vec<usize> = (0..self.checks.len()).collect();
         loop {
-            join_all(due.iter().map(|index| self.once(*index))).await;
+            join_all(due.iter().map(|index| self.once(*index, left[*index] == 1))).await;
             self.keep()?;
             if !self.flags.forever {
                 for index in due {
@@ -323,7 +340,8 @@ impl<'a> Probing<'a> {
         }
     }
 
-    async fn once(&self, index: usize) {
+    /// Runs a check; what the last run says is the result, and not progress as well.
+    async fn once(&self, index: usize, is_last: bool) {
         let check = &self.checks[index];
         let run = check.run(&self.web, &self.variables, Timestamp::now()).await;
         // The run is of one of these checks.
@@ -334,7 +352,8 @@ impl<'a> Probing<'a> {
             }
             _ => String::new(),
         };
-        if !self.flags.quiet {
+        let is_result = is_last && !self.flags.forever && !self.flags.json;
+        if !self.flags.quiet && !is_result {
             say(&format!("{run}{slow}"));
         }
         let mut summaries = self.summaries.lock().unwrap_or_else(PoisonError::into_inner);

@@ -99,8 +99,14 @@ fn steps(summary: &Summary) -> Vec<[String; 4]> {
 
 const STEP_COLUMNS: [&str; 4] = ["Step", "Answer", "Took", "What was wrong"];
 
-fn title(report: &Report) -> &'static str {
-    if report.is_well() { "All is well" } else { "Not all is well" }
+/// How it is, in words, in the class of the page's style, and as a sign. What is well now and failed before is not all well.
+fn outcome(report: &Report) -> (&'static str, &'static str, &'static str) {
+    let failed = report.checks.iter().any(|check| check.failed > 0);
+    match (report.is_well(), failed) {
+        (true, false) => ("All is well", "good", "✓"),
+        (true, true) => ("Well now, and not all the time", "unsure", "!"),
+        (false, _) => ("Not all is well", "bad", "✗"),
+    }
 }
 
 /// What a reader has to know: what is wrong now, else what went wrong before.
@@ -125,7 +131,7 @@ fn reason(report: &Report) -> String {
 }
 
 fn markdown(report: &Report) -> String {
-    let mut text = format!("# {}\n\n{}\n\n", title(report), cell(&reason(report)));
+    let mut text = format!("# {}\n\n{}\n\n", outcome(report).0, cell(&reason(report)));
     let _ = writeln!(text, "From {} to {}.\n", time(report.started_at), time(report.finished_at));
     if !report.checks.is_empty() {
         table_of(&mut text, &COLUMNS, report.checks.iter().map(row));
@@ -157,11 +163,7 @@ fn table_of<const N: usize>(
 }
 
 fn html(report: &Report) -> String {
-    let (title, class, icon) = if report.is_well() {
-        (title(report), "good", "✓")
-    } else {
-        (title(report), "bad", "✗")
-    };
+    let (title, class, icon) = outcome(report);
     let mut out = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\"/>\n\
@@ -353,6 +355,7 @@ mod tests {
         before.add(run(1, None), None);
         let at = Timestamp::UNIX_EPOCH;
         let told = markdown(&Report::new(at, at, vec![before], vec![]));
+        assert!(told.starts_with("# Well now, and not all the time\n"), "{told}");
         assert!(told.contains("Before, 1 of 2 runs failed."), "{told}");
     }
 }

@@ -11,17 +11,40 @@ use petswipe_monitor::slo::prometheus::{Metrics, rules_of};
 use petswipe_monitor::slo::{Slo, SloReport, SloStatus, evaluate_all, openslo};
 use petswipe_monitor::{MetricSource, explain};
 
-use crate::cli::{CloudText, EXIT_CODES, MetricFlags};
+use crate::cli::{CloudText, ENVIRONMENT, MetricFlags, PROJECT};
 use crate::{DONE, Exit, NOT_AS_ASKED, print, say};
+
+mod service;
+
+use service::BothSides;
+pub(crate) use service::Service;
+
+/// What the exit codes mean.
+const EXIT_CODES: &str = "Exit codes: 0 every objective is ok, or the files were only checked and written (without --cloud \
+    and --metrics); 1 an alert fires, a budget is spent, or something is not known; 2 bad usage, a file \
+    that can't be read, or one that can't be written";
+
+/// Said when there are no metrics to evaluate from.
+const NOT_EVALUATED: &str = "nothing was evaluated: there is no source of metrics; the objectives were only checked. Evaluate \
+    with --cloud (PETSWIPE_CLOUD, as local_cloud prints it) or --metrics prometheus=URL";
 
 /// Say what is left of error budgets and how fast they burn, and write rules and alarms that watch over them
 #[derive(Parser, Clone, Debug)]
 #[command(name = "slo", after_help = EXIT_CODES)]
 pub struct Flags {
-    /// The objectives, a file of OpenSLO v1. The service of each is the environment whose metrics are looked at
+    /// The objectives, a file of OpenSLO v1. The service of each is PROJECT-ENVIRONMENT or one of its sides, -blue or -green: then
+    /// the requests of both sides count, as in rollouts; or else the environment whose metrics are looked at. The queries in the file
+    /// are not asked
     #[arg(long, env = "SLO_FILE", value_name = "FILE")]
     pub file: PathBuf,
-    /// Write recording and alerting rules for Prometheus there
+    /// The first part of the name of the service
+    #[arg(long, env = "PROJECT", default_value = PROJECT)]
+    pub project: String,
+    /// The second part of the name of the service
+    #[arg(long, env = "ENVIRONMENT", default_value = ENVIRONMENT)]
+    pub environment: String,
+    /// Write recording and alerting rules for Prometheus there, on http_requests_total and http_request_duration_seconds with
+    /// the label service
     #[arg(long, value_name = "FILE")]
     pub rules: Option<PathBuf>,
     /// Write alarms for CloudWatch there, a JSON array of requests of PutMetricAlarm and PutCompositeAlarm
@@ -69,15 +92,17 @@ pub async fn run(flags: &Flags) -> Result<u8, Exit> {
         say(&format!("wrote {}", path.display()));
     }
     let Some(source) = source else {
-        if flags.json {
-            return Err(Exit::usage(
-                "--json shows an evaluation; allowed: with --cloud or --metrics",
-            ));
+        match flags.json {
+            true => print(&serde_json::to_string_pretty(&unevaluated(&slos)).map_err(Exit::usage)?),
+            false => {
+                slos.iter().for_each(|slo| print(&described(slo)));
+                print(NOT_EVALUATED);
+            }
         }
-        slos.iter().for_each(|slo| print(&described(slo)));
         return Ok(DONE);
     };
-    let reports = evaluate_all(&*source, &slos, Timestamp::now()).await;
+    let source = BothSides { source, service: Service::new(&flags.project, &flags.environment) };
+    let reports = evaluate_all(&source, &slos, Timestamp::now()).await;
     let reports = reports.map_err(|error| Exit::usage(explain(&error)))?;
     match flags.json {
         true => print(&serde_json::to_string_pretty(&json(&reports)).map_err(Exit::usage)?),
@@ -139,6 +164,23 @@ fn described(slo: &Slo) -> String {
     format!("{} of {}{}", slo.name(), slo.service(), objectives.chain(alerts).collect::<String>())
 }
 
+/// The objectives alone, for programs.
+fn unevaluated(slos: &[Slo]) -> serde_json::Value {
+    let slos = slos.iter().map(|slo| {
+        serde_json::json!({
+            "name": slo.name(),
+            "service": slo.service(),
+            "objectives": slo.objectives().iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "alerts": slo.alerts().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        })
+    });
+    serde_json::json!({
+        "evaluated": false,
+        "reason": NOT_EVALUATED,
+        "slos": slos.collect::<Vec<_>>(),
+    })
+}
+
 fn json(reports: &[SloReport]) -> serde_json::Value {
     let slos = reports.iter().map(|report| {
         let objectives = report.objectives.iter().map(|objective| {
@@ -157,6 +199,9 @@ fn json(reports: &[SloReport]) -> serde_json::Value {
                 "budget_allowed_requests": budget.map(|budget| budget.allowed()),
                 "budget_spent_requests": budget.map(|budget| budget.spent()),
                 "budget_spent_share": budget.map(|budget| budget.spent_share()),
+                "period_known_share": objective.known_share(),
+                "known_since": objective.partly.as_ref().map(|partly| partly.window.from),
+                "known_until": objective.partly.as_ref().map(|partly| partly.window.to),
                 "alerts": alerts.collect::<Vec<_>>(),
             })
         });
@@ -169,5 +214,25 @@ fn json(reports: &[SloReport]) -> serde_json::Value {
             "doubts": report.doubts,
         })
     });
-    serde_json::json!({ "slos": slos.collect::<Vec<_>>() })
+    serde_json::json!({ "evaluated": true, "slos": slos.collect::<Vec<_>>() })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_file_is_about_the_local_cloud_and_without_metrics_nothing_is_evaluated() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("slo/petswipe.yaml");
+        let slos = objectives("--file", &path).unwrap();
+        let service = Service::new(PROJECT, ENVIRONMENT);
+        assert_eq!(slos.len(), 2);
+        assert!(slos.iter().all(|slo| service.is_meant_by(slo.subject())));
+        let document = unevaluated(&slos);
+        assert_eq!(document["evaluated"], false);
+        assert!(document["reason"].as_str().unwrap().starts_with("nothing was evaluated"));
+        assert_eq!(document["slos"][0]["service"], "petswipe-production");
+        assert_eq!(document["slos"][1]["alerts"].as_array().unwrap().len(), 4);
+    }
 }

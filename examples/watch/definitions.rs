@@ -1,16 +1,33 @@
 //! What is defined: the alarms and dashboards of the guide, for the names on the command line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::Path;
 
 use petswipe_monitor::alarms::guide::{Limits, Resources, Side, alarms};
 use petswipe_monitor::apply::Definition;
 use petswipe_monitor::dashboards::{CloudWatchRegion, Unit, guide};
 use petswipe_monitor::{Error, Owner, explain};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::Flags;
 use crate::Exit;
+
+/// Alarms that are not made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct LeftOut {
+    /// Their names; of a side that is not known, those of `blue` and `green`.
+    pub(super) alarms: Vec<String>,
+    /// What is missing.
+    pub(super) because: &'static str,
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "left out, because {}: {}", self.because, self.alarms.join(", "))
+    }
+}
 
 /// What the flags say, checked.
 pub(super) struct Definitions {
@@ -30,7 +47,13 @@ fn end_of_arn(text: &str) -> String {
 
 impl Definitions {
     pub(super) fn new(flags: &Flags) -> Result<Self, Exit> {
-        let owner = Owner::new(&flags.project, &flags.environment).map_err(refused)?;
+        let owner = Owner::new(&flags.project, &flags.environment);
+        let set = flags.set.as_ref();
+        let owner = owner.and_then(|owner| match set {
+            Some(set) => owner.in_set(set),
+            None => Ok(owner),
+        });
+        let owner = owner.map_err(refused)?;
         let cluster = flags.cluster.clone().unwrap_or_else(|| owner.name("cluster"));
         let sides = flags.target_groups.iter().map(|(side, arn)| {
             let service = Some((cluster.clone(), owner.name(side)));
@@ -65,6 +88,58 @@ impl Definitions {
     pub(super) fn alarms(&self, flags: &Flags) -> Result<Vec<Definition>, Exit> {
         let all = alarms(self.resources()?, &Limits::default(), &flags.topics).map_err(refused)?;
         Ok(all.iter().map(Definition::from).collect())
+    }
+
+    /// The alarms of the guide that are not made, and which flag is missing for them. `has_place` is whether there is a
+    /// place for alarms at all.
+    pub(super) fn left_out(&self, has_place: bool) -> Result<Vec<LeftOut>, Exit> {
+        let owner = &self.owner;
+        let names = |resources: &Resources| -> Result<BTreeSet<String>, Exit> {
+            let all = alarms(resources, &Limits::default(), &[]).map_err(refused)?;
+            Ok(all.iter().map(|alarm| alarm.name().to_owned()).collect())
+        };
+        // Only the names are looked at.
+        let some = Resources {
+            owner: owner.clone(),
+            load_balancer: format!("app/{}/0123456789abcdef", owner.name("alb")),
+            sides: BTreeMap::new(),
+            database: None,
+        };
+        let sides = ["blue", "green"].map(|side| {
+            let target_group =
+                format!("targetgroup/{}/0123456789abcdef", owner.name(&format!("{side}-tg")));
+            let service = Some((owner.name("cluster"), owner.name(side)));
+            (side.to_owned(), Side { target_group, service })
+        });
+        let with_sides = Resources { sides: BTreeMap::from(sides), ..some.clone() };
+        let database = Some(owner.name("db"));
+        let (base, sides) = (names(&some)?, names(&with_sides)?);
+        let databases = names(&Resources { database, ..some })?;
+        let of_sides = sides.difference(&base).cloned().collect();
+        let of_database: Vec<_> = databases.difference(&base).cloned().collect();
+        let mut left_out = Vec::new();
+        match &self.resources {
+            None => left_out.push(LeftOut {
+                alarms: sides.union(&databases).cloned().collect(),
+                because: "--load-balancer is missing",
+            }),
+            Some(_) if !has_place => left_out.push(LeftOut {
+                alarms: sides.union(&databases).cloned().collect(),
+                because: "--backend is local, and --out is missing",
+            }),
+            Some(resources) => {
+                if resources.sides.is_empty() {
+                    let because = "--target-group is missing";
+                    left_out.push(LeftOut { alarms: of_sides, because });
+                }
+                if resources.database.is_none() {
+                    let because = "--database is missing";
+                    left_out.push(LeftOut { alarms: of_database, because });
+                }
+            }
+        }
+        left_out.retain(|left_out| !left_out.alarms.is_empty());
+        Ok(left_out)
     }
 
     /// The owner of dashboards of CloudWatch, which are of all regions of an account together.

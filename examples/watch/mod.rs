@@ -18,7 +18,7 @@ use crate::{DONE, Exit, HALF_WAY, print, say};
 mod cloud;
 mod definitions;
 
-use definitions::Definitions;
+use definitions::{Definitions, LeftOut};
 
 /// What the exit codes mean.
 const EXIT_CODES: &str = "Exit codes: 0 done as asked (also when nothing had to be done), 2 bad usage or something in the \
@@ -41,6 +41,10 @@ pub struct Flags {
     /// The second part of names
     #[arg(long, env = "ENVIRONMENT", default_value = "production")]
     pub environment: String,
+    /// The set of definitions, of 1 to 64 letters, digits and hyphens: what carries the tag DefinitionSet of another set is
+    /// somebody else's. Names are the same in every set [default: default]
+    #[arg(long, env = "DEFINITION_SET", value_name = "NAME")]
+    pub set: Option<String>,
     /// The Application Load Balancer: its ARN, or the end of that, app/NAME/ID
     #[arg(long, env = "LOAD_BALANCER_ARN", value_name = "ARN")]
     pub load_balancer: Option<String>,
@@ -102,12 +106,15 @@ pub async fn run(flags: &Flags) -> Result<u8, Exit> {
     }
     if let Some(directory) = &flags.out {
         let names = definitions.write(directory, flags)?;
+        let left_out = definitions.left_out(true)?;
         if flags.json {
-            print(
-                &json!({ "operation": "watch", "outcome": "written", "files": names }).to_string(),
-            );
+            let written = json!({
+                "operation": "watch", "outcome": "written", "files": names, "left_out": left_out,
+            });
+            print(&written.to_string());
         } else {
             names.iter().for_each(|name| print(name));
+            tell(flags, &left_out);
         }
         return Ok(DONE);
     }
@@ -126,6 +133,13 @@ pub async fn run(flags: &Flags) -> Result<u8, Exit> {
             "there is no place for alarms and dashboards; allowed: {allowed}"
         )));
     }
+    let left_out = match flags.destroy {
+        true => Vec::new(),
+        false => definitions.left_out(flags.backend == Backend::Aws)?,
+    };
+    if !flags.json {
+        tell(flags, &left_out);
+    }
     let mut plans = Vec::new();
     for (store, owner, wanted) in &places {
         let plan = look(store.as_ref(), owner, wanted).await;
@@ -133,17 +147,29 @@ pub async fn run(flags: &Flags) -> Result<u8, Exit> {
     }
     if flags.dry_run {
         if flags.json {
-            print(&document("planned", &plans, &[], None).to_string());
+            print(&document("planned", &plans, &[], &left_out, None).to_string());
         } else {
             let text: String = plans.iter().map(ToString::to_string).collect();
             print(if text.is_empty() { "nothing to do" } else { text.trim_end() });
         }
         return Ok(DONE);
     }
-    perform(flags, &places, &plans).await
+    perform(flags, &places, &plans, &left_out).await
 }
 
-async fn perform(flags: &Flags, places: &[Place], plans: &[Plan]) -> Result<u8, Exit> {
+/// Says which alarms are not made, and why.
+fn tell(flags: &Flags, left_out: &[LeftOut]) {
+    if !flags.quiet {
+        left_out.iter().for_each(|left_out| say(&left_out.to_string()));
+    }
+}
+
+async fn perform(
+    flags: &Flags,
+    places: &[Place],
+    plans: &[Plan],
+    left_out: &[LeftOut],
+) -> Result<u8, Exit> {
     let mut reports = Vec::new();
     for ((store, ..), plan) in places.iter().zip(plans) {
         let kind = plan.kind.clone();
@@ -165,14 +191,17 @@ async fn perform(flags: &Flags, places: &[Place], plans: &[Plan]) -> Result<u8, 
                 let message = explain(&stopped);
                 reports.push((plan.kind.clone(), stopped.report));
                 if flags.json {
-                    print(&document("half-way", plans, &reports, Some(&message)).to_string());
+                    print(
+                        &document("half-way", plans, &reports, left_out, Some(&message))
+                            .to_string(),
+                    );
                 }
                 return Err(Exit { code: HALF_WAY, message });
             }
         }
     }
     if flags.json {
-        print(&document("done", plans, &reports, None).to_string());
+        print(&document("done", plans, &reports, left_out, None).to_string());
     } else {
         for (kind, report) in &reports {
             print(&format!(
@@ -199,6 +228,7 @@ fn document(
     outcome: &str,
     plans: &[Plan],
     reports: &[(String, Report)],
+    left_out: &[LeftOut],
     reason: Option<&str>,
 ) -> Value {
     let lines = plans.iter().flat_map(|plan| {
@@ -211,7 +241,10 @@ fn document(
     let lines: Vec<_> = lines.collect();
     let done: serde_json::Map<_, _> =
         reports.iter().map(|(kind, report)| (kind.clone(), json!(report))).collect();
-    json!({ "operation": "watch", "outcome": outcome, "reason": reason, "plan": lines, "done": done })
+    json!({
+        "operation": "watch", "outcome": outcome, "reason": reason, "plan": lines, "done": done,
+        "left_out": left_out,
+    })
 }
 
 #[cfg(feature = "aws")]

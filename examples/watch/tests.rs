@@ -105,3 +105,39 @@ async fn bad_usage_is_said_before_anything_is_touched() {
         assert!(refused.message.contains("is not built in"), "{}", refused.message);
     }
 }
+
+#[tokio::test]
+async fn what_is_left_out_is_said_with_the_flag_that_is_missing() {
+    let of = |arguments: &[&str]| {
+        let definitions = Definitions::new(&flags(arguments)).unwrap();
+        let left_out = definitions.left_out(true).unwrap();
+        let said = left_out.iter().map(|left_out| (left_out.because, left_out.alarms.len()));
+        said.collect::<Vec<_>>()
+    };
+    assert_eq!(of(&[]), [("--load-balancer is missing", 11)]);
+    let balancer = ["--load-balancer", "app/shop/50dc6c495c0c9188"];
+    let side = ["--target-group", "blue=targetgroup/shop-blue/73e2d6bc24d8a067"];
+    let database = ["--database", "shop-db"];
+    assert_eq!(of(&balancer), [("--target-group is missing", 7), ("--database is missing", 2)]);
+    assert_eq!(of(&[balancer, side].concat()), [("--database is missing", 2)]);
+    assert_eq!(of(&[balancer, side, database].concat()), []);
+    let all = Definitions::new(&flags(&[balancer, side, database].concat())).unwrap();
+    assert_eq!(all.left_out(false).unwrap()[0].because, "--backend is local, and --out is missing");
+    let none = Definitions::new(&flags(&[])).unwrap().left_out(true).unwrap();
+    let said = none[0].to_string();
+    assert!(said.contains("petswipe-production-error-rate"), "{said}");
+    assert!(said.starts_with("left out, because --load-balancer is missing: "), "{said}");
+}
+
+#[test]
+fn a_set_is_the_owners_and_checked_as_that_is() {
+    let set = |name: &str| Definitions::new(&flags(&["--set", name]));
+    assert_eq!(set("staff").unwrap().owner().tags()["DefinitionSet"], "staff");
+    let default = Definitions::new(&flags(&[])).unwrap();
+    assert_eq!(default.owner().tags()["DefinitionSet"], "default");
+    for wrong in ["", "a b", &"x".repeat(65)] {
+        let refused = set(wrong).err().unwrap();
+        assert_eq!(refused.code, crate::BAD_USAGE);
+        assert!(refused.message.contains("set of definitions"), "{}", refused.message);
+    }
+}

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::alert::spoken;
 use super::budget::exceeds;
-use super::{BurnRateAlert, ErrorBudget, Events, Objective, Slo, burn_rate};
+use super::{BurnRateAlert, ErrorBudget, Events, Objective, Slo, Spending, burn_rate};
 use crate::{Error, MetricSource, Observation, Subject, Window, explain};
 
 /// What is known of an SLO's windows, by their length. What was not measured is not in it.
@@ -39,8 +39,11 @@ pub struct SloReport {
 pub struct ObjectiveReport {
     /// The objective.
     pub objective: Objective,
-    /// Its error budget over the period; `None` while that is not known.
+    /// Its error budget over what is known of the period; `None` while nothing is known up to the end.
     pub budget: Option<ErrorBudget>,
+    /// How much of the period is known, and which part, where that is not all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partly: Option<Spending>,
     /// Its alerts.
     pub alerts: Vec<AlertReport>,
 }
@@ -74,7 +77,8 @@ pub enum AlertState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SloStatus {
-    /// All is known, nothing fires, and there is budget left.
+    /// All alerts are known, none fires, and there is budget left, as far as the period is known
+    /// ([`ObjectiveReport::known_share`]).
     Ok,
     /// Nothing is known to be wrong, and something is not known.
     Unknown,
@@ -101,6 +105,21 @@ impl SloReport {
         let all = self.objectives.iter().map(ObjectiveReport::status);
         all.max().unwrap_or(SloStatus::Unknown)
     }
+
+    /// Adds the budgets of which only parts of the period are known.
+    async fn complete(&mut self, source: &dyn MetricSource, slo: &Slo, now: Timestamp) {
+        let subject = [slo.subject().clone()];
+        for one in self.objectives.iter_mut().filter(|one| one.budget.is_none()) {
+            match Spending::read(source, slo, &one.objective, &subject, &[], now).await {
+                Ok(spent) => {
+                    one.budget = Some(spent.budget);
+                    one.partly = Some(spent).filter(|spent| !spent.is_whole);
+                }
+                Err(error) if self.doubts.is_empty() => self.doubts.push(explain(&error)),
+                Err(_) => {}
+            }
+        }
+    }
 }
 
 impl ObjectiveReport {
@@ -125,8 +144,15 @@ impl ObjectiveReport {
         Self {
             objective,
             budget: known.get(&slo.period()).map(|events| ErrorBudget::new(target, *events)),
+            partly: None,
             alerts: slo.alerts().iter().map(alert).collect(),
         }
+    }
+
+    /// How much of the period the budget was counted over, 0 to 1: 0 where it is not known.
+    pub fn known_share(&self) -> f64 {
+        let partly = self.partly.as_ref().map(Spending::known_share);
+        partly.unwrap_or(if self.budget.is_some() { 1.0 } else { 0.0 })
     }
 
     /// In one word.
@@ -161,9 +187,13 @@ impl fmt::Display for SloReport {
 impl fmt::Display for ObjectiveReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}; ", self.objective, self.status())?;
-        match &self.budget {
-            Some(budget) => write!(f, "{budget}")?,
-            None => f.write_str("what is spent of the error budget is not known")?,
+        match (&self.partly, &self.budget) {
+            (Some(partly), _) => {
+                let share = partly.known_share() * 100.0;
+                write!(f, "{partly} ({share:.2} % of it is known)")?;
+            }
+            (None, Some(budget)) => write!(f, "{budget}")?,
+            (None, None) => f.write_str("what is spent of the error budget is not known")?,
         }
         for AlertReport { alert, long, short, state } in &self.alerts {
             let rate = |rate: &Option<f64>| {
@@ -184,7 +214,8 @@ impl fmt::Display for ObjectiveReport {
 /// Evaluates an SLO: reads each of its windows once, and judges every objective.
 ///
 /// All windows end where the last period of the source that can't change any more does, so that a source that publishes late
-/// makes the answer late, and not wrong. A window that a source can't answer, or only in part, is not known.
+/// makes the answer late, and not wrong. A window of an alert that a source can't answer, or only in part, is not known. Of the
+/// period those parts count that are known, as [`Spending::read`] finds them.
 ///
 /// ```
 /// use petswipe_monitor::{Errors, MemorySource, Observation, Subject, Window, slo::*};
@@ -224,7 +255,9 @@ pub async fn evaluate(
 ) -> Result<SloReport, Error> {
     let plan = Plan::new(source, slo, now)?;
     let answers = together(plan.asked.iter().map(|(_, window)| ask(source, slo, *window, now)));
-    Ok(plan.report(slo, answers.await))
+    let mut report = plan.report(slo, answers.await);
+    report.complete(source, slo, now).await;
+    Ok(report)
 }
 
 /// Evaluates many SLOs, of up to 100 of which the questions are asked at the same moment, so that a source can answer several
@@ -247,7 +280,9 @@ pub async fn evaluate_all(
         let mut answers = together(asked).await.into_iter();
         for (slo, plan) in slos.iter().zip(plans) {
             let mine = answers.by_ref().take(plan.asked.len()).collect();
-            reports.push(plan.report(slo, mine));
+            let mut report = plan.report(slo, mine);
+            report.complete(source, slo, now).await;
+            reports.push(report);
         }
     }
     Ok(reports)

@@ -2,7 +2,8 @@
 //!
 //! An [`Slo`] promises one or more [`Objective`]s over a rolling period. [`evaluate`] reads its windows from a
 //! [`MetricSource`](crate::MetricSource) and gives the [`ErrorBudget`] and the state of every [`BurnRateAlert`], with the
-//! numbers. What was not measured is unknown, and an objective of which something is unknown is never ok. A
+//! numbers. What was not measured is unknown. An alert of which a window has a gap is unknown, and its
+//! objective never ok; of the budget those parts of the period count that are known, and how much of it they are is said. A
 //! rollout is kept from spending more than its share by a [`BudgetPolicy`](crate::BudgetPolicy).
 //!
 //! The same SLO as rules for Prometheus is made by [`prometheus`], as alarms of CloudWatch by [`cloudwatch`]; files of OpenSLO are
@@ -15,6 +16,7 @@ mod budget;
 pub mod cloudwatch;
 mod definition;
 mod evaluate;
+mod known;
 mod objective;
 #[cfg(feature = "openslo")]
 pub mod openslo;

@@ -211,6 +211,12 @@ impl Events {
         (bad <= total).then_some(Self { total, bad })
     }
 
+    /// Both together; `None` for more than can be counted.
+    pub(super) fn and(self, other: Self) -> Option<Self> {
+        let total = self.total.checked_add(other.total)?;
+        Self::new(total, self.bad.checked_add(other.bad)?)
+    }
+
     /// All requests.
     pub fn total(self) -> u64 {
         self.total

@@ -4,19 +4,24 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::alert::spoken;
 use super::evaluate::{together, whole_periods};
+use super::known::{Counted, before};
 use super::{ErrorBudget, Events, Objective, Slo};
 use crate::{Error, MetricSource, Observation, Subject, Window, explain};
 
 /// How an objective's error budget stands, as far as a source knows.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spending {
     /// The budget: what was served, and what of it was bad.
     pub budget: ErrorBudget,
     /// From the first to the last moment that is counted.
     pub window: Window,
+    /// How much of that window is known: less than its length where there are gaps in it. Of several subjects that serve, it is
+    /// that of the one of which the least is known.
+    pub known: Duration,
     /// Whether that is the whole period of the SLO, for every subject that is counted.
     pub is_whole: bool,
     /// The period of the SLO.
@@ -30,9 +35,11 @@ impl Spending {
     /// its traffic moves.
     ///
     /// All of the SLO's period is read, or else, where the source does not know that much, the longest of the
-    /// [windows of its alerts](Slo::windows) that it knows. Of a subject that the source knows for only a part of that time,
-    /// as it does of one that is new, that part counts. So the budget is that of requests which were really counted, and never
-    /// one that is projected. What was bad before that is not known: [`window`](Self::window) is to be shown to whoever decides.
+    /// [windows of its alerts](Slo::windows) that it knows, and what it knows before that: a gap, such as a lost target leaves
+    /// behind, is looked around, to a 120th of the period (6 hours of 30 days) and with at most 40 questions more for each subject.
+    /// Of a subject that the source knows for only a part of the time, as it does of one that is new, that part counts. So the
+    /// budget is that of requests which were really counted, and never one that is projected. What was bad in the rest is not
+    /// known: [`window`](Self::window) and [`known`](Self::known) are to be shown to whoever decides.
     ///
     /// Every subject in `serving` has to be known. Of those in `others`, which serve nobody at the moment, what is known is
     /// counted.
@@ -93,13 +100,35 @@ impl Spending {
             };
             let answers: Result<Vec<_>, Error> = subjects().zip(answers.await).map(known).collect();
             // What was not answered this time is not the same as what nobody knows: it may be all that was spent.
-            let seen = answers.map_err(|error| {
+            let not_read = |error: Error| {
                 let found = format!("not read: {}", explain(&error));
                 let allowed = format!("one that {} can be asked for; try again", source.name());
                 Error::invalid(format!("error budget of {}", slo.name()), found, allowed)
-            })?;
+            };
+            let seen = answers.map_err(not_read)?;
             match Self::of(slo, objective, window, &seen, serving.len()) {
-                Ok(spending) => return Ok(spending),
+                Ok(spending) if spending.is_whole => return Ok(spending),
+                Ok(_) => {
+                    let begin = at.checked_sub(whole_periods(slo.period(), step));
+                    let begin = begin.unwrap_or(Timestamp::MIN);
+                    let mut all = Vec::with_capacity(seen.len());
+                    for one in seen {
+                        all.push(match one {
+                            Known::Counted(subject, counted) => {
+                                let more =
+                                    before(source, slo, objective, &subject, begin, &counted, now)
+                                        .await
+                                        .map_err(not_read)?;
+                                Known::Counted(subject, counted.and(more))
+                            }
+                            other => other,
+                        });
+                    }
+                    let whole = Window { from: begin, to: at };
+                    return Self::of(slo, objective, whole, &all, serving.len()).map_err(|why| {
+                        Error::invalid(format!("error budget of {}", slo.name()), why, "a count")
+                    });
+                }
                 Err(doubt) if why.contains(&doubt) => {}
                 Err(doubt) => why.push(doubt),
             }
@@ -134,47 +163,65 @@ impl Spending {
         let known: Vec<_> = seen
             .iter()
             .filter_map(|seen| match seen {
-                Known::Counted(subject, window, events) => Some((subject, *window, events)),
+                Known::Counted(subject, counted) => Some((subject, counted)),
                 _ => None,
             })
             .collect();
         let all_known = !seen.iter().any(|seen| matches!(seen, Known::Not(_)));
-        let events = known.iter().try_fold(Events::default(), |sum, (_, _, events)| {
-            let total = sum.total().checked_add(events.total())?;
-            Events::new(total, sum.bad().checked_add(events.bad())?)
-        });
+        let events =
+            known.iter().try_fold(Events::default(), |sum, (_, counted)| sum.and(counted.events));
         let events = events.filter(|events| events.total() > 0);
         let events = events.ok_or("nothing was served")?;
-        let from = known.iter().map(|(_, window, _)| window.from).min().unwrap_or(asked.to);
+        let from = known.iter().map(|(_, counted)| counted.window.from).min().unwrap_or(asked.to);
         let length = asked.length();
         Ok(Self {
             budget: ErrorBudget::new(objective.target(), events),
             window: Window { from, to: asked.to },
+            known: known.iter().take(serving).map(|(_, one)| one.time).min().unwrap_or_default(),
             is_whole: all_known
                 && length >= slo.period()
-                && known.iter().all(|(_, window, _)| *window == asked),
+                && known.iter().all(|(_, counted)| counted.time >= length),
             period: slo.period(),
-            counted: known.iter().map(|(subject, _, _)| (*subject).clone()).collect(),
+            counted: known.iter().map(|(subject, _)| (*subject).clone()).collect(),
         })
+    }
+
+    /// How much of the period is known, 0 to 1.
+    pub fn known_share(&self) -> f64 {
+        match self.is_whole {
+            true => 1.0,
+            false => (self.known.as_secs_f64() / self.period.as_secs_f64()).min(1.0),
+        }
     }
 }
 
 impl fmt::Display for Spending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counted: Vec<_> = self.counted.iter().map(ToString::to_string).collect();
-        let (whose, length) = (counted.join(" and "), spoken(self.window.length()));
-        write!(f, "{} of {whose} in the last {length}", self.budget)?;
-        match self.is_whole {
-            true => Ok(()),
-            false => write!(f, ", and what was before of its {} is not known", spoken(self.period)),
+        let (whose, length) = (counted.join(" and "), self.window.length());
+        write!(f, "{} of {whose} in ", self.budget)?;
+        let period = spoken(self.period);
+        match (self.is_whole, self.known < length) {
+            (true, _) => write!(f, "the last {}", spoken(length)),
+            (false, false) => write!(
+                f,
+                "the last {}, and what was before of its {period} is not known",
+                spoken(length)
+            ),
+            (false, true) => write!(
+                f,
+                "{} of the last {}, and the rest of its {period} is not known",
+                spoken(self.known),
+                spoken(length)
+            ),
         }
     }
 }
 
 /// What is known of one subject.
 enum Known {
-    /// What it served, and since when that is known.
-    Counted(Subject, Window, Events),
+    /// What it served, and when.
+    Counted(Subject, Counted),
     /// Nobody ever measured it: it served nothing.
     Nobody(String),
     /// It was measured, and what of it was bad is not known.
@@ -201,7 +248,7 @@ fn known(
     let until_the_end = window.covers(&answer.window) && answer.window.to == window.to;
     let events = objective.events(&answer).filter(|_| about && until_the_end);
     Ok(match events {
-        Some(events) => Known::Counted(subject.clone(), answer.window, events),
+        Some(events) => Known::Counted(subject.clone(), Counted::of(answer.window, events)),
         None => Known::Not(format!("nothing is known of {subject}")),
     })
 }

@@ -44,8 +44,9 @@ async fn an_outage_that_is_over_no_longer_pages() {
     }
     for now in [END - 16, END - 10, END - 9] {
         let report = evaluate(&source, &shop(), at(now)).await.unwrap();
-        // Asked before the end, the month is one of less than 30 days: its budget is not known.
-        assert!(report.objectives[0].budget.is_none());
+        // Asked before the end, the month is one of less than 30 days: a part of its budget is known.
+        let partly = report.objectives[0].partly.as_ref().expect("a part");
+        assert!(partly.known_share() > 0.98 && !partly.is_whole, "{report}");
         last.push(report.objectives[0].alerts[0].state);
     }
     assert_eq!(last, [AlertState::Firing, AlertState::Quiet, AlertState::Quiet]);
@@ -81,7 +82,7 @@ async fn what_is_missing_is_unknown_and_never_ok() {
         assert_eq!(report.status(), SloStatus::Unknown);
         for objective in &report.objectives {
             assert_eq!(objective.status(), SloStatus::Unknown, "{objective}");
-            assert!(objective.budget.is_none());
+            assert_eq!(objective.budget.is_some(), known == 1, "{objective}");
             let quiet = objective.alerts.iter().filter(|alert| alert.state == AlertState::Quiet);
             // Five minutes and one hour are after the gap; the other short ones are quiet, too.
             assert_eq!(quiet.count() > 0, known == 1, "{objective}");
@@ -166,5 +167,94 @@ async fn many_are_evaluated_as_one_would_be() {
     assert_eq!(all.len(), 250);
     for (slo, report) in slos.iter().zip(&all).take(3).chain(slos.iter().zip(&all).skip(248)) {
         assert_eq!(report, &evaluate(&source, slo, at(END)).await.unwrap());
+    }
+}
+
+/// Thirty days with 100 requests a minute and one failure in each hour, without the minutes `gaps`.
+fn with_gaps(gaps: &[std::ops::Range<i64>]) -> MemorySource {
+    let source = MemorySource::new(MINUTE, Duration::ZERO);
+    for n in (0..END).filter(|n| !gaps.iter().any(|gap| gap.contains(n))) {
+        source.record(minute(n, 100, u64::from(n % 60 == 0), 0)).unwrap();
+    }
+    source
+}
+
+#[tokio::test]
+async fn around_a_gap_the_clean_parts_of_the_period_are_summed_and_what_is_not_known_is_said() {
+    // Ten days ago a target was lost for three minutes.
+    let day = 24 * 60;
+    let gap = END - 10 * day..END - 10 * day + 3;
+    let report = evaluate(&with_gaps(std::slice::from_ref(&gap)), &shop(), at(END)).await.unwrap();
+    let available = &report.objectives[0];
+    assert_eq!(report.status(), SloStatus::Ok, "{report}");
+    let partly = available.partly.as_ref().expect("a part");
+    let (known, total) = (partly.known.as_secs() / 60, available.budget.unwrap().events().total());
+    // Six hours at most are lost with it, on either side, and each minute that is known is counted once.
+    assert!((END - 12 * 60..END - 3).contains(&i64::try_from(known).unwrap()), "{report}");
+    assert_eq!(total, known * 100);
+    let spent = available.budget.unwrap().spent();
+    assert!((720 - 12..720).contains(&spent), "{spent}");
+    assert_eq!(partly.window, Window::new(at(0), at(END)).unwrap());
+    assert_eq!(available.known_share(), known as f64 / END as f64);
+    let said = report.to_string();
+    assert!(said.contains("of the last 30d, and the rest of its 30d is not known ("), "{said}");
+    assert!(said.contains(" % of it is known)"), "{said}");
+}
+
+#[tokio::test]
+async fn an_alert_with_a_gap_in_its_windows_stays_unknown_though_the_budget_is_known_in_part() {
+    let gap = END - 100..END - 99;
+    let report = evaluate(&with_gaps(&[gap]), &shop(), at(END)).await.unwrap();
+    let available = &report.objectives[0];
+    let states: Vec<_> = available.alerts.iter().map(|alert| alert.state).collect();
+    assert_eq!(states[2..], [AlertState::Unknown, AlertState::Unknown]);
+    assert_eq!((available.alerts[2].long, available.alerts[2].short), (None, None));
+    assert_eq!(available.status(), SloStatus::Unknown);
+    assert!(available.known_share() > 0.98, "{report}");
+}
+
+#[tokio::test]
+async fn a_budget_that_is_spent_in_the_parts_that_are_known_is_spent() {
+    let source = MemorySource::new(MINUTE, Duration::ZERO);
+    for n in (0..END).filter(|n| *n != END / 2) {
+        source.record(minute(n, 100, if n < 5000 { 10 } else { 0 }, 0)).unwrap();
+    }
+    let report = evaluate(&source, &shop(), at(END)).await.unwrap();
+    assert_eq!(report.objectives[0].status(), SloStatus::Burning, "{report}");
+}
+
+#[tokio::test]
+async fn many_gaps_are_looked_around_with_a_limited_number_of_questions() {
+    let gaps: Vec<_> = (0..120).map(|n| n * 360..n * 360 + 1).collect();
+    let counted = Counting(with_gaps(&gaps), std::sync::atomic::AtomicUsize::new(0));
+    let report = evaluate(&counted, &shop(), at(END)).await.unwrap();
+    assert_eq!(report.status(), SloStatus::Unknown);
+    let asked = counted.1.load(std::sync::atomic::Ordering::Relaxed);
+    // The windows once, and for each of two objectives those up to the end, and 40 more.
+    assert!(asked <= 8 + 2 * (8 + 40), "{asked}");
+}
+
+/// Counts what it is asked.
+struct Counting(MemorySource, std::sync::atomic::AtomicUsize);
+
+#[async_trait::async_trait]
+impl MetricSource for Counting {
+    async fn observe(
+        &self,
+        subject: &Subject,
+        window: Window,
+        now: jiff::Timestamp,
+    ) -> Result<Observation, Error> {
+        self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.0.observe(subject, window, now).await
+    }
+    fn resolution(&self) -> Duration {
+        self.0.resolution()
+    }
+    fn lag(&self) -> Duration {
+        self.0.lag()
+    }
+    fn name(&self) -> String {
+        "counting".to_owned()
     }
 }

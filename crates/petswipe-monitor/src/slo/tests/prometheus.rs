@@ -28,6 +28,24 @@ fn each_window_is_recorded_and_each_severity_is_one_alert() {
 }
 
 #[test]
+fn what_is_left_of_the_budget_is_what_was_not_spent_over_the_whole_period() {
+    let file = rules(&shop(), &Metrics::of_service("shop")).unwrap();
+    for (group, objective, budget) in [(0, "availability", 0.001), (1, "latency-250ms", 0.01)] {
+        let left = file.groups[group].rules.iter().find_map(|rule| match rule {
+            PromRule::Record { record, expr, .. }
+                if record == "slo:period_error_budget_remaining:ratio" =>
+            {
+                Some(expr.clone())
+            }
+            _ => None,
+        });
+        let ratio =
+            format!(r#"slo:sli_error:ratio_rate30d{{slo="checkout",objective="{objective}"}}"#);
+        assert_eq!(left, Some(format!("1 - {ratio} / {budget}")));
+    }
+}
+
+#[test]
 fn a_rule_says_what_the_workbook_says() {
     let alert = BurnRateAlert::new(14.4, 60 * MINUTE, 5 * MINUTE, Severity::Page).unwrap();
     let slo = Slo::new("checkout", "shop", [Objective::availability(0.999).unwrap()], DAYS_30);

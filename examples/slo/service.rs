@@ -1,0 +1,187 @@
+//! Which requests a service in a file of objectives means: the one reading of rollouts and of `slo`.
+//!
+//! `PROJECT-ENVIRONMENT` and each of its sides, `-blue` and `-green`, mean the service: traffic moves between the sides, and an
+//! error budget is that of both. Any other name is an environment of that name.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use petswipe_monitor::{Error, MetricSource, Observation, Subject, Window};
+
+/// The sides of a service.
+const SIDES: [&str; 2] = ["blue", "green"];
+
+/// A service whose traffic moves between two sides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Service {
+    name: String,
+}
+
+impl Service {
+    /// That of a project in an environment.
+    pub(crate) fn new(project: &str, environment: &str) -> Self {
+        Self { name: format!("{project}-{environment}") }
+    }
+
+    /// Its sides.
+    pub(crate) fn sides(&self) -> [Subject; 2] {
+        SIDES.map(|side| Subject::environment(format!("{}-{side}", self.name)))
+    }
+
+    /// All that it may be called in a file.
+    pub(crate) fn names(&self) -> [String; 3] {
+        let [blue, green] = self.sides();
+        [self.name.clone(), blue.environment, green.environment]
+    }
+
+    /// Whether that is one of its names.
+    pub(crate) fn is_meant_by(&self, subject: &Subject) -> bool {
+        subject.revision.is_none() && self.names().contains(&subject.environment)
+    }
+}
+
+/// A source in which a service is its two sides together.
+pub(super) struct BothSides {
+    pub(super) source: Arc<dyn MetricSource>,
+    pub(super) service: Service,
+}
+
+impl BothSides {
+    /// What each side did in the window, of those that the source knows.
+    async fn ask(&self, window: Window, now: Timestamp) -> Result<Vec<Observation>, Error> {
+        let [blue, green] = self.service.sides();
+        let ask = |side: Subject| async move { self.source.observe(&side, window, now).await };
+        let answers = futures_util::future::join(ask(blue), ask(green)).await;
+        match <[_; 2]>::from(answers) {
+            [Err(error @ Error::NotFound { .. }), Err(Error::NotFound { .. })] => Err(error),
+            answers => answers
+                .into_iter()
+                .filter(|answer| !matches!(answer, Err(Error::NotFound { .. })))
+                .collect(),
+        }
+    }
+}
+
+#[async_trait]
+impl MetricSource for BothSides {
+    async fn observe(
+        &self,
+        subject: &Subject,
+        window: Window,
+        now: Timestamp,
+    ) -> Result<Observation, Error> {
+        if !self.service.is_meant_by(subject) {
+            return self.source.observe(subject, window, now).await;
+        }
+        let mut seen = self.ask(window, now).await?;
+        let common = |seen: &[Observation]| {
+            let from = seen.iter().map(|seen| seen.window.from).max().unwrap_or(window.from);
+            let to = seen.iter().map(|seen| seen.window.to).min().unwrap_or(window.to);
+            Window { from, to: to.max(from) }
+        };
+        // Of two answers about different times only what both are about can be added up.
+        if seen.iter().any(|one| one.window != common(&seen)) {
+            seen = self.ask(common(&seen), now).await?;
+        }
+        let whole = common(&seen);
+        let mut sides = seen.into_iter().filter(|one| one.window == whole);
+        let first = sides.next().unwrap_or_else(|| Observation::missing(subject.clone(), whole));
+        let sum = sides.fold(first, added);
+        Ok(Observation { subject: subject.clone(), ..sum })
+    }
+
+    fn resolution(&self) -> Duration {
+        self.source.resolution()
+    }
+
+    fn lag(&self) -> Duration {
+        self.source.lag()
+    }
+
+    fn name(&self) -> String {
+        self.source.name()
+    }
+}
+
+/// What two sides did in the same window. What is unknown of one is unknown of both.
+fn added(mut sum: Observation, other: Observation) -> Observation {
+    let add = |a: Option<u64>, b: Option<u64>| Some(a?.saturating_add(b?));
+    sum.requests = add(sum.requests, other.requests);
+    sum.errors.client = add(sum.errors.client, other.errors.client);
+    sum.errors.server = add(sum.errors.server, other.errors.server);
+    sum.errors.balancer = add(sum.errors.balancer, other.errors.balancer);
+    sum.latency = sum.latency.take().zip(other.latency).map(|(mut all, more)| {
+        all.merge(&more);
+        all
+    });
+    sum
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use petswipe_monitor::slo::{DAYS_30, Objective, Slo, evaluate};
+    use petswipe_monitor::{Errors, MemorySource};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn record(source: &MemorySource, side: &str, seconds: std::ops::Range<i64>, failed: u64) {
+        for second in seconds {
+            let window = Window::new(at(second), at(second + 1)).unwrap();
+            let subject = Subject::environment(side);
+            source
+                .record(Observation {
+                    requests: Some(10),
+                    errors: Errors { client: Some(0), server: Some(failed), balancer: Some(0) },
+                    ..Observation::missing(subject, window)
+                })
+                .unwrap();
+        }
+    }
+
+    async fn counted(sides: &[(&str, u64)], name: &str) -> Option<(u64, u64)> {
+        let source = MemorySource::per_second();
+        sides.iter().for_each(|(side, failed)| record(&source, side, 0..600, *failed));
+        let service = Service::new("petswipe", "production");
+        let both = BothSides { source: Arc::new(source), service };
+        let seen = both
+            .observe(&Subject::environment(name), Window::new(at(0), at(600)).unwrap(), at(600))
+            .await
+            .ok()?;
+        Some((seen.requests?, seen.errors.failed()?))
+    }
+
+    #[tokio::test]
+    async fn every_name_of_a_service_means_both_of_its_sides() {
+        let sides = [("petswipe-production-blue", 0), ("petswipe-production-green", 2)];
+        for name in Service::new("petswipe", "production").names() {
+            assert_eq!(counted(&sides, &name).await, Some((12_000, 1200)), "{name}");
+            // A side that nobody ever measured served nothing.
+            assert_eq!(counted(&sides[1..], &name).await, Some((6000, 1200)), "{name}");
+            assert_eq!(counted(&[], &name).await, None);
+        }
+        // Another name is that environment alone.
+        assert_eq!(counted(&[("shop", 1)], "shop").await, Some((6000, 600)));
+        assert_eq!(counted(&sides, "petswipe-staging").await, None);
+    }
+
+    #[tokio::test]
+    async fn the_objective_of_a_service_is_evaluated_from_both_sides() {
+        let source = MemorySource::per_second();
+        record(&source, "petswipe-production-blue", 0..600, 0);
+        record(&source, "petswipe-production-green", 0..600, 1);
+        let service = Service::new("petswipe", "production");
+        let both = BothSides { source: Arc::new(source), service };
+        let promise = Objective::availability(0.9).unwrap();
+        let slo = Slo::new("pets", "petswipe-production", [promise], DAYS_30).unwrap();
+        let report = evaluate(&both, &slo, at(600)).await.unwrap();
+        let budget = report.objectives[0].budget.unwrap();
+        assert_eq!(budget.spent() * 20, budget.events().total(), "{report}");
+        assert!(report.objectives[0].known_share() < 0.001, "{report}");
+    }
+}
