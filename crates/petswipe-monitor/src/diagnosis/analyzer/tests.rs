@@ -11,6 +11,7 @@ use crate::{Errors, Histogram, Observation, Saturation, Subject, Window};
 mod careful;
 mod database;
 mod rollout;
+mod sides;
 mod silent;
 
 fn at(second: i64) -> Timestamp {

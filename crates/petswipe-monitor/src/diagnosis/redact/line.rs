@@ -41,7 +41,7 @@ fn statements(text: &str, small: &str, all: &mut Vec<Range<usize>>) {
 
 /// What sentences of errors begin with after the colon behind a name: words of English that say that something did not work,
 /// and none that anybody has for a password together with a second word behind it.
-const SENTENCES: [&str; 24] = [
+const SENTENCES: [&str; 29] = [
     "an",
     "authentication",
     "can't",
@@ -49,6 +49,7 @@ const SENTENCES: [&str; 24] = [
     "could",
     "couldn't",
     "did",
+    "dispatch",
     "does",
     "error",
     "expired",
@@ -61,9 +62,13 @@ const SENTENCES: [&str; 24] = [
     "no",
     "not",
     "permission",
+    "request",
+    "response",
+    "service",
     "the",
     "timed",
     "unable",
+    "unhandled",
     "was",
     "were",
 ];

@@ -98,6 +98,8 @@ fn ordinary_lines_stay_as_they_are() {
         "an error occurred while loading credentials: failed to read the shared config file",
         "an error occurred while loading credentials: the credential provider was not enabled: no providers in chain provided \
          credentials",
+        "failed to load IMDS session token: dispatch failure: io error",
+        "failed to load IMDS session token: service error: request forbidden",
         "invalid token: expired at noon",
         "password: must not be empty",
         "secrets: could not be decrypted: permission denied",
