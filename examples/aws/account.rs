@@ -6,6 +6,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::error::CredentialsError;
 use petswipe_aws::{CallBudget, budgeted};
 use petswipe_deploy::aws::Place;
 use petswipe_monitor::diagnosis::Redacted;
@@ -84,6 +85,11 @@ async fn signed_in(config: &SdkConfig) -> Result<(), Exit> {
         Some(provider) => {
             match tokio::time::timeout(SIGN_IN, provider.provide_credentials()).await {
                 Ok(Ok(_)) => return Ok(()),
+                // The SDK lists at length every place in which there are none.
+                Ok(Err(CredentialsError::CredentialsNotLoaded(_))) => {
+                    "none were found in the environment, in a profile, or by a role of this machine"
+                        .to_owned()
+                }
                 Ok(Err(error)) => Redacted::line(explain(&error)).to_string(),
                 Err(_) => format!("none were provided within {SIGN_IN:?}"),
             }
