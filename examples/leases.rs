@@ -112,12 +112,20 @@ impl Leases {
         LeaseTerms { store: Arc::clone(&self.store), key, ttl: self.ttl }
     }
 
+    /// Who holds `key` now.
+    ///
+    /// # Errors
+    /// When it can't be found out.
+    pub(crate) async fn current(&self, key: &str, now: Timestamp) -> Result<Option<Lease>, Error> {
+        self.store.current(key, now).await
+    }
+
     /// Looks before anything is written whether somebody else is at work. The driver makes sure of it once more.
     ///
     /// # Errors
     /// Exit code 4 while somebody is, 2 when it can't be found out.
     pub(crate) async fn check_free(&self, key: &str, now: Timestamp) -> Result<(), Exit> {
-        let holder = self.store.current(key, now).await;
+        let holder = self.current(key, now).await;
         match holder.map_err(|error| journal::exit(&error))? {
             None => Ok(()),
             Some(Lease { key, operation, holder, expires_at, .. }) => {

@@ -96,7 +96,6 @@ pub(crate) fn say(line: &str) {
 }
 
 /// Progress: a line on stderr.
-#[cfg(feature = "aws")]
 pub fn notice(line: &str) {
     say(line);
 }

@@ -137,7 +137,7 @@ async fn run(flags: &Flags) -> Result<u8, Exit> {
     }
     let settings = if flags.destroy { None } else { Some(flags.settings()?) };
     let stop = until_stopped("the same command again goes on")?;
-    let account = Account::open(&flags.region).await;
+    let account = Account::open(&flags.region).await?;
     let progress = |line: &str| {
         if !flags.quiet {
             notice(line);

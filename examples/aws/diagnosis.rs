@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use aws_config::SdkConfig;
 use jiff::Timestamp;
 use petswipe_aws::{Policy, Statement};
 use petswipe_deploy::Environment;
@@ -18,8 +19,11 @@ use petswipe_monitor::{Error, MetricSource, Observation, Subject, Window, explai
 use petswipe_runbook::SystemClock;
 
 use super::account::{place_in_any_account, within_budget};
+use super::leases;
 use crate::Exit;
+use crate::diagnosis::rollout::{self, Rollouts};
 use crate::diagnosis::{Flags, Place};
+use crate::leases::{LeasePlace, Leases};
 
 /// How long after its end a minute counts as published. Who is in a hurry takes one that is not quite complete.
 const LAG: Duration = Duration::from_secs(60);
@@ -33,8 +37,9 @@ const SIDES: [&str; 2] = ["blue", "green"];
 /// # Errors
 /// Names that are none.
 pub(crate) async fn open(flags: &Flags) -> Result<Place, Exit> {
-    let (config, _) = within_budget(&flags.region).await;
+    let (config, _) = within_budget(&flags.region).await?;
     let router = AlbRouter::new(&config, routing(flags)?, Arc::new(SystemClock::new()))?;
+    let router = Arc::new(router);
     let found = match tokio::time::timeout(flags.deadline, router.found()).await {
         Ok(Ok(found)) => Ok(found.clone()),
         Ok(Err(error)) => Err(explain(&error)),
@@ -61,6 +66,14 @@ pub(crate) async fn open(flags: &Flags) -> Result<Place, Exit> {
         database: None,
         database_load: Some(Arc::new(RdsLoad::new(&config, database(flags)).map_err(usage)?)),
     };
+    let rollouts = match &found {
+        Ok(found) => Ok(Rollouts {
+            router,
+            leases: leases(flags, &config).await,
+            place: rollout::Place::Account(location(&found.load_balancer)),
+        }),
+        Err(why) => Err(format!("the load balancer was not found: {why}")),
+    };
     let commands = AwsCommands {
         region: flags.region.clone(),
         cluster: place.cluster,
@@ -68,7 +81,28 @@ pub(crate) async fn open(flags: &Flags) -> Result<Place, Exit> {
         database: database(flags),
         environments: place.environments,
     };
-    Ok(Place { sources, environments: names(flags).to_vec(), commands: Box::new(commands) })
+    let (environments, commands) = (names(flags).to_vec(), Box::new(commands));
+    Ok(Place { sources, environments, commands, rollouts: Some(rollouts) })
+}
+
+/// The leases there, or why they can't be asked. A directory is not made for it.
+async fn leases(flags: &Flags, config: &SdkConfig) -> Result<Leases, String> {
+    match &flags.leases {
+        LeasePlace::Directory(path) if !path.is_dir() => {
+            Err(format!("--leases is {}, which is not there", path.display()))
+        }
+        place => match tokio::time::timeout(flags.deadline, leases::open(config, place)).await {
+            Ok(Ok(leases)) => Ok(leases),
+            Ok(Err(exit)) => Err(exit.message),
+            Err(_) => Err(format!("{place} did not answer within {:?}", flags.deadline)),
+        },
+    }
+}
+
+/// Where operations on the account of a load balancer belong, by its ARN: `aws:ACCOUNT:REGION`.
+fn location(arn: &str) -> String {
+    let part = |number| arn.split(':').nth(number).unwrap_or_default();
+    format!("{}:{}:{}", part(1), part(4), part(3))
 }
 
 fn usage(error: Error) -> Exit {
@@ -87,10 +121,12 @@ pub(crate) fn policy(flags: &Flags) -> Policy {
             "elasticloadbalancing:DescribeListeners",
             "elasticloadbalancing:DescribeTargetGroups",
             "elasticloadbalancing:DescribeTags",
+            "elasticloadbalancing:DescribeRules",
         ],
         ["*"],
     );
-    Policy::new(own.statements().iter().cloned().chain([find]))
+    let leases = leases::statements(&flags.leases, &flags.region);
+    Policy::new(own.statements().iter().cloned().chain([find]).chain(leases))
 }
 
 fn names(flags: &Flags) -> [String; 2] {

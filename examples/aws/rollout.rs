@@ -37,7 +37,7 @@ pub(crate) struct Opened {
 /// # Errors
 /// What is missing, ambiguous or without the tags of the project.
 pub(crate) async fn open(common: &Common, clock: Arc<SystemClock>) -> Result<Opened, Exit> {
-    let (config, budget) = within_budget(&common.region).await;
+    let (config, budget) = within_budget(&common.region).await?;
     let environments = environments(common)?;
     let (services, routing) = (services(common)?, routing(common)?);
     let cluster = services.cluster.clone();

@@ -20,7 +20,7 @@ use crate::scaling::{Manners, Parts, What};
 /// # Errors
 /// Names that are none, and leases that can't be read.
 pub(crate) async fn open(manners: &Manners) -> Result<Parts, Exit> {
-    let (config, budget) = within_budget(&manners.region).await;
+    let (config, budget) = within_budget(&manners.region).await?;
     let clock = Arc::new(SystemClock::new());
     let services = services(manners)?;
     let (cluster, names) = (services.cluster.clone(), services.services.clone());

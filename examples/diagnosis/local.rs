@@ -5,9 +5,11 @@ use std::sync::Arc;
 use petswipe_local::LocalClient;
 use petswipe_monitor::diagnosis::{LocalCommands, Sources};
 
+use super::rollout::{self, Rollouts};
 use super::{Flags, Place};
 use crate::Exit;
 use crate::cli::CloudText;
+use crate::leases::Leases;
 
 /// The sources of the cloud that was named. Without one there is only a database to look at, if one was named.
 pub(super) fn open(flags: &Flags) -> Result<Place, Exit> {
@@ -21,7 +23,7 @@ pub(super) fn open(flags: &Flags) -> Result<Place, Exit> {
     let commands = Box::new(LocalCommands::new(flags.project.as_str(), flags.environment.as_str()));
     let Some(url) = url else {
         let sources = Sources::default();
-        return Ok(Place { sources, environments: Vec::new(), commands });
+        return Ok(Place { sources, environments: Vec::new(), commands, rollouts: None });
     };
     let client = Arc::new(LocalClient::new(url).with_timeout(flags.deadline));
     let environments = ["blue", "green"].map(|side| format!("{}-{side}", flags.service()));
@@ -30,8 +32,14 @@ pub(super) fn open(flags: &Flags) -> Result<Place, Exit> {
         logs: Some(client.clone()),
         targets: Some(client.clone()),
         services: Some(client.clone()),
-        scaling: Some(client),
+        scaling: Some(client.clone()),
         ..Sources::default()
     };
-    Ok(Place { sources, environments: environments.to_vec(), commands })
+    let rollouts = Rollouts {
+        router: client.clone(),
+        leases: Ok(Leases::near(client.clone())),
+        place: rollout::Place::Local(client),
+    };
+    let rollouts = Some(Ok(rollouts));
+    Ok(Place { sources, environments: environments.to_vec(), commands, rollouts })
 }

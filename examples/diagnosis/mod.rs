@@ -5,19 +5,21 @@ use std::time::Duration;
 
 use clap::Parser;
 use petswipe_monitor::diagnosis::{
-    Commands, Deadlines, Diagnosis, Limits, Scope, Sources, Symptom, collect, diagnose,
+    Commands, Deadlines, Diagnosis, Limits, Scope, Sources, Symptom, Verdict, collect, diagnose,
 };
 use petswipe_monitor::{Window, explain};
 
 use crate::cli::{Backend, CloudText, ENVIRONMENT, PROJECT, milliseconds, percent, some_seconds};
+use crate::leases::{LEASES, LeasePlace};
 use crate::{DONE, Exit, HALF_WAY, NOT_AS_ASKED, print};
 
 mod database;
 mod local;
+pub(crate) mod rollout;
 mod text;
 
-const EXIT_CODES: &str =
-    "Exit codes: 0 nothing was found, 1 there are hypotheses, 2 bad usage, 3 nothing could be read";
+const EXIT_CODES: &str = "Exit codes: 0 everything was looked at and nothing is wrong, 1 something may be wrong, 2 bad usage, \
+                          3 nothing was found, but not everything could be looked at (it says what is not known)";
 
 /// Say what may be wrong, with evidence and the next command. It reads only
 #[derive(Parser, Clone, Debug)]
@@ -36,7 +38,7 @@ pub struct Flags {
     #[arg(long, env = "ENVIRONMENT", default_value = ENVIRONMENT)]
     pub environment: String,
     /// What you see: high-error-rate, database, performance, deployment-stuck, high-latency, failed-health-checks [default:
-    /// any of them]
+    /// any of them]. What shows itself by it comes first; what else is found stands behind it
     #[arg(long = "symptom", value_name = "SYMPTOM", value_delimiter = ',', value_parser = symptom)]
     pub symptoms: Vec<Symptom>,
     /// How far back to look, in seconds [default: 60 locally, 1800 on AWS]
@@ -62,6 +64,13 @@ pub struct Flags {
     /// them; Amazon RDS has its own. For a URL with sslmode=require, which needs --features postgres-tls
     #[arg(long, env = "DATABASE_CA", value_name = "FILE")]
     pub database_ca: Option<PathBuf>,
+    /// The journal of a rollout that may have been left half-way [default: .petswipe/ canary.jsonl, blue_green.jsonl and
+    /// rolling.jsonl, where they are]
+    #[arg(long, env = "JOURNAL", value_name = "FILE")]
+    pub journal: Option<PathBuf>,
+    /// Where the lease of the service is: a directory, or s3://BUCKET/PREFIX (aws only; a local cloud has its own)
+    #[arg(long, env = "LEASES", value_name = "PLACE", default_value = LEASES)]
+    pub leases: LeasePlace,
     /// The ECS cluster [default: PROJECT-ENVIRONMENT-cluster] (aws only)
     #[arg(long, env = "ECS_CLUSTER", value_name = "NAME")]
     pub cluster: Option<String>,
@@ -90,6 +99,8 @@ pub(crate) struct Place {
     pub(crate) sources: Sources,
     pub(crate) environments: Vec<String>,
     pub(crate) commands: Box<dyn Commands>,
+    /// Who knows about rollouts, or why nobody does; `None` where there is only a database.
+    pub(crate) rollouts: Option<Result<rollout::Rollouts, String>>,
 }
 
 fn symptom(text: &str) -> Result<Symptom, String> {
@@ -139,13 +150,18 @@ pub async fn run(flags: &Flags) -> Result<u8, Exit> {
         scope.symptoms.clone_from(&flags.symptoms);
     }
     let deadlines = Deadlines { source: flags.deadline, whole: flags.deadline };
-    let seen = collect(&place.sources, &scope, deadlines).await;
+    let rollout = async {
+        let rollouts = place.rollouts.as_ref()?.as_ref().map_err(String::as_str);
+        Some(rollout::look(flags, rollouts).await)
+    };
+    let (mut seen, rollout) = tokio::join!(collect(&place.sources, &scope, deadlines), rollout);
+    seen.rollout = rollout.unwrap_or_default();
     let found = diagnose(&seen, &limits, &*place.commands);
     show(&found, flags.json)?;
-    Ok(match (found.hypotheses.is_empty(), seen.is_anything_known()) {
-        (_, false) => HALF_WAY,
-        (false, true) => NOT_AS_ASKED,
-        (true, true) => DONE,
+    Ok(match found.verdict() {
+        Verdict::Found => NOT_AS_ASKED,
+        Verdict::NothingFound => DONE,
+        Verdict::NotKnown => HALF_WAY,
     })
 }
 
@@ -155,6 +171,8 @@ fn show(found: &Diagnosis, json: bool) -> Result<(), Exit> {
             let mut document = serde_json::to_value(found).map_err(Exit::usage)?;
             if let Some(object) = document.as_object_mut() {
                 object.insert("complete".to_owned(), found.is_complete().into());
+                let verdict = serde_json::to_value(found.verdict()).map_err(Exit::usage)?;
+                object.insert("verdict".to_owned(), verdict);
             }
             flat(&mut document);
             format!("{document:#}")

@@ -1,6 +1,6 @@
 //! A diagnosis for people at three in the morning: what it is first, then why, then what to type.
 
-use petswipe_monitor::diagnosis::{Diagnosis, Effect, Hypothesis};
+use petswipe_monitor::diagnosis::{Certainty, Diagnosis, Effect, Hypothesis, Verdict};
 
 /// So many hypotheses are shown in full; the others are a line each.
 const FULL: usize = 3;
@@ -9,26 +9,20 @@ const EVIDENCE: usize = 6;
 
 /// The text, without a new line at its end.
 pub(super) fn of(found: &Diagnosis) -> String {
-    let mut lines = Vec::new();
-    match found.hypotheses.as_slice() {
-        [] => lines.push(nothing(found)),
-        [first, ..] => lines.push(format!("Most likely: {}", first.summary)),
-    }
-    for one in found.hypotheses.iter().take(FULL) {
+    let mut lines = vec![headline(found)];
+    let (beside, asked): (Vec<_>, Vec<_>) = found.hypotheses.iter().partition(|one| one.beside);
+    list(&asked, &mut lines);
+    if !beside.is_empty() {
         lines.push(String::new());
-        full(one, &mut lines);
-    }
-    if found.hypotheses.len() > FULL {
-        lines.push(String::new());
-        lines.push("Less likely:".to_owned());
-        for one in found.hypotheses.iter().skip(FULL) {
-            lines
-                .push(format!("{}. {} ({}): {}", one.rank, one.cause, one.confidence, one.summary));
-        }
+        lines.push(format!(
+            "Found beside, which shows itself by other symptoms than {}:",
+            symptoms(found)
+        ));
+        list(&beside, &mut lines);
     }
     for (title, list) in [
         ("NOT looked at, so it may hide anything:", missing(found)),
-        ("Seen only in part:", found.hidden.clone()),
+        ("Not known, although it was looked at:", found.hidden.clone()),
     ] {
         if !list.is_empty() {
             lines.push(String::new());
@@ -39,21 +33,60 @@ pub(super) fn of(found: &Diagnosis) -> String {
     lines.push(String::new());
     let (from, to) = (found.window.from, found.window.to);
     lines.push(format!("Looked at {} from {from:.0} to {to:.0}.", looked_at(found)));
+    if !found.not_asked.is_empty() {
+        lines.push(format!("Nobody was there to be asked for {}.", found.not_asked.join(", ")));
+    }
     lines.join("\n")
 }
 
-fn nothing(found: &Diagnosis) -> String {
-    let text = match (found.looked_at.is_empty(), found.is_complete()) {
-        (true, _) => "Nothing could be read, so nothing is known.",
-        (false, true) => "Nothing wrong was found, and everything answered.",
-        (false, false) => "Nothing wrong was found in what answered. That is not all there is.",
-    };
-    text.to_owned()
+/// Never that nothing is wrong, unless everything was seen.
+fn headline(found: &Diagnosis) -> String {
+    match (found.verdict(), found.hypotheses.first()) {
+        (_, Some(first)) if first.beside => {
+            format!("Nothing was found behind {}, but beside it: {}", symptoms(found), first.summary)
+        }
+        (_, Some(first)) => match Certainty::of(first.confidence) {
+            Certainty::Guess => format!("Only a guess: {}", first.summary),
+            _ => format!("Most likely: {}", first.summary),
+        },
+        (Verdict::NothingFound, None) => {
+            "Nothing wrong was found, and everything that was asked was answered in full.".to_owned()
+        }
+        (_, None) if found.looked_at.is_empty() => {
+            "Nothing could be read, so nothing is known.".to_owned()
+        }
+        (_, None) => "It is not known whether something is wrong: in what was seen nothing was found, and below is what \
+                      was not seen."
+            .to_owned(),
+    }
+}
+
+fn symptoms(found: &Diagnosis) -> String {
+    found.symptoms.iter().map(|symptom| symptom.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn list(all: &[&Hypothesis], lines: &mut Vec<String>) {
+    for one in all.iter().take(FULL) {
+        lines.push(String::new());
+        full(one, lines);
+    }
+    if all.len() > FULL {
+        lines.push(String::new());
+        lines.push("Less likely:".to_owned());
+        for one in all.iter().skip(FULL) {
+            let certainty = Certainty::of(one.confidence).as_str();
+            lines.push(format!(
+                "{}. {} ({certainty}, {} of 100): {}",
+                one.rank, one.cause, one.confidence, one.summary
+            ));
+        }
+    }
 }
 
 fn full(one: &Hypothesis, lines: &mut Vec<String>) {
+    let certainty = Certainty::of(one.confidence).as_str();
     lines.push(format!(
-        "{}. {} (certainty {} of 100: {})",
+        "{}. {} ({certainty}, {} of 100: {})",
         one.rank, one.cause, one.confidence, one.why
     ));
     lines.push(format!("   {}", one.summary));
@@ -73,13 +106,105 @@ fn full(one: &Hypothesis, lines: &mut Vec<String>) {
     lines.push(format!("     {}", one.next_command.line));
 }
 
+/// What has no answer; a cause that several share is said once.
 fn missing(found: &Diagnosis) -> Vec<String> {
-    found.missing.iter().map(|one| format!("{}: {}", one.question, one.cause)).collect()
+    let mut causes: Vec<(&str, Vec<&str>)> = Vec::new();
+    for one in &found.missing {
+        let cause = one.cause.as_str();
+        match causes.iter_mut().find(|(known, _)| *known == cause) {
+            Some((_, questions)) => questions.push(&one.question),
+            None => causes.push((cause, vec![&one.question])),
+        }
+    }
+    causes
+        .into_iter()
+        .map(|(cause, questions)| format!("{}: {cause}", questions.join(", ")))
+        .collect()
 }
 
 fn looked_at(found: &Diagnosis) -> String {
     match found.looked_at.is_empty() {
         true => "nothing".to_owned(),
         false => found.looked_at.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use petswipe_monitor::Window;
+    use petswipe_monitor::diagnosis::{Cause, Command, Evidence, MissingSource, Symptom};
+
+    use super::*;
+
+    fn hypothesis(rank: u32, confidence: u8, beside: bool) -> Hypothesis {
+        Hypothesis {
+            rank,
+            beside,
+            cause: Cause::LogErrors,
+            environment: None,
+            summary: format!("summary {rank}"),
+            confidence,
+            why: "why".to_owned(),
+            evidence: vec![Evidence { source: "logs".to_owned(), at: None, text: "x".to_owned() }],
+            next_command: Command::reads("look"),
+        }
+    }
+
+    fn found(hypotheses: Vec<Hypothesis>) -> Diagnosis {
+        let at = Timestamp::UNIX_EPOCH;
+        Diagnosis {
+            at,
+            window: Window { from: at, to: at },
+            symptoms: vec![Symptom::HighLatency],
+            hypotheses,
+            looked_at: vec!["metrics of blue".to_owned()],
+            missing: Vec::new(),
+            hidden: Vec::new(),
+            not_asked: Vec::new(),
+        }
+    }
+
+    fn first(found: &Diagnosis) -> String {
+        of(found).lines().next().unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn nothing_wrong_is_said_only_where_everything_was_seen() {
+        let mut seen = found(vec![]);
+        assert!(first(&seen).starts_with("Nothing wrong was found"), "{}", first(&seen));
+        seen.hidden = vec!["no request".to_owned()];
+        assert!(first(&seen).starts_with("It is not known whether something is wrong"));
+        assert!(of(&seen).contains("Not known, although it was looked at:\n  - no request"));
+        seen.looked_at.clear();
+        assert_eq!(first(&seen), "Nothing could be read, so nothing is known.");
+    }
+
+    #[test]
+    fn words_follow_the_certainty_and_what_was_found_beside_is_shown_with_its_command() {
+        assert_eq!(first(&found(vec![hypothesis(1, 30, false)])), "Only a guess: summary 1");
+        let likely = found(vec![hypothesis(1, 60, false), hypothesis(2, 95, true)]);
+        assert_eq!(first(&likely), "Most likely: summary 1");
+        let text = of(&likely);
+        assert!(text.contains("1. log-errors (likely, 60 of 100: why)"), "{text}");
+        let (asked, beside) = text.split_once("Found beside").unwrap_or_default();
+        assert!(asked.contains("summary 1") && !asked.contains("summary 2"), "{text}");
+        assert!(beside.contains("2. log-errors (nearly certain, 95 of 100: why)"), "{text}");
+        assert!(beside.contains("next:\n     look"), "{text}");
+        let only = found(vec![hypothesis(1, 95, true)]);
+        assert_eq!(first(&only), "Nothing was found behind high-latency, but beside it: summary 1");
+    }
+
+    #[test]
+    fn a_cause_that_several_share_is_said_once() {
+        let mut seen = found(vec![]);
+        let missing = |question: &str, cause: &str| MissingSource {
+            question: question.to_owned(),
+            cause: cause.into(),
+        };
+        seen.missing =
+            vec![missing("logs", "denied"), missing("targets", "late"), missing("tasks", "denied")];
+        let text = of(&seen);
+        assert!(text.contains("  - logs, tasks: denied\n  - targets: late\n"), "{text}");
     }
 }

@@ -27,7 +27,7 @@ pub async fn run(flags: &Flags) -> Result<u8, Exit> {
         return Ok(DONE);
     }
     check(flags)?;
-    let (config, budget) = within_budget(&flags.place.region).await;
+    let (config, budget) = within_budget(&flags.place.region).await?;
     let clock = Arc::new(SystemClock::new());
     operate(flags, &Parts::open(&flags.place, &config, budget, clock).await?).await
 }

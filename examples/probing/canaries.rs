@@ -49,7 +49,7 @@ pub(super) async fn ask(
 /// Without the feature.
 #[cfg(feature = "aws")]
 pub(super) async fn open(region: &str) -> Result<Box<dyn Canaries>, Exit> {
-    let (config, _) = crate::aws::within_budget(region).await;
+    let (config, _) = crate::aws::within_budget(region).await?;
     Ok(Box::new(petswipe_monitor::aws::CloudWatchSynthetics::new(&config)))
 }
 

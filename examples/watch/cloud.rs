@@ -15,7 +15,7 @@ pub(super) async fn places(flags: &Flags, definitions: &Definitions) -> Result<V
     } else {
         (definitions.alarms(flags)?, definitions.cloudwatch(flags)?)
     };
-    let (config, _budget) = within_budget(&flags.region).await;
+    let (config, _budget) = within_budget(&flags.region).await?;
     Ok(vec![
         (Box::new(CloudWatchAlarms::new(&config)), definitions.owner().clone(), alarms),
         (

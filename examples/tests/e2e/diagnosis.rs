@@ -48,7 +48,7 @@ async fn finds(cloud: &CloudProcess, arguments: &[&str], cause: &str) -> Value {
     eventually(&format!("{cause} is found"), async || {
         let tool = Tool::new("diagnose", &directory).on(cloud).args(["--json"]);
         let done = tool.args(arguments.iter().copied()).run().await;
-        let found = done.with_any(&[0, 1]).json();
+        let found = done.with_any(&[0, 1, 3]).json();
         let first = found["hypotheses"].get(0)?;
         assert_eq!(first["rank"], 1);
         assert!(!has_secret(&found.to_string()));
@@ -78,6 +78,18 @@ async fn a_version_that_fails_is_told_apart_and_the_way_back_is_labelled() {
     assert!(text.starts_with("Most likely: petswipe-production-green fails "), "{text}");
     assert!(text.contains("next, CHANGES the system:\n"), "{text}");
     assert!(!has_secret(&text));
+
+    // Whoever sees something else is told, too.
+    let asked = ["--symptom", "high-latency", "--since", "15"];
+    let beside = Tool::new("diagnose", &directory).on(&cloud).args(asked).args(["--json"]);
+    let beside = beside.run().await.with(1).json();
+    let all = beside["hypotheses"].as_array().unwrap().iter();
+    let bad: Vec<_> = all.filter(|one| one["cause"] == "failing-version").collect();
+    assert_eq!((bad.len(), &bad[0]["beside"]), (1, &Value::Bool(true)), "{beside:#}");
+    let text = Tool::new("diagnose", &directory).on(&cloud).args(asked).run().await.with(1).stdout;
+    let (_, beside) = text.split_once("\nFound beside, ").unwrap_or_else(|| panic!("{text}"));
+    assert!(beside.contains("failing-version (nearly certain, 90 of 100: "), "{text}");
+    assert!(beside.contains("canary -- --undo"), "{text}");
     drop(load);
     cloud.stop().await;
 }
@@ -161,8 +173,88 @@ async fn where_all_is_well_nothing_is_found() {
     assert_eq!(found["complete"], true, "{found:#}");
     assert_eq!(found["hypotheses"], serde_json::json!([]));
     assert_eq!(found["missing"], serde_json::json!([]));
-    assert_eq!(found["looked_at"].as_array().unwrap().len(), 12);
+    assert_eq!(found["looked_at"].as_array().unwrap().len(), 13);
+    assert_eq!(found["verdict"], "nothing-found");
+    assert_eq!(found["not_asked"], serde_json::json!(["database activity", "database metrics"]));
     drop(load);
+    cloud.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cloud_that_nobody_asked_anything_is_not_called_healthy() {
+    let cloud = CloudProcess::start().await;
+    let directory = directory();
+    let tool = || Tool::new("diagnose", &directory).on(&cloud);
+    let found = tool().args(["--json"]).run().await.with(3).json();
+    assert_eq!(found["hypotheses"], serde_json::json!([]), "{found:#}");
+    assert_eq!((&found["complete"], &found["verdict"]), (&false.into(), &"not-known".into()));
+    let text = tool().run().await.with(3).stdout;
+    assert!(text.starts_with("It is not known whether something is wrong"), "{text}");
+    assert!(!text.contains("othing wrong"), "{text}");
+    // In its first second the cloud has measured nothing, and then that there was nothing.
+    eventually("it was measured that nobody came", async || {
+        let text = tool().run().await.with(3).stdout;
+        text.contains("not a single request was served").then_some(())
+    })
+    .await;
+    // A database that nobody named is no healthy one.
+    let text = tool().args(["--symptom", "database"]).run().await.with(3).stdout;
+    assert!(text.contains("database: none was named"), "{text}");
+    cloud.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollout_whose_process_was_killed_is_found_and_its_command_goes_on_with_it() {
+    let cloud = CloudProcess::start().await;
+    let directory = directory();
+    let flags = ["--stages", "50,100", "--stage-duration", "2", "--bake", "1", "--rate", "60"];
+    let mut running = Tool::new("canary", &directory).on(&cloud).args(flags).start().await;
+    running.says("stage 1: 50 %").await;
+    let tool = || Tool::new("diagnose", &directory).on(&cloud).args(["--json"]);
+    // While somebody is at work nothing is stuck.
+    let found = tool().run().await.with_any(&[1, 3]).json();
+    assert_eq!(stuck(&found), None, "{found:#}");
+    assert!(found["hidden"].to_string().contains(" holds the service until "), "{found:#}");
+    running.kill().await;
+    let first = eventually("the rollout is found", async || {
+        let found = tool().run().await.with_any(&[1, 3]).json();
+        stuck(&found).cloned()
+    })
+    .await;
+    assert!(evidence(&first).contains("nothing was written for"), "{first:#}");
+    assert!(evidence(&first).contains("petswipe-production-green 50 %"), "{first:#}");
+    assert_eq!(first["next_command_effect"], "changes");
+    let command = first["next_command"].as_str().unwrap();
+    assert!(command.ends_with(" canary -- --resume --journal .petswipe/canary.jsonl"), "{command}");
+    Tool::shell(command, &directory).on(&cloud).run().await.with(0);
+    let found = tool().run().await.with_any(&[0, 1, 3]).json();
+    assert_eq!(stuck(&found), None, "{found:#}");
+    // A journal that was named and is none is told, and stops nothing else.
+    let found = tool().args(["--journal", "no.jsonl"]).run().await.with_any(&[1, 3]).json();
+    let missing = found["missing"].as_array().unwrap();
+    assert_eq!(missing[0]["question"], "rollout", "{found:#}");
+    assert!(missing[0]["cause"].as_str().unwrap().contains("no.jsonl"), "{found:#}");
+    cloud.stop().await;
+}
+
+/// The hypothesis about an operation that nobody drives.
+fn stuck(found: &Value) -> Option<&Value> {
+    let mut all = found["hypotheses"].as_array().unwrap().iter();
+    all.find(|one| one["cause"] == "deployment-stuck" && one["environment"].is_null())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cloud_whose_first_version_is_unhealthy_is_up_and_says_so() {
+    let cloud = CloudProcess::with(&["--fault", "unhealthy"]).await;
+    let directory = directory();
+    let blue = eventually("unhealthy targets are found", async || {
+        let tool = Tool::new("diagnose", &directory).on(&cloud).args(["--json"]);
+        let found = tool.run().await.with_any(&[1, 3]).json();
+        let mut all = found["hypotheses"].as_array().unwrap().iter();
+        all.find(|one| one["cause"] == "target-health-check").cloned()
+    })
+    .await;
+    assert_eq!(blue["environment"], cloud.blue.as_str(), "{blue:#}");
     cloud.stop().await;
 }
 

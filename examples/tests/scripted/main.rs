@@ -19,5 +19,6 @@ mod definitions_service;
 mod program;
 
 mod canaries;
+mod credentials;
 mod server;
 mod watching;

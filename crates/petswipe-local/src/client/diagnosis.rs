@@ -5,7 +5,7 @@ use petswipe_deploy::ScalingState;
 use petswipe_monitor::Error;
 use petswipe_monitor::diagnosis::{
     LogLines, LogQuery, LogSearch, ScalingActivities, ScalingReport, ServiceEvents, ServiceReport,
-    StoppedTask, TargetHealth, TargetReport,
+    StoppedTask, StoppedTasks, TargetHealth, TargetReport,
 };
 use serde::de::DeserializeOwned;
 
@@ -57,8 +57,9 @@ impl ServiceEvents for LocalClient {
         self.look(environment, "/events").await
     }
 
-    async fn stopped_tasks(&self, environment: &str) -> Result<Vec<StoppedTask>, Error> {
-        self.look_for(environment, "stopped").await
+    async fn stopped_tasks(&self, environment: &str) -> Result<StoppedTasks, Error> {
+        let tasks: Vec<StoppedTask> = self.look_for(environment, "stopped").await?;
+        Ok(tasks.into())
     }
 }
 

@@ -54,6 +54,21 @@ impl Cloud {
     /// [`Error::Backend`] when the program does not call [`run_task_if_asked`](crate::run_task_if_asked) or an address
     /// is taken, [`Error::TimedOut`] when the tasks are not healthy in time.
     pub async fn start(config: CloudConfig) -> Result<Self, Error> {
+        let (tasks, image, patience) = (config.tasks, config.image.clone(), config.start_timeout);
+        let cloud = Self::launch(config).await?;
+        let why = match tokio::time::timeout(patience, cloud.until_live()).await {
+            Ok(()) => return Ok(cloud),
+            Err(_) => cloud.trouble().unwrap_or_default(),
+        };
+        let action = format!("starting {tasks} healthy tasks of {image} ({why})");
+        Err(Error::TimedOut { action, waited: patience })
+    }
+
+    /// The same without waiting for its first tasks, which may never be healthy: for a cloud on which something shall be wrong.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), but for the time.
+    pub async fn launch(config: CloudConfig) -> Result<Self, Error> {
         config.check()?;
         self::control::check_count("tasks", config.tasks)?;
         refuse_recursion()?;
@@ -115,35 +130,28 @@ impl Cloud {
         let supervise =
             |service: &Arc<Service>| tokio::spawn(service.clone().supervise()).abort_handle();
         let loops = control.services.iter().map(supervise).collect();
-        let cloud = Self {
+        Ok(Self {
             control,
             url: CloudUrl::new(serving.address, token),
             platform,
             serving: Some(serving),
             loops,
             watchdog: Some(watchdog),
-        };
-        cloud.wait_until_live(&config).await?;
-        Ok(cloud)
+        })
     }
 
-    async fn wait_until_live(&self, config: &CloudConfig) -> Result<(), Error> {
-        let Some(live) = self.control.services.first() else { return Ok(()) };
-        let wanted = config.tasks;
-        let complete = async {
-            while live.status().deployment != DeploymentState::Completed {
-                tokio::time::sleep(Duration::from_millis(2)).await;
-            }
-        };
-        if tokio::time::timeout(config.start_timeout, complete).await.is_ok() {
-            return Ok(());
+    /// Returns when the first tasks are healthy.
+    pub async fn until_live(&self) {
+        let Some(live) = self.control.services.first() else { return };
+        while live.status().deployment != DeploymentState::Completed {
+            tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        let status = live.status();
-        let why = status.failures.last().map_or("", |failure| failure.reason.as_str());
-        Err(Error::TimedOut {
-            action: format!("starting {wanted} healthy tasks of {} ({why})", config.image),
-            waited: config.start_timeout,
-        })
+    }
+
+    /// Why the newest task of the first environment failed, if one did.
+    pub fn trouble(&self) -> Option<String> {
+        let status = self.control.services.first()?.status();
+        Some(status.failures.last()?.reason.clone())
     }
 
     /// Which cloud it is: made up at its start, and never that of another one. A plan's location.

@@ -105,7 +105,7 @@ impl ServiceWorld for World {
     async fn crash(&self) {
         self.deploy_with("crash-on-boot").await;
         eventually("a task has crashed", async || {
-            let stopped = self.client.stopped_tasks(BLUE).await.unwrap();
+            let stopped = self.client.stopped_tasks(BLUE).await.unwrap().tasks;
             (stopped.len() > 1).then_some(())
         })
         .await;
@@ -152,7 +152,7 @@ async fn a_task_that_failed_its_health_checks_says_why() {
     let world = World::new().await;
     world.deploy_with("unhealthy").await;
     let reason = eventually("a task is given up", async || {
-        let stopped = world.client.stopped_tasks(BLUE).await.unwrap();
+        let stopped = world.client.stopped_tasks(BLUE).await.unwrap().tasks;
         Some(stopped.first()?.reason.to_string())
     })
     .await;

@@ -57,15 +57,6 @@ impl LogWorld for MemoryTrouble {
     fn logs(&self) -> &dyn LogSearch {
         &self.cloud
     }
-    fn environment(&self) -> String {
-        "green".to_owned()
-    }
-    fn unknown(&self) -> String {
-        "red".to_owned()
-    }
-    fn words(&self) -> (String, String) {
-        ("ERROR".to_owned(), "WARNING".to_owned())
-    }
     fn now(&self) -> Timestamp {
         at(*self.seconds.lock().unwrap())
     }
@@ -73,7 +64,8 @@ impl LogWorld for MemoryTrouble {
         // The newest is written first: order is the log's affair.
         let times: Vec<_> = (0..lines).map(|_| self.tick()).collect();
         for time in times.into_iter().rev() {
-            let line = LogLine { at: time, stream: "a".to_owned(), text: "ERROR it broke".into() };
+            let line =
+                LogLine { at: time, stream: "a".to_owned(), text: "the database timed out".into() };
             self.cloud.log("green", line);
         }
     }
@@ -82,12 +74,6 @@ impl LogWorld for MemoryTrouble {
 impl TargetWorld for MemoryTrouble {
     fn targets(&self) -> &dyn TargetHealth {
         &self.cloud
-    }
-    fn environment(&self) -> String {
-        "green".to_owned()
-    }
-    fn unknown(&self) -> String {
-        "red".to_owned()
     }
     fn count(&self) -> usize {
         2
@@ -101,12 +87,6 @@ impl TargetWorld for MemoryTrouble {
 impl ServiceWorld for MemoryTrouble {
     fn services(&self) -> &dyn ServiceEvents {
         &self.cloud
-    }
-    fn environment(&self) -> String {
-        "green".to_owned()
-    }
-    fn unknown(&self) -> String {
-        "red".to_owned()
     }
     async fn deploy(&self) -> String {
         let deployment = |number: i64| DeploymentReport {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DatabaseGauges, DatabaseReport, LogLines, ScalingReport, ServiceReport, StoppedTask,
+    DatabaseGauges, DatabaseReport, LogLines, ScalingReport, ServiceReport, StoppedTasks,
     TargetReport,
 };
 use crate::{Error, Window};
@@ -81,11 +81,11 @@ pub trait ServiceEvents: Send + Sync {
     /// [`Error::NotFound`], or that the platform could not be asked.
     async fn service(&self, environment: &str) -> Result<ServiceReport, Error>;
 
-    /// Its tasks that ended lately, as far as the platform remembers.
+    /// Its tasks that ended lately, as far as the platform remembers, and how many of these were left out.
     ///
     /// # Errors
     /// [`Error::NotFound`], or that the platform could not be asked.
-    async fn stopped_tasks(&self, environment: &str) -> Result<Vec<StoppedTask>, Error>;
+    async fn stopped_tasks(&self, environment: &str) -> Result<StoppedTasks, Error>;
 }
 
 /// Knows what auto scaling does.

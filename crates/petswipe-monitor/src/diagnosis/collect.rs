@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DatabaseActivity, DatabaseGauges, DatabaseLoad, DatabaseReport, LogLines, LogQuery, LogSearch,
-    Redacted, ScalingActivities, ScalingReport, ServiceEvents, ServiceReport, StoppedTask, Symptom,
-    TargetHealth, TargetReport,
+    Cause, DatabaseActivity, DatabaseGauges, DatabaseLoad, DatabaseReport, LogLines, LogQuery,
+    LogSearch, Redacted, RolloutReport, ScalingActivities, ScalingReport, ServiceEvents,
+    ServiceReport, StoppedTasks, Symptom, TargetHealth, TargetReport,
 };
 use crate::{Error, MetricSource, Observation, Subject, Window, explain};
 
@@ -78,6 +78,11 @@ impl Scope {
         let environments = environments.into_iter().map(Into::into).collect();
         Self { environments, window, now, symptoms: Symptom::ALL.to_vec() }
     }
+
+    /// Whether a cause shows itself by one of the symptoms that somebody sees.
+    pub fn asks_for(&self, cause: Cause) -> bool {
+        cause.symptoms().iter().any(|symptom| self.symptoms.contains(symptom))
+    }
 }
 
 /// How long is waited.
@@ -97,7 +102,7 @@ impl Default for Deadlines {
 }
 
 /// What came of a question.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Looked<T> {
     /// The answer.
@@ -105,6 +110,7 @@ pub enum Looked<T> {
     /// There is none, with why.
     Missing(Redacted),
     /// Nobody was there to be asked.
+    #[default]
     NotAsked,
 }
 
@@ -138,7 +144,7 @@ pub struct EnvironmentEvidence {
     /// Its service.
     pub service: Looked<ServiceReport>,
     /// Tasks that ended.
-    pub stopped: Looked<Vec<StoppedTask>>,
+    pub stopped: Looked<StoppedTasks>,
     /// Auto scaling; `None` within where there is none.
     pub scaling: Looked<Option<ScalingReport>>,
 }
@@ -154,6 +160,10 @@ pub struct Collected {
     pub database: Looked<DatabaseReport>,
     /// How full its instance is.
     pub database_load: Looked<DatabaseGauges>,
+    /// How traffic is divided, and what operation has not ended. [`collect`] does not ask that: journals and leases are no
+    /// matter of monitoring, so whoever knows them puts it here.
+    #[serde(default)]
+    pub rollout: Looked<RolloutReport>,
 }
 
 impl Collected {
@@ -179,7 +189,27 @@ impl Collected {
         }
         add(&mut all, "database activity".to_owned(), &self.database);
         add(&mut all, "database metrics".to_owned(), &self.database_load);
+        add(&mut all, "rollout".to_owned(), &self.rollout);
         all
+    }
+
+    /// Kinds of sources that nobody was there for, so nothing is known of what only they show.
+    pub fn not_asked(&self) -> Vec<&'static str> {
+        fn absent<T>(looked: &Looked<T>) -> bool {
+            matches!(looked, Looked::NotAsked)
+        }
+        let everywhere = |is: fn(&EnvironmentEvidence) -> bool| self.environments.values().all(is);
+        let kinds = [
+            ("metrics", everywhere(|seen| absent(&seen.metrics))),
+            ("logs", everywhere(|seen| absent(&seen.logs))),
+            ("targets", everywhere(|seen| absent(&seen.targets))),
+            ("services and stopped tasks", everywhere(|seen| absent(&seen.service))),
+            ("auto scaling", everywhere(|seen| absent(&seen.scaling))),
+            ("database activity", absent(&self.database)),
+            ("database metrics", absent(&self.database_load)),
+            ("rollout", absent(&self.rollout)),
+        ];
+        kinds.into_iter().filter(|(_, absent)| *absent).map(|(kind, _)| kind).collect()
     }
 
     /// Whether anything is known.
@@ -217,7 +247,8 @@ pub async fn collect(sources: &Sources, scope: &Scope, deadlines: Deadlines) -> 
     let (environments, (database, database_load)) =
         join(join_all(environments), join(database, load)).await;
     let environments = environments.into_iter().collect();
-    Collected { scope: scope.clone(), environments, database, database_load }
+    let rollout = Looked::NotAsked;
+    Collected { scope: scope.clone(), environments, database, database_load, rollout }
 }
 
 async fn of_environment(

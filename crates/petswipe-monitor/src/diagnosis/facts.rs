@@ -1,12 +1,13 @@
 //! What sources tell: log lines, targets, services, stopped tasks, auto scaling. Plain data; the database's is in
 //! [`database`](super::database).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Redacted;
+use super::{Looked, Redacted};
 
 /// A line of a log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,6 +145,21 @@ impl StoppedTask {
     }
 }
 
+/// Tasks that run no more.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoppedTasks {
+    /// The newest first.
+    pub tasks: Vec<StoppedTask>,
+    /// So many more there are that were not looked at; they may be newer.
+    pub left_out: usize,
+}
+
+impl From<Vec<StoppedTask>> for StoppedTasks {
+    fn from(tasks: Vec<StoppedTask>) -> Self {
+        Self { tasks, left_out: 0 }
+    }
+}
+
 /// A container of a task that runs no more.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoppedContainer {
@@ -177,4 +193,41 @@ pub struct ScalingActivity {
     pub failed: bool,
     /// What it was, and why it did not work.
     pub text: Redacted,
+}
+
+/// How traffic is divided, and which operation has begun to change that and has not ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RolloutReport {
+    /// Percent of the traffic by environment.
+    pub weights: BTreeMap<String, u32>,
+    /// Who holds the lease of the service now; `None` within where nobody does.
+    pub driver: Looked<Option<RolloutDriver>>,
+    /// An operation whose journal has no end.
+    pub unfinished: Option<UnfinishedOperation>,
+    /// What goes on with it: one line for a shell, which changes the system.
+    pub resume: String,
+}
+
+/// Whoever holds the lease of a service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RolloutDriver {
+    /// Its operation.
+    pub operation: String,
+    /// How it calls itself.
+    pub holder: Redacted,
+    /// Until when it holds the lease unless it renews it. A process that is gone does not.
+    pub until: Timestamp,
+}
+
+/// An operation that has begun and not ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnfinishedOperation {
+    /// Its name.
+    pub name: String,
+    /// Where its journal is.
+    pub journal: String,
+    /// When it began.
+    pub began_at: Timestamp,
+    /// When something was last written down.
+    pub last_record_at: Timestamp,
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::{
     DatabaseActivity, DatabaseGauges, DatabaseLoad, DatabaseReport, LogLine, LogLines, LogQuery,
     LogSearch, ScalingActivities, ScalingReport, ServiceEvents, ServiceReport, StoppedTask,
-    TargetHealth, TargetReport,
+    StoppedTasks, TargetHealth, TargetReport,
 };
 use crate::{Error, Window};
 
@@ -111,8 +111,8 @@ impl ServiceEvents for MemoryCloud {
         self.look(environment, |world| world.service.clone())
     }
 
-    async fn stopped_tasks(&self, environment: &str) -> Result<Vec<StoppedTask>, Error> {
-        self.look(environment, |world| world.stopped.clone())
+    async fn stopped_tasks(&self, environment: &str) -> Result<StoppedTasks, Error> {
+        self.look(environment, |world| world.stopped.clone().into())
     }
 }
 

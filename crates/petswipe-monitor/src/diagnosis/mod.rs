@@ -53,7 +53,9 @@ pub mod postgres;
 mod redact;
 mod symptom;
 
-pub use analyzer::{Diagnosis, Evidence, Hypothesis, Limits, MissingSource, diagnose};
+pub use analyzer::{
+    Certainty, Diagnosis, Evidence, Hypothesis, Limits, MissingSource, Verdict, diagnose,
+};
 pub use backend::{
     DatabaseActivity, DatabaseLoad, LogQuery, LogSearch, ScalingActivities, ServiceEvents,
     TargetHealth,
@@ -71,8 +73,9 @@ pub use database::{
     CacheUse, Connections, DatabaseGauges, DatabaseReport, Session, SessionState, StatementUse,
 };
 pub use facts::{
-    DeploymentProgress, DeploymentReport, LogLine, LogLines, ScalingActivity, ScalingReport,
-    ServiceEvent, ServiceReport, StoppedContainer, StoppedTask, TargetCondition, TargetReport,
+    DeploymentProgress, DeploymentReport, LogLine, LogLines, RolloutDriver, RolloutReport,
+    ScalingActivity, ScalingReport, ServiceEvent, ServiceReport, StoppedContainer, StoppedTask,
+    StoppedTasks, TargetCondition, TargetReport, UnfinishedOperation,
 };
 pub use memory::{MemoryCloud, MemoryDatabase};
 pub use redact::Redacted;

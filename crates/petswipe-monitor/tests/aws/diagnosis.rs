@@ -253,15 +253,6 @@ impl LogWorld for World {
     fn logs(&self) -> &dyn LogSearch {
         &self.logs
     }
-    fn environment(&self) -> String {
-        "green".to_owned()
-    }
-    fn unknown(&self) -> String {
-        "red".to_owned()
-    }
-    fn words(&self) -> (String, String) {
-        ("timed out".to_owned(), "WARNING".to_owned())
-    }
     fn now(&self) -> Timestamp {
         at(self.wire.with(|shop| shop.now))
     }
@@ -281,12 +272,6 @@ impl TargetWorld for World {
     fn targets(&self) -> &dyn TargetHealth {
         &self.targets
     }
-    fn environment(&self) -> String {
-        "green".to_owned()
-    }
-    fn unknown(&self) -> String {
-        "red".to_owned()
-    }
     fn count(&self) -> usize {
         2
     }
@@ -298,9 +283,6 @@ impl TargetWorld for World {
 impl ServiceWorld for World {
     fn services(&self) -> &dyn ServiceEvents {
         &self.services
-    }
-    fn environment(&self) -> String {
-        "green".to_owned()
     }
     fn unknown(&self) -> String {
         "gone".to_owned()
@@ -437,7 +419,11 @@ async fn pages_are_followed_and_a_search_without_end_is_given_up_and_said() {
         (0..100).for_each(|second| shop.lines.push((BEGIN - 200 + second, "ERROR".to_owned())));
     });
     let stopped = world.services.stopped_tasks("green").await.unwrap();
-    assert_eq!(stopped.len(), 250);
+    assert_eq!((stopped.tasks.len(), stopped.left_out), (250, 0));
+    // No more than 300 are looked at; that others were left out is told.
+    world.wire.with(|shop| (0..77).for_each(|second| shop.crash(BEGIN - 300 + second)));
+    let stopped = world.services.stopped_tasks("green").await.unwrap();
+    assert_eq!((stopped.tasks.len(), stopped.left_out), (300, 27));
     world.wire.forget();
     let query = LogQuery {
         environment: "green".to_owned(),

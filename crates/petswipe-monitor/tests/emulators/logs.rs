@@ -87,14 +87,8 @@ impl LogWorld for World {
     fn logs(&self) -> &dyn LogSearch {
         &self.logs
     }
-    fn environment(&self) -> String {
-        "green".to_owned()
-    }
     fn unknown(&self) -> String {
         "gone".to_owned()
-    }
-    fn words(&self) -> (String, String) {
-        ("timed out".to_owned(), "WARNING".to_owned())
     }
     fn now(&self) -> Timestamp {
         *self.now.lock().unwrap()

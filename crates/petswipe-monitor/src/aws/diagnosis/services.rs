@@ -15,7 +15,7 @@ use super::{AwsPlace, time};
 use crate::Error;
 use crate::diagnosis::{
     DeploymentProgress, DeploymentReport, Redacted, ServiceEvent, ServiceEvents, ServiceReport,
-    StoppedContainer, StoppedTask,
+    StoppedContainer, StoppedTask, StoppedTasks,
 };
 
 /// `DescribeTasks` takes at most so many, and no more stopped ones are looked at: the newest are not known to be first.
@@ -23,7 +23,8 @@ const MOST_TASKS: usize = 100;
 /// So many of these are looked at.
 const MOST_CHUNKS: usize = 3;
 
-/// The services of environments, their events, and their tasks that stopped, which ECS remembers for about an hour.
+/// The services of environments, their events, and their tasks that stopped, which ECS remembers for about an hour. Of more than
+/// 300 of these some are left out, which may be newer, because they are listed in no order; how many is told.
 ///
 /// Sources: "DescribeServices", "ListTasks", "DescribeTasks", Amazon ECS API Reference; "Stopped tasks error codes".
 pub struct EcsEvents {
@@ -72,7 +73,7 @@ impl ServiceEvents for EcsEvents {
         }
     }
 
-    async fn stopped_tasks(&self, environment: &str) -> Result<Vec<StoppedTask>, Error> {
+    async fn stopped_tasks(&self, environment: &str) -> Result<StoppedTasks, Error> {
         let name = &self.place.environment(environment)?.service;
         let cluster = &self.place.cluster;
         let list = self.client.list_tasks().cluster(cluster).service_name(name);
@@ -82,7 +83,7 @@ impl ServiceEvents for EcsEvents {
             let page = page.map_err(|error| called(CallError::new("ListTasks", name, error)))?;
             arns.extend(page.task_arns().iter().cloned());
         }
-        let mut stopped = Vec::new();
+        let (mut stopped, mut gone) = (Vec::new(), 0);
         for some in arns.chunks(MOST_TASKS).take(MOST_CHUNKS) {
             let asked = self.client.describe_tasks().cluster(cluster);
             let answer = asked
@@ -90,10 +91,13 @@ impl ServiceEvents for EcsEvents {
                 .send()
                 .await
                 .map_err(|error| called(CallError::new("DescribeTasks", name, error)))?;
+            // Forgotten since they were listed.
+            gone += answer.failures().len();
             stopped.extend(answer.tasks().iter().filter_map(stopped_task));
         }
         stopped.sort_by_key(|task| std::cmp::Reverse(task.stopped_at));
-        Ok(stopped)
+        let left_out = arns.len().saturating_sub(stopped.len() + gone);
+        Ok(StoppedTasks { tasks: stopped, left_out })
     }
 }
 

@@ -14,11 +14,17 @@ pub trait LogWorld: Send + Sync {
     /// The source that finds what is written.
     fn logs(&self) -> &dyn LogSearch;
     /// Who writes.
-    fn environment(&self) -> String;
+    fn environment(&self) -> String {
+        "green".to_owned()
+    }
     /// Somebody who does not exist.
-    fn unknown(&self) -> String;
+    fn unknown(&self) -> String {
+        "red".to_owned()
+    }
     /// A word in every line that is written, and one in none.
-    fn words(&self) -> (String, String);
+    fn words(&self) -> (String, String) {
+        ("timed out".to_owned(), "WARNING".to_owned())
+    }
     /// The time, by the clock of the logs.
     fn now(&self) -> Timestamp;
     /// Writes so many lines, and returns when they can be found.
@@ -89,9 +95,13 @@ pub trait TargetWorld: Send + Sync {
     /// The source that knows them.
     fn targets(&self) -> &dyn TargetHealth;
     /// Whose they are.
-    fn environment(&self) -> String;
+    fn environment(&self) -> String {
+        "green".to_owned()
+    }
     /// Somebody who does not exist.
-    fn unknown(&self) -> String;
+    fn unknown(&self) -> String {
+        "red".to_owned()
+    }
     /// How many are registered.
     fn count(&self) -> usize;
     /// Makes one or more of them fail; returns when the load balancer says so.
@@ -133,9 +143,13 @@ pub trait ServiceWorld: Send + Sync {
     /// The source that knows it.
     fn services(&self) -> &dyn ServiceEvents;
     /// Its environment.
-    fn environment(&self) -> String;
+    fn environment(&self) -> String {
+        "green".to_owned()
+    }
     /// One that does not exist.
-    fn unknown(&self) -> String;
+    fn unknown(&self) -> String {
+        "red".to_owned()
+    }
     /// Begins a deployment; returns its revision when the platform knows it.
     fn deploy(&self) -> impl Future<Output = String> + Send;
     /// A task exits with code 1; returns when the platform knows.
@@ -156,7 +170,7 @@ pub async fn the_newest_deployment_and_event_are_first(world: &impl ServiceWorld
 /// See [`ServiceEvents`]: why and how it ended.
 pub async fn a_task_that_crashed_is_among_the_stopped(world: &impl ServiceWorld) {
     world.crash().await;
-    let stopped = world.services().stopped_tasks(&world.environment()).await.expect("tasks");
+    let stopped = world.services().stopped_tasks(&world.environment()).await.expect("tasks").tasks;
     let exit = |code: Option<i32>| code == Some(1);
     let crashed = stopped.iter().find(|task| {
         !task.reason.as_str().is_empty() && task.containers.iter().any(|one| exit(one.exit_code))

@@ -138,7 +138,7 @@ fn given_up_or_stuck(
             (false, true) => 55,
             (false, false) => 70,
         },
-        why: "that it does not end is certain; why is another hypothesis, or in the events",
+        why: "the platform says that it has not ended; why is another hypothesis, or in the events",
         evidence,
         next: case.command(match before(seen) {
             Some(revision) if specific => NextStep::DeployBefore {

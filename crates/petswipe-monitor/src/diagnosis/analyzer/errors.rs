@@ -206,7 +206,7 @@ fn plain(
         environment: Some(environment.to_owned()),
         summary: format!("{environment} fails {} of its requests: {who}", percent(rate)),
         confidence: 60,
-        why: "that requests fail is certain; there is no other version or time to compare with",
+        why: "that requests fail was measured; who is to blame is a guess without another version or time to compare with",
         evidence,
         next: case.command(step),
     }

@@ -9,12 +9,13 @@ mod latency;
 mod limits;
 mod logs;
 mod report;
+mod rollout;
 mod targets;
 mod tasks;
 
 use super::{Cause, Collected, Command, Commands, EnvironmentEvidence, NextStep};
 pub use limits::Limits;
-pub use report::{Diagnosis, Evidence, Hypothesis, MissingSource};
+pub use report::{Certainty, Diagnosis, Evidence, Hypothesis, MissingSource, Verdict};
 
 /// A hypothesis that has no rank yet.
 struct Draft {
@@ -49,10 +50,11 @@ impl Case<'_> {
 
 /// Ranks what may be wrong: the most certain first; of the same certainty what has more evidence.
 ///
-/// Only causes that show themselves by one of the symptoms of the scope are among them. How certain one is, from 0 to 100, says
+/// Causes that show themselves by one of the symptoms of the scope come first. The others are behind them and marked as found
+/// [`beside`](Hypothesis::beside): a fault that was seen is told, whatever was asked for. How certain one is, from 0 to 100, says
 /// what it rests upon and is no probability: 90 and more where the platform or the database says it itself, 75 and more where
-/// a comparison shows it, about 50 where the symptom is certain and the cause a guess, and less where only circumstances
-/// speak for it.
+/// a comparison shows it, about 50 where the symptom was measured and the cause is a guess, and less where only circumstances
+/// speak for it. [`Certainty`] has the words for it.
 ///
 /// ```
 /// use petswipe_monitor::diagnosis::*;
@@ -66,6 +68,7 @@ impl Case<'_> {
 ///         ..DatabaseReport::default()
 ///     }),
 ///     database_load: Looked::NotAsked,
+///     rollout: Looked::NotAsked,
 /// };
 /// let found = diagnose(&seen, &Limits::default(), &LocalCommands::new("shop", "production"));
 /// assert_eq!(found.hypotheses[0].cause, Cause::DatabaseConnections);
@@ -87,11 +90,10 @@ pub fn diagnose(seen: &Collected, limits: &Limits, commands: &dyn Commands) -> D
         drafts.append(&mut own);
     }
     database::rules(&case, &mut drafts);
-    let asked =
-        |cause: Cause| cause.symptoms().iter().any(|symptom| seen.scope.symptoms.contains(symptom));
-    drafts.retain(|draft| asked(draft.cause));
+    rollout::rules(&case, &mut drafts);
     drafts.sort_by(|a, b| {
-        let key = |draft: &Draft| (draft.confidence, draft.evidence.len());
+        let asked = |draft: &Draft| seen.scope.asks_for(draft.cause);
+        let key = |draft: &Draft| (asked(draft), draft.confidence, draft.evidence.len());
         let by_name = || (a.cause, &a.environment).cmp(&(b.cause, &b.environment));
         key(b).cmp(&key(a)).then_with(by_name)
     });

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::super::{Cause, Collected, Command, DatabaseReport, Redacted, Symptom};
+use super::super::{
+    Cause, Collected, Command, DatabaseReport, Looked, Redacted, RolloutDriver, Symptom,
+};
 use super::Draft;
 use crate::{Observation, Window};
 
@@ -29,11 +31,54 @@ impl Evidence {
     }
 }
 
+/// How certain a hypothesis is, in words that follow its number.
+///
+/// ```
+/// use petswipe_monitor::diagnosis::Certainty;
+/// assert_eq!(Certainty::of(60).as_str(), "likely");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Certainty {
+    /// Below 50: only circumstances speak for it.
+    Guess,
+    /// 50 and more: a symptom was measured, and this explains it.
+    Likely,
+    /// 75 and more: a comparison shows it.
+    VeryLikely,
+    /// 90 and more: the platform or the database says so itself.
+    NearlyCertain,
+}
+
+impl Certainty {
+    /// That of a confidence from 0 to 100.
+    pub fn of(confidence: u8) -> Self {
+        match confidence {
+            90.. => Self::NearlyCertain,
+            75.. => Self::VeryLikely,
+            50.. => Self::Likely,
+            _ => Self::Guess,
+        }
+    }
+
+    /// The words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Guess => "a guess",
+            Self::Likely => "likely",
+            Self::VeryLikely => "very likely",
+            Self::NearlyCertain => "nearly certain",
+        }
+    }
+}
+
 /// What may be wrong.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Hypothesis {
-    /// 1 is the most certain.
+    /// 1 is the first: of what shows itself by a symptom that was asked for the most certain.
     pub rank: u32,
+    /// Whether it shows itself only by other symptoms than those that were asked for.
+    #[serde(default)]
+    pub beside: bool,
     /// What is behind it.
     pub cause: Cause,
     /// The environment it is about.
@@ -59,6 +104,18 @@ pub struct MissingSource {
     pub cause: Redacted,
 }
 
+/// What a diagnosis comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Something may be wrong.
+    Found,
+    /// Everything that was asked was answered in full, and nothing was found.
+    NothingFound,
+    /// Nothing was found in what was seen, and not everything was.
+    NotKnown,
+}
+
 /// What is wrong, as far as can be told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Diagnosis {
@@ -76,6 +133,9 @@ pub struct Diagnosis {
     pub missing: Vec<MissingSource>,
     /// What a source that answered could not see.
     pub hidden: Vec<String>,
+    /// Kinds of sources that nobody was there for.
+    #[serde(default)]
+    pub not_asked: Vec<String>,
 }
 
 impl Diagnosis {
@@ -83,12 +143,22 @@ impl Diagnosis {
     pub fn is_complete(&self) -> bool {
         self.missing.is_empty() && self.hidden.is_empty() && !self.looked_at.is_empty()
     }
+
+    /// What it comes to. Without a hypothesis nothing is wrong only if [everything was seen](Self::is_complete).
+    pub fn verdict(&self) -> Verdict {
+        match (self.hypotheses.is_empty(), self.is_complete()) {
+            (false, _) => Verdict::Found,
+            (true, true) => Verdict::NothingFound,
+            (true, false) => Verdict::NotKnown,
+        }
+    }
 }
 
 /// Puts numbers before drafts in their order.
 pub(super) fn ranked(seen: &Collected, fewest: u64, drafts: Vec<Draft>) -> Diagnosis {
     let hypotheses = (1..).zip(drafts).map(|(rank, draft)| Hypothesis {
         rank,
+        beside: !seen.scope.asks_for(draft.cause),
         cause: draft.cause,
         environment: draft.environment,
         summary: draft.summary,
@@ -105,9 +175,17 @@ pub(super) fn ranked(seen: &Collected, fewest: u64, drafts: Vec<Draft>) -> Diagn
         }
     }
     let mut hidden = seen.database.seen().map_or_else(Vec::new, of_database);
+    hidden.extend([of_silence(seen), of_no_database(seen), of_rollout(seen)].into_iter().flatten());
     for (environment, evidence) in &seen.environments {
         if evidence.logs.seen().is_some_and(|logs| !logs.complete) {
             hidden.push(format!("logs of {environment}: there are more lines than were read"));
+        }
+        if let Some(left_out) =
+            evidence.stopped.seen().map(|stopped| stopped.left_out).filter(|left| *left > 0)
+        {
+            hidden.push(format!(
+                "stopped tasks of {environment}: {left_out} more were not looked at"
+            ));
         }
         let parts = evidence.metrics.seen().into_iter();
         hidden.extend(parts.flat_map(|parts| of_metrics(environment, parts, fewest)));
@@ -126,7 +204,41 @@ pub(super) fn ranked(seen: &Collected, fewest: u64, drafts: Vec<Draft>) -> Diagn
         looked_at,
         missing,
         hidden,
+        not_asked: seen.not_asked().into_iter().map(str::to_owned).collect(),
     }
+}
+
+/// What only requests show, where nobody asked anything of any environment. One that is idle beside another that serves is
+/// as it should be.
+fn of_silence(seen: &Collected) -> Option<String> {
+    let served = seen.environments.values().filter_map(|one| one.metrics.seen()).flatten();
+    let mut counts = served.filter_map(|part| part.requests).peekable();
+    counts.peek()?;
+    (counts.sum::<u64>() == 0).then(|| {
+        "metrics: not a single request was served in that time, so errors and latency are unknown"
+            .to_owned()
+    })
+}
+
+/// What is not known of a database that somebody complains about, and of which nothing was asked.
+fn of_no_database(seen: &Collected) -> Option<String> {
+    let symptoms = &seen.scope.symptoms;
+    let complains = symptoms.contains(&Symptom::Database) && symptoms.len() < Symptom::ALL.len();
+    let nobody = seen.database == Looked::NotAsked && seen.database_load == Looked::NotAsked;
+    (complains && nobody).then(|| {
+        "database: none was named, so the symptom that was asked for could not be looked at"
+            .to_owned()
+    })
+}
+
+/// What is not known of a rollout that somebody may be at work on.
+fn of_rollout(seen: &Collected) -> Option<String> {
+    let driver = seen.rollout.seen()?.driver.seen()?.as_ref()?;
+    let RolloutDriver { operation, holder, until } = driver;
+    Some(format!(
+        "rollout: operation {operation} ({holder}) holds the service until {until:.0}; whether its process still lives shows only \
+         after that"
+    ))
 }
 
 /// What a database could not show.

@@ -122,7 +122,7 @@ pub(super) fn rules(
 ) {
     let Some(stopped) = seen.stopped.seen() else { return };
     let mut by_cause: BTreeMap<Cause, Vec<&StoppedTask>> = BTreeMap::new();
-    for task in stopped.iter().filter(|task| task.stopped_at >= case.seen.scope.window.from) {
+    for task in stopped.tasks.iter().filter(|task| task.stopped_at >= case.seen.scope.window.from) {
         if let Some(cause) = cause_of(task) {
             by_cause.entry(cause).or_default().push(task);
         }

@@ -10,6 +10,8 @@ use crate::{Errors, Histogram, Observation, Saturation, Subject, Window};
 
 mod careful;
 mod database;
+mod rollout;
+mod sides;
 mod silent;
 
 fn at(second: i64) -> Timestamp {
@@ -41,6 +43,7 @@ fn case(environments: &[(&str, EnvironmentEvidence)]) -> Collected {
             .collect(),
         database: Looked::NotAsked,
         database_load: Looked::NotAsked,
+        rollout: Looked::NotAsked,
     }
 }
 
@@ -54,8 +57,11 @@ fn find(seen: &Collected) -> Vec<Hypothesis> {
         assert_eq!(one.rank as usize, index + 1);
         assert!(!one.evidence.is_empty(), "{one:?}");
         assert!(one.confidence <= 100 && !one.why.is_empty());
+        // The words of a certainty follow its number, so the reason claims none of its own.
+        assert!(!one.why.contains("certain"), "{one:?}");
     }
-    assert!(found.hypotheses.is_sorted_by_key(|one| std::cmp::Reverse(one.confidence)));
+    let order = |one: &Hypothesis| (one.beside, std::cmp::Reverse(one.confidence));
+    assert!(found.hypotheses.is_sorted_by_key(order));
     found.hypotheses
 }
 
@@ -127,7 +133,7 @@ fn stopped(reason: &str, exit_code: Option<i32>, container: Option<&str>) -> Sto
 fn without_anything_wrong_nothing_is_found_and_what_was_looked_at_is_said() {
     let seen = EnvironmentEvidence {
         service: Looked::Seen(service(&[("shop:2", 100, DeploymentProgress::Completed, 4)])),
-        stopped: Looked::Seen(vec![]),
+        stopped: Looked::Seen(vec![].into()),
         scaling: Looked::Seen(Some(ScalingReport {
             minimum: 2,
             maximum: 4,
@@ -330,7 +336,7 @@ fn a_stopped_task_says_why() {
 fn several_tasks_are_no_accident_and_old_ones_are_history() {
     let crash = || stopped("Essential container in task exited", Some(1), None);
     let seen = |tasks: Vec<StoppedTask>| {
-        case(&[("green", EnvironmentEvidence { stopped: Looked::Seen(tasks), ..nothing() })])
+        case(&[("green", EnvironmentEvidence { stopped: Looked::Seen(tasks.into()), ..nothing() })])
     };
     assert_eq!(find(&seen(vec![crash()]))[0].confidence, 72);
     assert_eq!(find(&seen(vec![crash(), crash()]))[0].confidence, 95);
@@ -397,7 +403,7 @@ fn a_deployment_is_stuck_given_up_or_merely_young() {
     let crash = || stopped("Essential container in task exited", Some(1), None);
     let both = EnvironmentEvidence {
         service: Looked::Seen(service(&[("shop:2", 100, failed, 0)])),
-        stopped: Looked::Seen(vec![crash(), crash()]),
+        stopped: Looked::Seen(vec![crash(), crash()].into()),
         ..nothing()
     };
     assert_eq!(causes(&case(&[("green", both)])), [Cause::CrashAtStart, Cause::DeploymentFailed]);
@@ -496,14 +502,29 @@ fn with(sessions: &[Session]) -> Collected {
 }
 
 #[test]
-fn only_what_shows_itself_by_the_symptom_is_ranked() {
+fn what_shows_itself_by_the_symptom_comes_first_and_the_rest_is_found_beside() {
     let mut seen = with(&[session(7, SessionState::Active, 300, &[])]);
     let crash = stopped("Essential container in task exited", Some(1), None);
-    let crashed = EnvironmentEvidence { stopped: Looked::Seen(vec![crash]), ..nothing() };
+    let crashed = EnvironmentEvidence { stopped: Looked::Seen(vec![crash].into()), ..nothing() };
     seen.environments.insert("green".to_owned(), crashed);
-    assert_eq!(causes(&seen), [Cause::DatabaseSlowQuery, Cause::CrashAtStart]);
+    let ranked = |seen: &Collected| -> Vec<_> {
+        find(seen).iter().map(|one| (one.cause, one.beside)).collect()
+    };
+    let (query, crash) = (Cause::DatabaseSlowQuery, Cause::CrashAtStart);
+    assert_eq!(ranked(&seen), [(query, false), (crash, false)]);
     seen.scope.symptoms = vec![Symptom::DeploymentStuck];
-    assert_eq!(causes(&seen), [Cause::CrashAtStart]);
+    assert_eq!(ranked(&seen), [(crash, false), (query, true)]);
     seen.scope.symptoms = vec![Symptom::Database];
-    assert_eq!(causes(&seen), [Cause::DatabaseSlowQuery]);
+    assert_eq!(ranked(&seen), [(query, false), (crash, true)]);
+    // A fault that was seen is never swallowed.
+    seen.scope.symptoms = vec![Symptom::FailedHealthChecks];
+    seen.environments.clear();
+    assert_eq!(ranked(&seen), [(query, true)]);
+}
+
+#[test]
+fn words_of_a_certainty_follow_its_number() {
+    let words = [0, 49, 50, 74, 75, 89, 90, 100].map(|number| Certainty::of(number).as_str());
+    let expected = ["a guess", "likely", "very likely", "nearly certain"];
+    assert_eq!(words.to_vec(), expected.iter().flat_map(|word| [*word; 2]).collect::<Vec<_>>());
 }

@@ -46,7 +46,7 @@ impl ServiceEvents for Refuses {
         Err(Error::Denied { operation: "DescribeServices".to_owned(), source })
     }
 
-    async fn stopped_tasks(&self, _: &str) -> Result<Vec<StoppedTask>, Error> {
+    async fn stopped_tasks(&self, _: &str) -> Result<StoppedTasks, Error> {
         Err(Error::Throttled { source_name: "ListTasks".to_owned(), retry_after: None })
     }
 }

@@ -39,6 +39,40 @@ fn statements(text: &str, small: &str, all: &mut Vec<Range<usize>>) {
     }
 }
 
+/// What sentences of errors begin with after the colon behind a name: words of English that say that something did not work,
+/// and none that anybody has for a password together with a second word behind it.
+const SENTENCES: [&str; 29] = [
+    "an",
+    "authentication",
+    "can't",
+    "cannot",
+    "could",
+    "couldn't",
+    "did",
+    "dispatch",
+    "does",
+    "error",
+    "expired",
+    "failed",
+    "failure",
+    "invalid",
+    "is",
+    "missing",
+    "must",
+    "no",
+    "not",
+    "permission",
+    "request",
+    "response",
+    "service",
+    "the",
+    "timed",
+    "unable",
+    "unhandled",
+    "was",
+    "were",
+];
+
 fn in_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
 }
@@ -138,13 +172,30 @@ impl Line<'_> {
         if name == Name::Assigned && separator == b":" && !is_quoted {
             return None;
         }
-        let from = self.spaces(from + separator.len());
+        let value = from + separator.len();
+        let from = self.spaces(value);
+        if separator == b":" && !is_quoted && from > value && self.is_sentence(from) {
+            return None;
+        }
         let bare = !self.past_quote(from).1;
         Some(match name {
             Name::Authorization if bare => self.credentials(from),
             Name::Cookie if bare => from..self.pairs(from),
             _ => from..self.end(from),
         })
+    }
+
+    /// Whether a sentence of an error begins there, as in `loading credentials: failed to read the file`, and no value: one of
+    /// [`SENTENCES`], a space, and another plain word or the end of a line. What is one word alone stays a value.
+    fn is_sentence(&self, from: usize) -> bool {
+        let end = self.run(from, |byte| byte.is_ascii_lowercase() || byte == b'\'');
+        let is_known = SENTENCES.iter().any(|word| self.0.get(from..end) == Some(word.as_bytes()));
+        let next = self.spaces(end);
+        let after = self.run(next, |byte| byte.is_ascii_lowercase());
+        let ends = self
+            .at(after)
+            .is_none_or(|byte| byte.is_ascii_whitespace() || b",.:;)".contains(&byte));
+        is_known && next > end && after > next && ends
     }
 
     /// After a value: a quoted one, one in brackets, or a bare one.

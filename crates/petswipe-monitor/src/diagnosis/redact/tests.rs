@@ -23,6 +23,18 @@ fn secrets_are_taken_out_and_the_rest_is_left() {
             "Authorization: AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/1, SignedHeaders=host, Signature=fe5f80 Host: h",
             "Authorization: AWS4-HMAC-SHA256 *** Host: h",
         ),
+        // One word is a value, whatever it is, and so is a sentence that begins as none of an error does.
+        ("loading credentials: failed", "loading credentials: ***"),
+        ("password: failed 2fast", "password: *** 2fast"),
+        ("password: Failed to", "password: *** to"),
+        ("credentials:failed to load", "credentials:*** to load"),
+        ("password=failed to load", "password=*** to load"),
+        ("credentials: hunter2 is wrong", "credentials: *** is wrong"),
+        ("password: correct horse battery", "password: *** horse battery"),
+        ("password: \"failed to\"", "password: ***"),
+        ("{\"token\": failed to}", "{\"token\": *** to}"),
+        ("credentials: failed to read token: abc", "credentials: failed to read token: ***"),
+        ("credentials: no key for AKIAIOSFODNN7EXAMPLE", "credentials: no key for ***"),
         (r#"{"password":"x y","name":"z"}"#, r#"{"password":***,"name":"z"}"#),
         (r#"{"password":"x\"y, z","name":"z"}"#, r#"{"password":***,"name":"z"}"#),
         (
@@ -83,6 +95,14 @@ fn ordinary_lines_stay_as_they_are() {
         "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to \
          retrieve secret from asm: arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db-AbCdEf not found",
         "CannotPullContainerError: pull access denied for shop, repository does not exist or may require authorization",
+        "an error occurred while loading credentials: failed to read the shared config file",
+        "an error occurred while loading credentials: the credential provider was not enabled: no providers in chain provided \
+         credentials",
+        "failed to load IMDS session token: dispatch failure: io error",
+        "failed to load IMDS session token: service error: request forbidden",
+        "invalid token: expired at noon",
+        "password: must not be empty",
+        "secrets: could not be decrypted: permission denied",
         "Basic authentication is off, bearer authentication required",
         "cache_key=pets/17 partition_key=4 primary_key=9 token_type=jwt has_token=true password=null",
         "commit 0f5b1a2c3d4e5f60718293a4b5c6d7e8f9012345 deployed",

@@ -150,8 +150,8 @@ fn a_container_that_was_stopped_with_another_one_had_no_lack_of_memory() {
     assert_eq!(cause(&[0, 137]), Some(Cause::CrashWhileRunning));
     assert_eq!(cause(&[137, 143]), Some(Cause::OutOfMemory));
     // SIGKILL may have another reason, so that is a guess; what the platform says is none.
-    let seen = |tasks| {
-        case(&[("green", EnvironmentEvidence { stopped: Looked::Seen(tasks), ..nothing() })])
+    let seen = |tasks: Vec<StoppedTask>| {
+        case(&[("green", EnvironmentEvidence { stopped: Looked::Seen(tasks.into()), ..nothing() })])
     };
     let guess = &find(&seen(vec![ended(&[137]), ended(&[137])]))[0];
     assert_eq!((guess.cause, guess.confidence), (Cause::OutOfMemory, 60));

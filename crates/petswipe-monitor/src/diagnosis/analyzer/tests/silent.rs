@@ -2,8 +2,12 @@
 
 use super::*;
 
+fn said(seen: &Collected) -> Diagnosis {
+    diagnose(seen, &Limits::default(), &LocalCommands::new("shop", "production"))
+}
+
 fn hidden(seen: &Collected) -> Vec<String> {
-    let found = diagnose(seen, &Limits::default(), &LocalCommands::new("shop", "production"));
+    let found = said(seen);
     assert_eq!(found.is_complete(), found.missing.is_empty() && found.hidden.is_empty());
     found.hidden
 }
@@ -35,15 +39,77 @@ fn failures_latencies_and_requests_that_were_not_measured_are_told() {
         of(|_, part| part.requests = None),
         ["metrics of blue: no request was measured in that time"]
     );
-    // An environment that serves nobody has no failures to measure.
-    let idle = |_: usize, part: &mut Observation| {
-        (part.requests, part.latency, part.errors) = (Some(0), None, Errors::default());
-    };
-    assert_eq!(of(idle), Vec::<String>::new());
     assert_eq!(
         of(|_, part| part.requests = Some(3)),
         ["metrics of blue: 18 requests are too few to judge: it takes 20"]
     );
+}
+
+#[test]
+fn an_environment_that_serves_nobody_is_idle_beside_one_that_serves_and_unknown_alone() {
+    let idle = |side: &str| {
+        let parts = (0..6).map(|number| Observation {
+            latency: None,
+            errors: Errors::default(),
+            ..part(side, number, 0, 0, 40)
+        });
+        measured(parts.collect())
+    };
+    let beside = case(&[("blue", steadily("blue", 0, 40)), ("green", idle("green"))]);
+    assert_eq!(hidden(&beside), Vec::<String>::new());
+    assert_eq!(said(&beside).verdict(), Verdict::NothingFound);
+    let alone = case(&[("blue", idle("blue")), ("green", idle("green"))]);
+    assert_eq!(
+        hidden(&alone),
+        [
+            "metrics: not a single request was served in that time, so errors and latency are unknown"
+        ]
+    );
+    assert_eq!(said(&alone).verdict(), Verdict::NotKnown);
+    // One request is one.
+    let one =
+        case(&[("blue", measured(vec![part("blue", 5, 1, 0, 40)])), ("green", idle("green"))]);
+    assert_eq!(hidden(&one), ["metrics of blue: 1 requests are too few to judge: it takes 20"]);
+}
+
+#[test]
+fn stopped_tasks_that_were_left_out_are_told() {
+    let left = |left_out| {
+        let stopped = Looked::Seen(StoppedTasks { tasks: vec![], left_out });
+        case(&[("blue", EnvironmentEvidence { stopped, ..steadily("blue", 0, 40) })])
+    };
+    assert_eq!(hidden(&left(0)), Vec::<String>::new());
+    assert_eq!(hidden(&left(17)), ["stopped tasks of blue: 17 more were not looked at"]);
+}
+
+#[test]
+fn nothing_wrong_is_said_only_where_everything_was_seen() {
+    let verdict = |seen: &Collected| said(seen).verdict();
+    assert_eq!(verdict(&case(&[])), Verdict::NotKnown);
+    assert_eq!(verdict(&case(&[("blue", nothing())])), Verdict::NotKnown);
+    assert_eq!(verdict(&case(&[("blue", steadily("blue", 0, 40))])), Verdict::NothingFound);
+    assert_eq!(verdict(&case(&[("blue", steadily("blue", 5, 40))])), Verdict::Found);
+    let seen = EnvironmentEvidence {
+        targets: Looked::Missing("denied".into()),
+        ..steadily("blue", 0, 40)
+    };
+    assert_eq!(verdict(&case(&[("blue", seen)])), Verdict::NotKnown);
+}
+
+#[test]
+fn what_nobody_was_asked_is_told_and_a_database_somebody_complains_about_is_not_healthy_unseen() {
+    let mut seen = case(&[("blue", steadily("blue", 0, 40))]);
+    let all = said(&seen);
+    assert_eq!(all.not_asked.first().map(String::as_str), Some("logs"));
+    assert!(all.not_asked.iter().any(|kind| kind == "database activity"));
+    assert!(!all.not_asked.iter().any(|kind| kind == "metrics"));
+    seen.scope.symptoms = vec![Symptom::Database];
+    assert!(hidden(&seen)[0].starts_with("database: none was named"), "{:?}", hidden(&seen));
+    seen.database = Looked::Seen(DatabaseReport {
+        connections: Some(Connections { used: 1, maximum: 100, reserved: 3 }),
+        ..DatabaseReport::default()
+    });
+    assert_eq!(said(&seen).verdict(), Verdict::NothingFound);
 }
 
 #[test]
