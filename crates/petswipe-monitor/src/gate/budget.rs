@@ -161,11 +161,7 @@ impl State {
     fn count(&mut self, policy: &BudgetPolicy, seen: &Observation) -> Result<(), Unknown> {
         let Some(events) = policy.objective.events(seen) else {
             let why = format!("the bad requests of {} are not known", seen.subject);
-            let bad = match policy.objective {
-                Objective::Availability { .. } => seen.errors.failed_at_least().unwrap_or_default(),
-                Objective::Latency { .. } => 0,
-            };
-            return Err(Unknown { why, bad });
+            return Err(Unknown { why, bad: policy.objective.bad_at_least(seen) });
         };
         self.total = self.total.saturating_add(events.total());
         self.bad = self.bad.saturating_add(events.bad());

@@ -156,6 +156,16 @@ impl Objective {
         };
         Events::new(total, bad)
     }
+
+    /// The bad requests that are known of, also where [`events`](Self::events) are not known: there were at least so many.
+    pub fn bad_at_least(&self, seen: &Observation) -> u64 {
+        match self {
+            Self::Availability { .. } => seen.errors.failed_at_least().unwrap_or_default(),
+            Self::Latency { threshold, .. } => {
+                seen.latency.as_ref().map_or(0, |latency| latency.count_above(*threshold))
+            }
+        }
+    }
 }
 
 /// One request in so many may be untimed, for the others to say how the service did; and so few in any case, because a window

@@ -255,3 +255,22 @@ fn the_subject_of_what_is_unknown_is_named() {
     let judged = judge(tick(1000, 1000, 1060), nothing(), &Carried::default());
     assert!(judged.verdict.to_string().contains(&green().to_string()), "{}", judged.verdict);
 }
+
+#[test]
+fn slow_requests_that_are_known_of_count_though_others_were_not_timed() {
+    let limit = Duration::from_millis(250);
+    let policy = BudgetPolicy { objective: Objective::latency(0.99, limit).unwrap(), ..policy() };
+    let judged = |slow| {
+        // Of a thousand requests, half were timed.
+        let mut latency = times(500 - slow, 20);
+        latency.record_many(Duration::from_secs(1), slow);
+        let latency = Some(latency);
+        let candidate = Observation { latency, ..seen(1000, 1060, 1000, 0) };
+        let step = tick(1000, 1000, 1060);
+        policy.judge(&step, &[Comparison::new(candidate, None)], &Carried::default()).verdict
+    };
+    assert!(judged(12).is_fail(), "{}", judged(12));
+    let few = judged(8).to_string();
+    assert!(few.contains("the bad requests of green are not known"), "{few}");
+    assert!(few.starts_with("inconclusive"), "{few}");
+}
