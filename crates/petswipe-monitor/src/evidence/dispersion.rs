@@ -18,7 +18,7 @@ use super::Arm;
 /// is at most 1 by Jensen's inequality. Where single bunches are larger than φ there is no such guarantee, even if φ is what is
 /// measured here: so take the largest number of requests that one cause can fail (attempts of a retry, connections of a
 /// lost task) where it is known, else twice to three times what is measured, and check by replaying the A/A data with
-/// [`lab::replay`](crate::lab::replay()) (feature `lab`).
+/// `lab::replay` (feature `lab`).
 ///
 /// ```
 /// use petswipe_monitor::evidence::{Arm, dispersion};
