@@ -177,7 +177,7 @@ async fn without_anything_left_of_a_budget_nothing_is_begun() {
     // Where the numbers are not to be had there is no budget either.
     let gone = ["--metrics", "prometheus=http://127.0.0.1:9"];
     let done = Tool::new("canary", &directory).on(&cloud).args(SLO).args(gone).run().await;
-    let words = ["--slo", "pets-available is not read", "Prometheus at http://127.0.0.1:9"];
+    let words = ["--metrics is Prometheus at http://127.0.0.1:9", "nothing was touched"];
     assert_eq!(done.is_no_refusal(&words), None);
     assert_eq!(cloud.everything().await, before);
     assert_eq!(files(&directory), ["slo.yaml"]);
