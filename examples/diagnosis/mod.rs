@@ -64,8 +64,8 @@ pub struct Flags {
     /// them; Amazon RDS has its own. For a URL with sslmode=require, which needs --features postgres-tls
     #[arg(long, env = "DATABASE_CA", value_name = "FILE")]
     pub database_ca: Option<PathBuf>,
-    /// The journal of a rollout that may have been left half-way [default: .petswipe/ canary.jsonl, blue_green.jsonl and
-    /// rolling.jsonl, where they are]
+    /// The journal of a rollout that may have been left half-way; one that is not there tells of none [default: .petswipe/
+    /// canary.jsonl, blue_green.jsonl and rolling.jsonl]
     #[arg(long, env = "JOURNAL", value_name = "FILE")]
     pub journal: Option<PathBuf>,
     /// Where the lease of the service is: a directory, or s3://BUCKET/PREFIX (aws only; a local cloud has its own)

@@ -102,13 +102,15 @@ async fn driver(flags: &Flags, leases: &Leases) -> Looked<Option<RolloutDriver>>
     }
 }
 
-/// The journal that was named, or those that are where the examples write them.
+/// The journal that was named, or those that are where the examples write them. Where there is none yet, nothing has begun.
 fn journals(flags: &Flags) -> Vec<PathBuf> {
     let default = |example| Path::new(".petswipe").join(format!("{example}.jsonl"));
-    match &flags.journal {
+    let mut all = match &flags.journal {
         Some(path) => vec![path.clone()],
-        None => EXAMPLES.map(default).into_iter().filter(|path| path.exists()).collect(),
-    }
+        None => EXAMPLES.map(default).to_vec(),
+    };
+    all.retain(|path| path.exists());
+    all
 }
 
 /// The operation in a journal, if it is one of that service and place, and has no end. One whose cloud ended with its process

@@ -229,7 +229,10 @@ async fn a_rollout_whose_process_was_killed_is_found_and_its_command_goes_on_wit
     Tool::shell(command, &directory).on(&cloud).run().await.with(0);
     let found = tool().run().await.with_any(&[0, 1, 3]).json();
     assert_eq!(stuck(&found), None, "{found:#}");
-    // A journal that was named and is none is told, and stops nothing else.
+    // One that is not there tells of no rollout; what is no journal is told, and stops nothing else.
+    let found = tool().args(["--journal", "no.jsonl"]).run().await.with_any(&[0, 1, 3]).json();
+    assert!(!found["missing"].to_string().contains("rollout"), "{found:#}");
+    std::fs::write(directory.path().join("no.jsonl"), "hello\nworld\n").unwrap();
     let found = tool().args(["--journal", "no.jsonl"]).run().await.with_any(&[1, 3]).json();
     let missing = found["missing"].as_array().unwrap();
     assert_eq!(missing[0]["question"], "rollout", "{found:#}");
