@@ -86,7 +86,10 @@ async fn a_region_that_does_not_answer_is_an_error_before_anything_is_touched() 
     let output = program.output().await.unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("DescribeClusters of ") && said.contains("Nothing was touched"), "{said}");
+    assert!(
+        said.contains("DescribeClusters of ") && said.contains("Nothing was touched"),
+        "{said}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
