@@ -9,7 +9,7 @@ use crate::cli::seconds;
 use crate::leases::{LEASES, LeasePlace};
 
 /// What holds unless it is said.
-const PORT: u16 = 443;
+pub(crate) const PORT: u16 = 443;
 const SMOKE_PATHS: &str = "/health,/";
 const METRIC_LAG: &str = "120";
 

@@ -199,7 +199,8 @@ impl Common {
     }
 }
 
-fn default_journal(example: &str) -> PathBuf {
+/// Where the operation of an example is journaled unless another place is given.
+pub(crate) fn default_journal(example: &str) -> PathBuf {
     PathBuf::from(".petswipe").join(format!("{example}.jsonl"))
 }
 

@@ -13,14 +13,7 @@ use crate::journal::Located;
 /// The command that goes on with what is in a journal. The token of a cloud, and the credentials and profile of an account,
 /// stay in their variables.
 pub(crate) fn command(example: &str, common: &Common, flag: &str, journal: &Path) -> String {
-    let mut command = match common.backend {
-        Backend::Local => {
-            format!("cargo run --example {example} -- --cloud \"$PETSWIPE_CLOUD\" {flag}")
-        }
-        Backend::Aws => {
-            format!("cargo run --features aws --example {example} -- --backend aws {flag}")
-        }
-    };
+    let mut command = beginning(example, common.backend, flag);
     let mut add = |name: &str, value: &str| command += &format!(" {name} {}", quoted(value));
     add("--journal", &journal.display().to_string());
     if common.backend == Backend::Aws {
@@ -43,6 +36,18 @@ pub(crate) fn command(example: &str, common: &Common, flag: &str, journal: &Path
         command += &format!(" {}", quoted(&argument));
     }
     command
+}
+
+/// How it begins.
+pub(crate) fn beginning(example: &str, backend: Backend, flag: &str) -> String {
+    match backend {
+        Backend::Local => {
+            format!("cargo run --example {example} -- --cloud \"$PETSWIPE_CLOUD\" {flag}")
+        }
+        Backend::Aws => {
+            format!("cargo run --features aws --example {example} -- --backend aws {flag}")
+        }
+    }
 }
 
 /// For a shell: what has nothing special in it stays as it is.
@@ -74,7 +79,9 @@ pub(crate) fn same_cloud<R: Located>(
         Backend::Local => {
             "that cloud. One that was stopped is gone, with everything that was begun on it"
         }
-        Backend::Aws => "--region and credentials of that account and region, aws:ACCOUNT:REGION",
+        Backend::Aws => {
+            "--region and credentials of that account and region, aws:ACCOUNT:REGION, and the --port and --rule that it names"
+        }
     };
     let journal = path.display();
     let operation = &history.opening.operation;
@@ -174,7 +181,8 @@ mod tests {
         assert_eq!(
             refused.message,
             "--backend aws is aws:111111111111:eu-west-1, but journal holds operation canary-1 of \
-             aws:111111111111:us-east-1; allowed: --region and credentials of that account and region, aws:ACCOUNT:REGION"
+             aws:111111111111:us-east-1; allowed: --region and credentials of that account and region, \
+             aws:ACCOUNT:REGION, and the --port and --rule that it names"
         );
         let refused = same_cloud(Backend::Local, Path::new("journal"), &held, "local-1");
         let message = refused.unwrap_err().message;

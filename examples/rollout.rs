@@ -35,22 +35,21 @@ pub fn policies(
 ) -> Vec<Policy> {
     let beside = strategy == Strategy::Canary;
     let limit = LatencyLimit { quantile: 0.99, limit: Duration::from_millis(latency_ms) };
+    let evidence = EvidencePolicy::default();
     let lookback = lookback(common);
     vec![
         Policy::Absolute(AbsolutePolicy {
             error_rate: error_percent / 100.0,
             latency: vec![limit],
-            minimum_requests: 20,
             lookback,
             // Two of the first twenty requests are no proof of more than 5 %.
             ..AbsolutePolicy::for_certain()
         }),
         Policy::Evidence(EvidencePolicy {
-            minimum_requests: 20,
             // Where nothing serves beside the new version, most of what may alarm is the comparison with the time before.
-            before_share: if beside { 0.1 } else { 0.8 },
+            before_share: if beside { evidence.before_share } else { 0.8 },
             stale_after: lookback + 120 * SECOND,
-            ..EvidencePolicy::default()
+            ..evidence
         }),
         Policy::LatencyRegression(LatencyRegression { lookback, ..LatencyRegression::default() }),
     ]

@@ -8,8 +8,7 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use jiff::Timestamp;
 use petswipe_aws::{Policy, Statement};
-use petswipe_deploy::Environment;
-use petswipe_deploy::aws::{AlbFound, AlbRouter, AlbRouting, ProductionRule};
+use petswipe_deploy::aws::{AlbFound, AlbRouter};
 use petswipe_monitor::aws::{
     AwsPlace, CloudWatchLogs, CloudWatchMetrics, CloudWatchSource, EcsEvents, EcsService,
     ElbTargets, RdsLoad, Revisions, ScalingHistory, diagnosis_policy,
@@ -20,6 +19,7 @@ use petswipe_runbook::SystemClock;
 
 use super::account::{place_in_any_account, within_budget};
 use super::leases;
+use super::routing::Names;
 use crate::Exit;
 use crate::diagnosis::rollout::{self, Rollouts};
 use crate::diagnosis::{Flags, Place};
@@ -38,7 +38,8 @@ const SIDES: [&str; 2] = ["blue", "green"];
 /// Names that are none.
 pub(crate) async fn open(flags: &Flags) -> Result<Place, Exit> {
     let (config, _) = within_budget(&flags.region).await?;
-    let router = AlbRouter::new(&config, routing(flags)?, Arc::new(SystemClock::new()))?;
+    let router =
+        AlbRouter::new(&config, balancing(flags).routing()?, Arc::new(SystemClock::new()))?;
     let router = Arc::new(router);
     let found = match tokio::time::timeout(flags.deadline, router.found()).await {
         Ok(Ok(found)) => Ok(found.clone()),
@@ -70,7 +71,7 @@ pub(crate) async fn open(flags: &Flags) -> Result<Place, Exit> {
         Ok(found) => Ok(Rollouts {
             router,
             leases: leases(flags, &config).await,
-            place: rollout::Place::Account(location(&found.load_balancer)),
+            place: rollout::Place::Account(location(flags, &found.load_balancer)),
         }),
         Err(why) => Err(format!("the load balancer was not found: {why}")),
     };
@@ -99,10 +100,10 @@ async fn leases(flags: &Flags, config: &SdkConfig) -> Result<Leases, String> {
     }
 }
 
-/// Where operations on the account of a load balancer belong, by its ARN: `aws:ACCOUNT:REGION`.
-fn location(arn: &str) -> String {
+/// Where operations belong that divide traffic there, by the ARN of the load balancer.
+fn location(flags: &Flags, arn: &str) -> String {
     let part = |number| arn.split(':').nth(number).unwrap_or_default();
-    format!("{}:{}:{}", part(1), part(4), part(3))
+    balancing(flags).location(&format!("aws:{}:{}", part(4), part(3)))
 }
 
 fn usage(error: Error) -> Exit {
@@ -151,22 +152,16 @@ fn place(flags: &Flags) -> AwsPlace {
     AwsPlace { cluster: cluster(flags), environments: names(flags).map(environment).into() }
 }
 
-fn routing(flags: &Flags) -> Result<AlbRouting, Exit> {
-    let mut target_groups = BTreeMap::new();
-    for name in names(flags) {
-        let group = format!("{name}-tg");
-        target_groups.insert(Environment::new(name)?, group);
-    }
-    let balancer = flags.load_balancer.clone();
-    let own = [("Project", &flags.project), ("Environment", &flags.environment)];
-    Ok(AlbRouting {
-        load_balancer: balancer.unwrap_or_else(|| format!("{}-alb", flags.service())),
+fn balancing(flags: &Flags) -> Names<'_> {
+    Names {
+        project: &flags.project,
+        environment: &flags.environment,
+        load_balancer: flags.load_balancer.as_deref(),
         port: flags.port,
-        rule: ProductionRule::Default,
-        target_groups,
-        test_header: petswipe_local::TEST_HEADER.to_owned(),
-        tags: own.map(|(key, value)| (key.to_owned(), value.clone())).into(),
-    })
+        rule: flags.rule,
+        test_header: petswipe_local::TEST_HEADER,
+        tags: &flags.tag,
+    }
 }
 
 fn metrics(flags: &Flags, found: &AlbFound) -> CloudWatchMetrics {

@@ -7,6 +7,7 @@ pub(crate) mod diagnosis;
 mod failed;
 pub mod leases;
 pub(crate) mod rollout;
+mod routing;
 pub(crate) mod scaling;
 pub mod stack;
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use petswipe_aws::{CallBudget, Policy, Statement};
 use petswipe_deploy::aws::{
-    AlbFound, AlbRouter, AlbRouting, AppAutoScaling, AwsPermissions, AwsPreflight, EcsCompute,
-    EcsServices, ImagePolicy, ProductionRule, rollout_dependencies, rollout_policy,
+    AlbFound, AlbRouter, AppAutoScaling, AwsPermissions, AwsPreflight, EcsCompute, EcsServices,
+    ImagePolicy, rollout_dependencies, rollout_policy,
 };
 use petswipe_deploy::http::{HttpSmoke, SmokeRequests};
 use petswipe_deploy::{Concern, Environment, Error, Objection, Preflight};
@@ -17,6 +17,7 @@ use petswipe_runbook::SystemClock;
 
 use super::account::{place, place_in_any_account, within_budget};
 use super::leases;
+use super::routing::Names;
 use crate::Exit;
 use crate::cli::Common;
 use crate::target::Parts;
@@ -24,7 +25,7 @@ use crate::target::Parts;
 /// How long one smoke test request may take.
 const SMOKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The parts, and which account and region they act upon.
+/// The parts, and where their operations belong.
 pub(crate) struct Opened {
     pub(crate) id: String,
     pub(crate) environments: [Environment; 2],
@@ -38,12 +39,13 @@ pub(crate) struct Opened {
 /// What is missing, ambiguous or without the tags of the project.
 pub(crate) async fn open(common: &Common, clock: Arc<SystemClock>) -> Result<Opened, Exit> {
     let (config, budget) = within_budget(&common.region).await?;
-    let environments = environments(common)?;
-    let (services, routing) = (services(common)?, routing(common)?);
+    let names = names(common);
+    let environments = names.sides()?;
+    let (services, routing) = (services(common)?, names.routing()?);
     let cluster = services.cluster.clone();
     let compute = Arc::new(EcsCompute::new(&config, services.clone(), clock.clone())?);
-    let id = compute.location().await.map_err(|error| named(common, error))?;
-    let account = id.split(':').nth(1).unwrap_or("*").to_owned();
+    let place = compute.location().await.map_err(|error| named(common, error))?;
+    let account = place.split(':').nth(1).unwrap_or("*").to_owned();
     let router = Arc::new(AlbRouter::new(&config, routing, clock)?);
     let found = router.found().await.map_err(|error| named(common, error))?.clone();
     let scaling = AppAutoScaling::new(&config, cluster.clone(), services.services)?;
@@ -66,7 +68,7 @@ pub(crate) async fn open(common: &Common, clock: Arc<SystemClock>) -> Result<Ope
         leases,
         preflight: Some(Arc::new(preflight)),
     };
-    Ok(Opened { id, environments, parts, budget })
+    Ok(Opened { id: names.location(&place), environments, parts, budget })
 }
 
 /// A listener with HTTPS that the smoke test would call by the load balancer's own name. Its certificate is for another one:
@@ -116,58 +118,42 @@ pub(crate) fn policy(common: &Common) -> Result<Policy, Exit> {
     // Not examined: a bucket may have a policy of its own, of which IAM knows nothing.
     all.extend(leases::statements(&common.aws.leases, &common.region));
     let roles = [format!("{}-*", common.project)];
-    all.extend(rollout_dependencies(&place, &services(common)?, &routing(common)?, &roles));
+    all.extend(rollout_dependencies(&place, &services(common)?, &names(common).routing()?, &roles));
     Ok(Policy::new(all))
 }
 
 /// What a rollout calls itself.
 fn statements(common: &Common, account: &str) -> Result<Vec<Statement>, Exit> {
-    let policy =
-        rollout_policy(&place(&common.region, account), &services(common)?, &routing(common)?);
+    let routing = names(common).routing()?;
+    let policy = rollout_policy(&place(&common.region, account), &services(common)?, &routing);
     let metrics = CloudWatchSource::policy();
     Ok(policy.statements().iter().cloned().chain([metrics]).collect())
 }
 
-fn environments(common: &Common) -> Result<[Environment; 2], Exit> {
-    let side = |short: &str| Environment::new(format!("{}-{short}", common.service()));
-    Ok([side("blue")?, side("green")?])
+fn names(common: &Common) -> Names<'_> {
+    Names {
+        project: &common.project,
+        environment: &common.environment,
+        load_balancer: common.aws.load_balancer.as_deref(),
+        port: common.aws.port,
+        rule: common.aws.rule,
+        test_header: &common.aws.test_header,
+        tags: &common.aws.tag,
+    }
 }
 
 fn services(common: &Common) -> Result<EcsServices, Exit> {
     let flags = &common.aws;
     let cluster = flags.cluster.clone();
-    let names = environments(common)?.map(|side| (side.clone(), side.to_string()));
+    let sides = names(common).sides()?.map(|side| (side.clone(), side.to_string()));
     Ok(EcsServices {
         cluster: cluster.unwrap_or_else(|| format!("{}-cluster", common.service())),
-        services: names.into(),
+        services: sides.into(),
         container: flags.container.clone(),
-        tags: tags(common),
+        tags: names(common).tags(),
         alarms: flags.alarms.clone(),
         images: ImagePolicy { moving_tags: flags.moving_tags, pin_digest: flags.pin_digest },
     })
-}
-
-fn routing(common: &Common) -> Result<AlbRouting, Exit> {
-    let flags = &common.aws;
-    let balancer = flags.load_balancer.clone();
-    let groups = environments(common)?.map(|side| (side.clone(), format!("{side}-tg")));
-    Ok(AlbRouting {
-        load_balancer: balancer.unwrap_or_else(|| format!("{}-alb", common.service())),
-        port: flags.port,
-        rule: flags.rule.map_or(ProductionRule::Default, ProductionRule::Priority),
-        target_groups: groups.into(),
-        test_header: flags.test_header.clone(),
-        tags: tags(common),
-    })
-}
-
-/// The tags that everything must carry.
-fn tags(common: &Common) -> BTreeMap<String, String> {
-    if !common.aws.tag.is_empty() {
-        return common.aws.tag.iter().cloned().collect();
-    }
-    let own = [("Project", &common.project), ("Environment", &common.environment)];
-    own.map(|(key, value)| (key.to_owned(), value.clone())).into()
 }
 
 fn metrics(common: &Common, found: &AlbFound, cluster: &str) -> Result<CloudWatchMetrics, Exit> {

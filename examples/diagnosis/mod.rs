@@ -9,6 +9,7 @@ use petswipe_monitor::diagnosis::{
 };
 use petswipe_monitor::{Window, explain};
 
+use crate::aws_flags::{PORT, tag};
 use crate::cli::{Backend, CloudText, ENVIRONMENT, PROJECT, milliseconds, percent, some_seconds};
 use crate::leases::{LEASES, LeasePlace};
 use crate::{DONE, Exit, HALF_WAY, NOT_AS_ASKED, print};
@@ -18,7 +19,7 @@ mod local;
 pub(crate) mod rollout;
 mod text;
 
-const EXIT_CODES: &str = "Exit codes: 0 everything was looked at and nothing is wrong, 1 something may be wrong, 2 bad usage, \
+const EXIT_CODES: &str = "Exit codes: 0 everything that was asked was answered and nothing is wrong, 1 something may be wrong, 2 bad usage, \
                           3 nothing was found, but not everything could be looked at (it says what is not known)";
 
 /// Say what may be wrong, with evidence and the next command. It reads only
@@ -78,8 +79,15 @@ pub struct Flags {
     #[arg(long, env = "LOAD_BALANCER", value_name = "NAME")]
     pub load_balancer: Option<String>,
     /// The port of its listener (aws only)
-    #[arg(long, env = "LISTENER_PORT", default_value_t = 443)]
+    #[arg(long, env = "LISTENER_PORT", default_value_t = PORT)]
     pub port: u16,
+    /// The priority of the listener rule that divides production traffic [default: the default rule] (aws only)
+    #[arg(long, env = "LISTENER_RULE", value_name = "PRIORITY",
+        value_parser = clap::value_parser!(u32).range(1..=50_000))]
+    pub rule: Option<u32>,
+    /// Tags that everything must carry [default: Project=PROJECT,Environment=ENVIRONMENT] (aws only)
+    #[arg(long = "tag", env = "TAGS", value_name = "KEY=VALUE", value_delimiter = ',', value_parser = tag)]
+    pub tag: Vec<(String, String)>,
     /// The log group of the tasks [default: /ecs/PROJECT-ENVIRONMENT] (aws only)
     #[arg(long, env = "LOG_GROUP", value_name = "NAME")]
     pub log_group: Option<String>,

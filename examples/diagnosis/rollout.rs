@@ -8,15 +8,16 @@ use jiff::Timestamp;
 use petswipe_deploy::{Plan, TrafficRouter};
 use petswipe_local::LocalClient;
 use petswipe_monitor::diagnosis::{
-    Looked, Redacted, RolloutDriver, RolloutReport, UnfinishedOperation,
+    Command, Looked, Redacted, RolloutDriver, RolloutReport, Symptom, UnfinishedOperation,
 };
 use petswipe_monitor::explain;
 use petswipe_runbook::journal::{Durability, FileJournal, Journal, MemoryJournal};
 use petswipe_runbook::{Error, EventLog, History, Journaled};
 
 use super::Flags;
-use crate::cli::{Backend, ENVIRONMENT, PROJECT};
-use crate::going_on::quoted;
+use crate::aws_flags::PORT;
+use crate::cli::{Backend, ENVIRONMENT, PROJECT, default_journal};
+use crate::going_on::{beginning, quoted};
 use crate::journal::OWN_CLOUD;
 use crate::leases::{LEASES, Leases};
 
@@ -35,7 +36,7 @@ pub(crate) struct Rollouts {
 pub(crate) enum Place {
     /// The cloud says which it is.
     Local(Arc<LocalClient>),
-    /// `aws:ACCOUNT:REGION`.
+    /// As its operations say it.
     #[cfg(feature = "aws")]
     Account(String),
 }
@@ -69,23 +70,20 @@ async fn report(flags: &Flags, rollouts: &Rollouts) -> Result<RolloutReport, Str
         Ok(leases) => driver(flags, leases).await,
         Err(why) => Looked::Missing(Redacted::line(why)),
     };
-    let mut newest: Option<(PathBuf, UnfinishedOperation)> = None;
+    let mut operations = Vec::new();
     for path in journals(flags) {
-        let found = unfinished(&path, &location, &flags.service()).await;
-        let found = found.map_err(|error| explain(&error))?;
-        let is_newer = |one: &UnfinishedOperation| {
-            newest.as_ref().is_none_or(|(_, other)| other.last_record_at < one.last_record_at)
-        };
-        if let Some(one) = found.filter(is_newer) {
-            newest = Some((path, one));
-        }
+        let found = operation(&path, &flags.service()).await;
+        operations.extend(found.map_err(|error| explain(&error))?);
     }
-    let (path, unfinished) = newest.unzip();
+    let unfinished = unfinished(operations, &location)?;
     let weights = split.iter().map(|(side, share)| (side.to_string(), u32::from(share.get())));
     Ok(RolloutReport {
         weights: weights.collect(),
         driver,
-        resume: resume(flags, path.as_deref(), unfinished.as_ref()),
+        next: match &unfinished {
+            Some(operation) => Command::changes(resume(flags, operation)),
+            None => Command::reads(look_where_it_began(flags)),
+        },
         unfinished,
     })
 }
@@ -104,22 +102,25 @@ async fn driver(flags: &Flags, leases: &Leases) -> Looked<Option<RolloutDriver>>
 
 /// The journal that was named, or those that are where the examples write them. Where there is none yet, nothing has begun.
 fn journals(flags: &Flags) -> Vec<PathBuf> {
-    let default = |example| Path::new(".petswipe").join(format!("{example}.jsonl"));
     let mut all = match &flags.journal {
         Some(path) => vec![path.clone()],
-        None => EXAMPLES.map(default).to_vec(),
+        None => EXAMPLES.map(default_journal).to_vec(),
     };
     all.retain(|path| path.exists());
     all
 }
 
-/// The operation in a journal, if it is one of that service and place, and has no end. One whose cloud ended with its process
-/// is over.
-async fn unfinished(
-    path: &Path,
-    location: &str,
-    service: &str,
-) -> Result<Option<UnfinishedOperation>, Error> {
+/// An operation in a journal.
+#[derive(Clone, Debug)]
+struct Operation {
+    operation: UnfinishedOperation,
+    /// Where it belongs; nothing in journals of older versions.
+    location: String,
+    has_ended: bool,
+}
+
+/// The operation in a journal, if it is one of that service. One whose cloud ended with its process is over, and tells nothing.
+async fn operation(path: &Path, service: &str) -> Result<Option<Operation>, Error> {
     let records = FileJournal::read_only(path)?;
     let copy = MemoryJournal::new();
     if !records.is_empty() {
@@ -127,59 +128,89 @@ async fn unfinished(
     }
     let history: Option<History<Plan>> = Journaled(Arc::new(copy)).load().await?;
     let is_ours = |history: &History<Plan>| {
-        let plan = &history.opening.plan;
-        plan.service == service
-            && plan.location == location
-            && history.outcome().is_none()
-            && !history.opening.holder.contains(OWN_CLOUD)
+        history.opening.plan.service == service && !history.opening.holder.contains(OWN_CLOUD)
     };
-    Ok(history.filter(is_ours).map(|history| UnfinishedOperation {
-        name: history.opening.operation.to_string(),
-        journal: path.display().to_string(),
-        began_at: history.opening.at,
-        last_record_at: history.last_at(),
+    Ok(history.filter(is_ours).map(|history| Operation {
+        operation: UnfinishedOperation {
+            name: history.opening.operation.to_string(),
+            journal: path.display().to_string(),
+            began_at: history.opening.at,
+            last_record_at: history.last_at(),
+        },
+        location: history.opening.plan.location.clone(),
+        has_ended: history.outcome().is_some(),
     }))
 }
 
-/// The command that goes on with it, by the example that began it. An operation is called `EXAMPLE-TIME-DIGITS`.
-fn resume(flags: &Flags, path: Option<&Path>, operation: Option<&UnfinishedOperation>) -> String {
-    let began = operation.and_then(|one| one.name.rsplitn(3, '-').last());
+/// The newest operation of a place, if it has no end: an older one without an end can't be gone on with, as another has moved
+/// the traffic since.
+///
+/// # Errors
+/// Where it is of another rule of the same account: what was seen of traffic is not what it divides.
+fn unfinished(
+    mut operations: Vec<Operation>,
+    location: &str,
+) -> Result<Option<UnfinishedOperation>, String> {
+    let account = |location: &str| location.split('/').next().unwrap_or_default().to_owned();
+    operations.retain(|one| one.location.is_empty() || account(&one.location) == account(location));
+    let newest = operations.into_iter().max_by_key(|one| one.operation.began_at);
+    let Some(newest) = newest.filter(|one| !one.has_ended) else { return Ok(None) };
+    if !newest.location.is_empty() && newest.location != location {
+        return Err(format!(
+            "{} in {} has not ended and is of {}, and the traffic that was looked at is that of {location}; allowed: its \
+             --port and --rule",
+            newest.operation.name, newest.operation.journal, newest.location
+        ));
+    }
+    Ok(Some(newest.operation))
+}
+
+/// The command that goes on with it, by the example that began it. An operation is called `EXAMPLE-TIME-DIGITS`. Its journal
+/// does not hold the flags that say by what it is judged and who approves.
+fn resume(flags: &Flags, operation: &UnfinishedOperation) -> String {
+    let began = operation.name.rsplitn(3, '-').last();
     let example = EXAMPLES.into_iter().find(|name| Some(*name) == began).unwrap_or("canary");
-    let mut command = match flags.backend {
-        Backend::Local => format!("cargo run --example {example} -- --resume"),
-        Backend::Aws => {
-            format!("cargo run --features aws --example {example} -- --backend aws --resume")
-        }
+    let command = beginning(example, flags.backend, "--resume");
+    let journal = quoted(&operation.journal);
+    let others = match flags.backend {
+        Backend::Local => "--metrics or --approval-file",
+        Backend::Aws => "--metrics, --approval-file, --container or --smoke-url",
     };
-    let mut add = |name: &str, value: &str| command += &format!(" {name} {}", quoted(value));
-    if let Some(path) = path {
-        add("--journal", &path.display().to_string());
-    }
-    let defaults = [
-        ("--project", &flags.project, PROJECT),
-        ("--environment", &flags.environment, ENVIRONMENT),
+    format!(
+        "{command} --journal {journal}{}  # and what else it was begun with, such as {others}",
+        names(flags)
+    )
+}
+
+/// The command that looks again with the journal that is not here.
+fn look_where_it_began(flags: &Flags) -> String {
+    let symptom = Symptom::DeploymentStuck.as_str();
+    let command = beginning("diagnose", flags.backend, &format!("--symptom {symptom}"));
+    format!(
+        "{command}{} --journal FILE  # the journal of that rollout, where it was begun",
+        names(flags)
+    )
+}
+
+/// The flags that name the service and what divides its traffic, without those that say what is so anyway.
+fn names(flags: &Flags) -> String {
+    let is_aws = flags.backend == Backend::Aws;
+    let other = |value: &String, default: &str| (value != default).then(|| value.clone());
+    let leases = flags.leases.to_string();
+    let given = [
+        ("--project", other(&flags.project, PROJECT)),
+        ("--environment", other(&flags.environment, ENVIRONMENT)),
+        ("--region", is_aws.then(|| flags.region.clone())),
+        ("--cluster", flags.cluster.clone().filter(|_| is_aws)),
+        ("--load-balancer", flags.load_balancer.clone().filter(|_| is_aws)),
+        ("--port", (is_aws && flags.port != PORT).then(|| flags.port.to_string())),
+        ("--rule", flags.rule.filter(|_| is_aws).map(|rule| rule.to_string())),
+        ("--leases", other(&leases, LEASES).filter(|_| is_aws)),
     ];
-    for (name, value, default) in defaults {
-        if value != default {
-            add(name, value);
-        }
-    }
-    if flags.backend == Backend::Aws {
-        add("--region", &flags.region);
-        let leases = flags.leases.to_string();
-        let given = [
-            ("--cluster", flags.cluster.clone()),
-            ("--load-balancer", flags.load_balancer.clone()),
-            ("--port", (flags.port != 443).then(|| flags.port.to_string())),
-            ("--leases", (leases != LEASES).then_some(leases)),
-        ];
-        for (name, value) in given {
-            if let Some(value) = value {
-                add(name, &value);
-            }
-        }
-    }
-    command
+    let given = given.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    let tags = flags.tag.iter().filter(|_| is_aws);
+    let tags = tags.map(|(key, value)| ("--tag", format!("{key}={value}")));
+    given.chain(tags).map(|(name, value)| format!(" {name} {}", quoted(&value))).collect()
 }
 
 #[cfg(test)]
@@ -192,39 +223,68 @@ mod tests {
         <Flags as clap::Parser>::parse_from(all)
     }
 
-    fn operation(name: &str) -> UnfinishedOperation {
-        UnfinishedOperation {
-            name: name.to_owned(),
-            journal: "j".to_owned(),
-            began_at: Timestamp::UNIX_EPOCH,
-            last_record_at: Timestamp::UNIX_EPOCH,
-        }
+    fn operation(name: &str, journal: &str, began: i64) -> UnfinishedOperation {
+        let at = Timestamp::from_second(began).unwrap();
+        let (name, journal) = (name.to_owned(), journal.to_owned());
+        UnfinishedOperation { name, journal, began_at: at, last_record_at: at }
     }
 
     #[test]
     fn the_command_goes_on_by_the_example_that_began_and_at_the_same_place() {
-        let path = Path::new(".petswipe/rolling.jsonl");
-        let began = operation("rolling-20261128T031038Z-7f3a");
+        let began = operation("rolling-20261128T031038Z-7f3a", ".petswipe/rolling.jsonl", 0);
         assert_eq!(
-            resume(&flags(&[]), Some(path), Some(&began)),
-            "cargo run --example rolling -- --resume --journal .petswipe/rolling.jsonl"
+            resume(&flags(&[]), &began),
+            "cargo run --example rolling -- --cloud \"$PETSWIPE_CLOUD\" --resume --journal .petswipe/rolling.jsonl  \
+             # and what else it was begun with, such as --metrics or --approval-file"
         );
-        assert_eq!(resume(&flags(&[]), None, None), "cargo run --example canary -- --resume");
-        let aws = flags(&[
-            "--backend",
-            "aws",
-            "--project",
-            "my shop",
-            "--port",
-            "80",
-            "--leases",
-            "s3://shop/leases",
-        ]);
-        let began = operation("blue_green-20261128T031038Z-7f3a");
+        let given = "--backend aws --port 80 --rule 7 --tag Team=pets --leases s3://shop/leases";
+        let mut given: Vec<_> = given.split(' ').collect();
+        given.extend(["--project", "my shop"]);
+        let aws = flags(&given);
+        let began = operation("blue_green-20261128T031038Z-7f3a", "j", 0);
         assert_eq!(
-            resume(&aws, Some(Path::new("j")), Some(&began)),
+            resume(&aws, &began),
             "cargo run --features aws --example blue_green -- --backend aws --resume --journal j --project 'my shop' \
-             --region us-east-1 --port 80 --leases s3://shop/leases"
+             --region us-east-1 --port 80 --rule 7 --leases s3://shop/leases --tag Team=pets  \
+             # and what else it was begun with, such as --metrics, --approval-file, --container or --smoke-url"
         );
+    }
+
+    #[test]
+    fn without_a_journal_the_command_only_looks() {
+        assert_eq!(
+            look_where_it_began(&flags(&["--project", "shop"])),
+            "cargo run --example diagnose -- --cloud \"$PETSWIPE_CLOUD\" --symptom deployment-stuck --project shop \
+             --journal FILE  # the journal of that rollout, where it was begun"
+        );
+    }
+
+    #[test]
+    fn only_the_newest_operation_of_the_place_may_be_unfinished() {
+        let here = "aws:1:r/rule-7";
+        let one = |began, location: &str, has_ended| Operation {
+            operation: operation("canary-1", "j", began),
+            location: location.to_owned(),
+            has_ended,
+        };
+        let found = |all: &[Operation]| {
+            unfinished(all.to_vec(), here).map(|one| one.map(|one| one.began_at.as_second()))
+        };
+        assert_eq!(found(&[]), Ok(None));
+        assert_eq!(found(&[one(1, here, false)]), Ok(Some(1)));
+        assert_eq!(found(&[one(1, here, true)]), Ok(None));
+        // Another one has moved the traffic since.
+        assert_eq!(found(&[one(1, here, false), one(2, here, true)]), Ok(None));
+        assert_eq!(found(&[one(2, here, false), one(1, here, true)]), Ok(Some(2)));
+        // Those of other accounts are none of ours; older journals do not say where they belong.
+        assert_eq!(found(&[one(1, here, false), one(2, "aws:2:r/rule-7", false)]), Ok(Some(1)));
+        assert_eq!(found(&[one(1, "", false)]), Ok(Some(1)));
+        // Of another rule the weights say nothing.
+        let other = found(&[one(1, "aws:1:r", false)]).unwrap_err();
+        assert!(
+            other.contains("is of aws:1:r,") && other.contains(&format!("of {here};")),
+            "{other}"
+        );
+        assert_eq!(found(&[one(1, "aws:1:r", true)]), Ok(None));
     }
 }

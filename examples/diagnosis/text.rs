@@ -43,7 +43,13 @@ pub(super) fn of(found: &Diagnosis) -> String {
 fn headline(found: &Diagnosis) -> String {
     match (found.verdict(), found.hypotheses.first()) {
         (_, Some(first)) if first.beside => {
-            format!("Nothing was found behind {}, but beside it: {}", symptoms(found), first.summary)
+            let (symptoms, summary) = (symptoms(found), &first.summary);
+            match found.is_complete() {
+                true => format!("Nothing was found behind {symptoms}, but beside it: {summary}"),
+                false => format!(
+                    "Not all that may be behind {symptoms} was seen (see below). Found beside it: {summary}"
+                ),
+            }
         }
         (_, Some(first)) => match Certainty::of(first.confidence) {
             Certainty::Guess => format!("Only a guess: {}", first.summary),
@@ -74,21 +80,18 @@ fn list(all: &[&Hypothesis], lines: &mut Vec<String>) {
         lines.push(String::new());
         lines.push("Less likely:".to_owned());
         for one in all.iter().skip(FULL) {
-            let certainty = Certainty::of(one.confidence).as_str();
-            lines.push(format!(
-                "{}. {} ({certainty}, {} of 100): {}",
-                one.rank, one.cause, one.confidence, one.summary
-            ));
+            let (certainty, summary) = (certainty(one), &one.summary);
+            lines.push(format!("{}. {} ({certainty}): {summary}", one.rank, one.cause));
         }
     }
 }
 
+fn certainty(one: &Hypothesis) -> String {
+    format!("{}, {} of 100", Certainty::of(one.confidence).as_str(), one.confidence)
+}
+
 fn full(one: &Hypothesis, lines: &mut Vec<String>) {
-    let certainty = Certainty::of(one.confidence).as_str();
-    lines.push(format!(
-        "{}. {} ({certainty}, {} of 100: {})",
-        one.rank, one.cause, one.confidence, one.why
-    ));
+    lines.push(format!("{}. {} ({}: {})", one.rank, one.cause, certainty(one), one.why));
     lines.push(format!("   {}", one.summary));
     for evidence in one.evidence.iter().take(EVIDENCE) {
         let at = evidence.at.map_or(String::new(), |at| format!(" at {at:.0}"));
@@ -191,8 +194,13 @@ mod tests {
         assert!(asked.contains("summary 1") && !asked.contains("summary 2"), "{text}");
         assert!(beside.contains("2. log-errors (nearly certain, 95 of 100: why)"), "{text}");
         assert!(beside.contains("next:\n     look"), "{text}");
-        let only = found(vec![hypothesis(1, 95, true)]);
+        let mut only = found(vec![hypothesis(1, 95, true)]);
         assert_eq!(first(&only), "Nothing was found behind high-latency, but beside it: summary 1");
+        only.hidden = vec!["latency was not measured".to_owned()];
+        assert_eq!(
+            first(&only),
+            "Not all that may be behind high-latency was seen (see below). Found beside it: summary 1"
+        );
     }
 
     #[test]

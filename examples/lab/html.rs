@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use petswipe_monitor::lab::{Replayed, Row};
 
+use super::table::is_good;
 use super::{Lab, table};
 use crate::report::{STYLE, escape};
 
@@ -123,20 +124,15 @@ fn answer(lab: &Lab) -> String {
     card(&outcome, &format!("{cost}{excluded}"))
 }
 
-fn is_good(row: &Row) -> bool {
-    row.fault_error_rate == row.baseline_error_rate
-}
-
 /// Lines of cells as a table, the first one as its head.
 fn rows(lines: &[Vec<String>]) -> String {
-    let cells = |tag: &str, line: &Vec<String>| -> String {
-        line.iter().map(|cell| format!("<{tag}>{}</{tag}>", escape(cell))).collect()
+    let cells = |start: &str, end: &str, line: &Vec<String>| -> String {
+        line.iter().map(|cell| format!("{start}{}{end}", escape(cell))).collect()
     };
     let (head, rest) = lines.split_at(lines.len().min(1));
-    let head: String = head.iter().map(|line| cells("th scope=\"col\"", line)).collect();
-    let head = head.replace("</th scope=\"col\">", "</th>");
+    let head: String = head.iter().map(|line| cells("<th scope=\"col\">", "</th>", line)).collect();
     let rest: String =
-        rest.iter().map(|line| format!("<tr>{}</tr>\n", cells("td", line))).collect();
+        rest.iter().map(|line| format!("<tr>{}</tr>\n", cells("<td>", "</td>", line))).collect();
     format!(
         "<div class=\"table\">\n<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rest}</tbody>\n</table>\n</div>\n"
     )
@@ -211,7 +207,7 @@ fn chart(lab: &Lab) -> String {
     );
     if let Some((_, rows)) = all.first() {
         for (index, row) in rows.iter().enumerate() {
-            let label = match row.fault_error_rate == row.baseline_error_rate {
+            let label = match is_good(row) {
                 true => "no fault".to_owned(),
                 false => format!("{} %", (row.fault_error_rate * 1e4).round() / 1e2),
             };

@@ -171,14 +171,7 @@ fn compared(flags: &Flags) -> Result<u8, Exit> {
     let lab = Lab { runs: flags.runs, rows };
     let json = serde_json::to_string_pretty(&lab).map_err(Exit::usage)?;
     print(&if flags.json { json.clone() } else { table::text(&lab) });
-    if let Some(path) = &flags.report {
-        let written =
-            report::write_text(path, || json + "\n", || html::page(&lab), || table::markdown(&lab));
-        written.map_err(|error| Exit::usage(explain(&error)))?;
-        if !flags.quiet {
-            say(&format!("wrote {}", path.display()));
-        }
-    }
+    write(flags, json, || html::page(&lab), || table::markdown(&lab))?;
     Ok(DONE)
 }
 
@@ -197,20 +190,28 @@ fn replayed(flags: &Flags, path: &PathBuf) -> Result<u8, Exit> {
     let json = serde_json::to_string_pretty(&replayed).map_err(Exit::usage)?;
     let text = table::replayed(&replayed);
     print(if flags.json { &json } else { &text });
-    if let Some(path) = &flags.report {
-        let page = || {
-            html::frame(
-                "A recorded trace, replayed",
-                &html::replayed(&replayed, &table::replays(&replayed)),
-            )
-        };
-        let written = report::write_text(path, || json + "\n", page, || text.clone());
-        written.map_err(|error| Exit::usage(explain(&error)))?;
-        if !flags.quiet {
-            say(&format!("wrote {}", path.display()));
-        }
-    }
+    let page = || {
+        let body = html::replayed(&replayed, &table::replays(&replayed));
+        html::frame("A recorded trace, replayed", &body)
+    };
+    write(flags, json, page, || text.clone())?;
     Ok(DONE)
+}
+
+/// Writes the result, if that was asked for.
+fn write(
+    flags: &Flags,
+    json: String,
+    page: impl FnOnce() -> String,
+    markdown: impl FnOnce() -> String,
+) -> Result<(), Exit> {
+    let Some(path) = &flags.report else { return Ok(()) };
+    let written = report::write_text(path, || json + "\n", page, markdown);
+    written.map_err(|error| Exit::usage(explain(&error)))?;
+    if !flags.quiet {
+        say(&format!("wrote {}", path.display()));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

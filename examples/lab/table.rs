@@ -31,7 +31,7 @@ pub(super) fn lines(lab: &Lab) -> Vec<Vec<String>> {
     let all = by_policy(lab);
     let mut lines = Vec::new();
     let worlds = all.first().map_or(&[][..], |(_, rows)| rows.as_slice());
-    let heads = worlds.iter().map(|row| match row.fault_error_rate == row.baseline_error_rate {
+    let heads = worlds.iter().map(|row| match is_good(row) {
         true => "no fault".to_owned(),
         false => format!("{} %", shown(row.fault_error_rate * 100.0)),
     });
@@ -40,6 +40,11 @@ pub(super) fn lines(lab: &Lab) -> Vec<Vec<String>> {
         [(*policy).to_owned()].into_iter().chain(rows.iter().map(|row| cell(row))).collect()
     }));
     lines
+}
+
+/// Whether the new version of that world is as good as the old one.
+pub(super) fn is_good(row: &Row) -> bool {
+    row.fault_error_rate == row.baseline_error_rate
 }
 
 /// Without the digits that a binary fraction has too many.

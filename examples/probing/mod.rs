@@ -92,6 +92,13 @@ pub struct Flags {
     pub quiet: bool,
 }
 
+impl Flags {
+    /// Whether what a run found is told at once. What the last one found is the result, and told as that.
+    fn is_progress(&self, is_last: bool) -> bool {
+        !self.quiet && (!is_last || self.forever || self.json)
+    }
+}
+
 /// Runs the checks, or asks for the canaries.
 ///
 /// # Errors
@@ -196,8 +203,7 @@ async fn ask_often(
     let mut left = flags.runs;
     let oldest = every.saturating_mul(INTERVALS);
     loop {
-        // What the last answer says is the result.
-        let quiet = flags.quiet || (!flags.json && !flags.forever && left == 1);
+        let quiet = !flags.is_progress(left == 1);
         let new = canaries::ask(source, &flags.synthetics, oldest, results, quiet).await?;
         *seen.lock().unwrap_or_else(PoisonError::into_inner) = new;
         keep_metrics(flags, results)?;
@@ -340,7 +346,6 @@ impl<'a> Probing<'a> {
         }
     }
 
-    /// Runs a check; what the last run says is the result, and not progress as well.
     async fn once(&self, index: usize, is_last: bool) {
         let check = &self.checks[index];
         let run = check.run(&self.web, &self.variables, Timestamp::now()).await;
@@ -352,8 +357,7 @@ impl<'a> Probing<'a> {
             }
             _ => String::new(),
         };
-        let is_result = is_last && !self.flags.forever && !self.flags.json;
-        if !self.flags.quiet && !is_result {
+        if self.flags.is_progress(is_last) {
             say(&format!("{run}{slow}"));
         }
         let mut summaries = self.summaries.lock().unwrap_or_else(PoisonError::into_inner);

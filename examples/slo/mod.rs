@@ -21,7 +21,7 @@ pub(crate) use service::Service;
 
 /// What the exit codes mean.
 const EXIT_CODES: &str = "Exit codes: 0 every objective is ok, or the files were only checked and written (without --cloud \
-    and --metrics); 1 an alert fires, a budget is spent, or something is not known; 2 bad usage, a file \
+    and --metrics); 1 an alert fires, a budget is spent, or an alert or more than a tenth of the period is not known; 2 bad usage, a file \
     that can't be read, or one that can't be written";
 
 /// Said when there are no metrics to evaluate from.

@@ -49,17 +49,20 @@ pub(super) struct BothSides {
 }
 
 impl BothSides {
-    /// What each side did in the window, of those that the source knows.
+    /// What each side did in the window. One of which the source knows nothing served nobody, if the other served somebody:
+    /// else it may be the live one, and unmeasured.
     async fn ask(&self, window: Window, now: Timestamp) -> Result<Vec<Observation>, Error> {
         let [blue, green] = self.service.sides();
         let ask = |side: Subject| async move { self.source.observe(&side, window, now).await };
         let answers = futures_util::future::join(ask(blue), ask(green)).await;
         match <[_; 2]>::from(answers) {
             [Err(error @ Error::NotFound { .. }), Err(Error::NotFound { .. })] => Err(error),
-            answers => answers
-                .into_iter()
-                .filter(|answer| !matches!(answer, Err(Error::NotFound { .. })))
-                .collect(),
+            [Err(error @ Error::NotFound { .. }), Ok(other)]
+            | [Ok(other), Err(error @ Error::NotFound { .. })] => match other.requests {
+                Some(0) => Err(error),
+                _ => Ok(vec![other]),
+            },
+            answers => answers.into_iter().collect(),
         }
     }
 }
@@ -75,21 +78,26 @@ impl MetricSource for BothSides {
         if !self.service.is_meant_by(subject) {
             return self.source.observe(subject, window, now).await;
         }
-        let mut seen = self.ask(window, now).await?;
-        let common = |seen: &[Observation]| {
-            let from = seen.iter().map(|seen| seen.window.from).max().unwrap_or(window.from);
-            let to = seen.iter().map(|seen| seen.window.to).min().unwrap_or(window.to);
-            Window { from, to: to.max(from) }
-        };
-        // Of two answers about different times only what both are about can be added up.
-        if seen.iter().any(|one| one.window != common(&seen)) {
-            seen = self.ask(common(&seen), now).await?;
+        let mut asked = window;
+        loop {
+            let seen = self.ask(asked, now).await?;
+            let from = seen.iter().map(|seen| seen.window.from).max().unwrap_or(asked.from);
+            let to = seen.iter().map(|seen| seen.window.to).min().unwrap_or(asked.to);
+            let common = Window { from, to };
+            if seen.iter().all(|one| one.window == common) {
+                let mut sides = seen.into_iter();
+                let missing = || Observation::missing(subject.clone(), common);
+                let mut sum = sides.next().unwrap_or_else(missing);
+                sides.for_each(|side| sum.add_counts(&side));
+                return Ok(Observation { subject: subject.clone(), ..sum });
+            }
+            // Of two answers about different times only what both are about can be added up: they are asked for that, which is
+            // less each time.
+            if common == asked || !asked.covers(&common) || common.is_empty() {
+                return Ok(Observation::missing(subject.clone(), asked));
+            }
+            asked = common;
         }
-        let whole = common(&seen);
-        let mut sides = seen.into_iter().filter(|one| one.window == whole);
-        let first = sides.next().unwrap_or_else(|| Observation::missing(subject.clone(), whole));
-        let sum = sides.fold(first, added);
-        Ok(Observation { subject: subject.clone(), ..sum })
     }
 
     fn resolution(&self) -> Duration {
@@ -103,20 +111,6 @@ impl MetricSource for BothSides {
     fn name(&self) -> String {
         self.source.name()
     }
-}
-
-/// What two sides did in the same window. What is unknown of one is unknown of both.
-fn added(mut sum: Observation, other: Observation) -> Observation {
-    let add = |a: Option<u64>, b: Option<u64>| Some(a?.saturating_add(b?));
-    sum.requests = add(sum.requests, other.requests);
-    sum.errors.client = add(sum.errors.client, other.errors.client);
-    sum.errors.server = add(sum.errors.server, other.errors.server);
-    sum.errors.balancer = add(sum.errors.balancer, other.errors.balancer);
-    sum.latency = sum.latency.take().zip(other.latency).map(|(mut all, more)| {
-        all.merge(&more);
-        all
-    });
-    sum
 }
 
 #[cfg(test)]
@@ -161,13 +155,74 @@ mod tests {
         let sides = [("petswipe-production-blue", 0), ("petswipe-production-green", 2)];
         for name in Service::new("petswipe", "production").names() {
             assert_eq!(counted(&sides, &name).await, Some((12_000, 1200)), "{name}");
-            // A side that nobody ever measured served nothing.
+            // A side that nobody ever measured served nothing, where the other did.
             assert_eq!(counted(&sides[1..], &name).await, Some((6000, 1200)), "{name}");
             assert_eq!(counted(&[], &name).await, None);
         }
         // Another name is that environment alone.
         assert_eq!(counted(&[("shop", 1)], "shop").await, Some((6000, 600)));
         assert_eq!(counted(&sides, "petswipe-staging").await, None);
+    }
+
+    #[tokio::test]
+    async fn where_one_side_served_nobody_the_other_has_to_be_known() {
+        let source = MemorySource::per_second();
+        let window = Window::new(at(0), at(600)).unwrap();
+        let idle = Subject::environment("petswipe-production-blue");
+        source
+            .record(Observation {
+                requests: Some(0),
+                errors: Errors { client: Some(0), server: Some(0), balancer: Some(0) },
+                ..Observation::missing(idle, window)
+            })
+            .unwrap();
+        let service = Service::new("petswipe", "production");
+        let both = BothSides { source: Arc::new(source), service };
+        let subject = Subject::environment("petswipe-production");
+        let seen = both.observe(&subject, window, at(600));
+        assert!(matches!(seen.await, Err(Error::NotFound { .. })));
+    }
+
+    /// Of each side another part of any window is known: the second half of blue, the first half of green.
+    struct Halves;
+
+    #[async_trait]
+    impl MetricSource for Halves {
+        async fn observe(
+            &self,
+            subject: &Subject,
+            window: Window,
+            _: Timestamp,
+        ) -> Result<Observation, Error> {
+            let half = window.from.checked_add(window.length() / 2).unwrap();
+            let window = match subject.environment.ends_with("blue") {
+                true => Window { from: half, to: window.to },
+                false => Window { from: window.from, to: half },
+            };
+            Ok(Observation { requests: Some(1), ..Observation::missing(subject.clone(), window) })
+        }
+
+        fn resolution(&self) -> Duration {
+            Duration::from_secs(1)
+        }
+
+        fn lag(&self) -> Duration {
+            Duration::ZERO
+        }
+
+        fn name(&self) -> String {
+            "halves".to_owned()
+        }
+    }
+
+    #[tokio::test]
+    async fn answers_about_different_times_are_not_added_up() {
+        let service = Service::new("petswipe", "production");
+        let both = BothSides { source: Arc::new(Halves), service };
+        let window = Window::new(at(0), at(600)).unwrap();
+        let subject = Subject::environment("petswipe-production");
+        let seen = both.observe(&subject, window, at(600));
+        assert!(seen.await.unwrap().is_missing());
     }
 
     #[tokio::test]

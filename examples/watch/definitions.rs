@@ -47,13 +47,10 @@ fn end_of_arn(text: &str) -> String {
 
 impl Definitions {
     pub(super) fn new(flags: &Flags) -> Result<Self, Exit> {
-        let owner = Owner::new(&flags.project, &flags.environment);
-        let set = flags.set.as_ref();
-        let owner = owner.and_then(|owner| match set {
-            Some(set) => owner.in_set(set),
-            None => Ok(owner),
-        });
-        let owner = owner.map_err(refused)?;
+        let mut owner = Owner::new(&flags.project, &flags.environment).map_err(refused)?;
+        if let Some(set) = &flags.set {
+            owner = owner.in_set(set).map_err(refused)?;
+        }
         let cluster = flags.cluster.clone().unwrap_or_else(|| owner.name("cluster"));
         let sides = flags.target_groups.iter().map(|(side, arn)| {
             let service = Some((cluster.clone(), owner.name(side)));
@@ -112,7 +109,7 @@ impl Definitions {
             (side.to_owned(), Side { target_group, service })
         });
         let with_sides = Resources { sides: BTreeMap::from(sides), ..some.clone() };
-        let database = Some(owner.name("db"));
+        let database = Some("db".to_owned());
         let (base, sides) = (names(&some)?, names(&with_sides)?);
         let databases = names(&Resources { database, ..some })?;
         let of_sides = sides.difference(&base).cloned().collect();

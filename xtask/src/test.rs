@@ -24,6 +24,8 @@ struct Tally {
     failed: u64,
     /// The number the summaries give.
     ignored: u64,
+    /// The names of failed tests, as far as they were printed: a summary far below them has to say which.
+    failed_names: Vec<String>,
     /// The names of ignored tests, as far as they were printed.
     ignored_names: Vec<String>,
 }
@@ -107,12 +109,14 @@ fn tally(mut input: impl BufRead, mut output: impl Write) -> io::Result<Tally> {
             tally.passed += count(counts, "passed")?;
             tally.failed += count(counts, "failed")?;
             tally.ignored += count(counts, "ignored")?;
-        } else if let Some((name, "ignored")) = text
-            .strip_prefix("test ")
-            .and_then(|rest| rest.split_once(" ... "))
-            .map(|(name, result)| (name, result.split(',').next().unwrap_or_default().trim()))
+        } else if let Some((name, result)) =
+            text.strip_prefix("test ").and_then(|rest| rest.split_once(" ... "))
         {
-            tally.ignored_names.push(name.to_owned());
+            match result.split(',').next().unwrap_or_default().trim() {
+                "ignored" => tally.ignored_names.push(name.to_owned()),
+                "FAILED" => tally.failed_names.push(name.to_owned()),
+                _ => {}
+            }
         }
         line.clear();
     }
@@ -149,7 +153,8 @@ fn problems(passes: &[Pass], tidy: bool) -> Vec<String> {
     let mut problems = Vec::new();
     for Pass { name, tally, success } in passes {
         if tally.failed > 0 {
-            problems.push(format!("{} tests failed with {name}", tally.failed));
+            let names = tally.failed_names.join(", ");
+            problems.push(format!("{} tests failed with {name}: {names}", tally.failed));
         } else if !success {
             problems.push(format!(
                 "cargo test failed with {name} though no test says so: it did not build, or a test program died"
@@ -202,7 +207,10 @@ mod tests {
         let tally = tally(OUTPUT.as_bytes(), &mut copy).unwrap();
         assert_eq!(copy, OUTPUT.as_bytes());
         assert_eq!((tally.passed, tally.failed, tally.ignored), (13, 1, 1));
-        assert_eq!(tally.ignored_names, ["slow"]);
+        assert_eq!(
+            (tally.ignored_names, tally.failed_names),
+            (vec!["slow".into()], vec!["b".into()])
+        );
     }
 
     #[test]

@@ -181,8 +181,9 @@ impl Observation {
         self
     }
 
-    /// Adds what can be counted together: requests, errors and latency. What is unknown in one of them is unknown.
-    pub(crate) fn add_counts(&mut self, other: &Observation) {
+    /// Adds what can be counted together, such as what another side of a service did in the same window: requests, errors and
+    /// latency. What is unknown in one of them is unknown.
+    pub fn add_counts(&mut self, other: &Observation) {
         let add = |a: Option<u64>, b: Option<u64>| Some(a?.saturating_add(b?));
         self.requests = add(self.requests, other.requests);
         self.errors.client = add(self.errors.client, other.errors.client);

@@ -22,7 +22,8 @@ pub enum Reference<'a> {
 ///
 /// A source that fails makes the verdict inconclusive with the cause, and the carried state is kept. An answer counts
 /// as nothing known if it is of another subject, of no time at all, of a time that is not all within the window asked
-/// and the step, or of a period that is [still open](MetricSource::lag).
+/// and the step (or all before the step, where that was asked), or of a period that is [still open](MetricSource::lag).
+/// Before a step that is judged by [`Reference::Before`] that subject served beside the candidate.
 pub async fn observe_and_judge(
     source: &dyn MetricSource,
     gate: &dyn Gate,
@@ -78,8 +79,12 @@ async fn read(
             seen.push(seen[same].clone());
             continue;
         }
+        let is_older = window.to <= step.started && !window.is_empty();
         seen.push(match reference {
             Some(Reference::Beside(reference)) => {
+                beside(source, candidate, reference, *window, step).await?
+            }
+            Some(Reference::Before(reference, _)) if is_older => {
                 beside(source, candidate, reference, *window, step).await?
             }
             _ => {
@@ -178,7 +183,7 @@ async fn observe(
     let usable = seen.subject == *subject
         && !seen.window.is_empty()
         && closed.covers(&seen.window)
-        && seen.window.from >= step.started;
+        && (seen.window.from >= step.started || window.to <= step.started);
     Ok(match usable {
         true => seen,
         false => Observation::missing(subject.clone(), Window::empty(window.from)),

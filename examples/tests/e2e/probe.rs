@@ -97,20 +97,19 @@ async fn ctrl_c_ends_it_with_what_came_of_it_so_far() {
 async fn what_was_fast_in_earlier_runs_is_slow_in_a_later_one() {
     let directory = directory();
     let check = r#"[{"name": "pets", "every": 1, "timeout": 1, "steps": [{"path": "/api/pets?limit=1"}],
-        "baseline": {"runs": 3, "slow_runs": 2, "tolerance": 5}}]"#;
+        "baseline": {"runs": 3, "slow_runs": 2, "tolerance": 1.5}}]"#;
     std::fs::write(directory.path().join("checks.json"), check).unwrap();
     let probe = |more: &'static [&'static str]| {
         let tool = Tool::new("probe", &directory).args(["--checks", "checks.json", "--json"]);
         tool.args(["--baseline-file", "baseline.json"]).args(more.iter().copied())
     };
-    let learned = probe(&["--runs", "4"]).run().await.with(0).json();
+    // No more than are learned from: on a busy machine one more may be slow by itself, and count.
+    let learned = probe(&["--runs", "3"]).run().await.with(0).json();
     let limit = learned["checks"][0]["baseline"]["limit"].as_f64().unwrap();
     assert!(limit > 0.0 && limit < 1.0, "{learned}");
     let slow = probe(&["--runs", "2", "--fault", "latency=700ms"]).run().await.with(1).json();
     let baseline = &slow["checks"][0]["baseline"];
-    assert_eq!(baseline["state"], "slow", "{slow}");
-    // On a busy machine the last one of the runs before may have been slow, too.
-    assert!(baseline["slower_in_a_row"].as_u64().unwrap() >= 2, "{slow}");
+    assert_eq!((&baseline["state"], &baseline["slower_in_a_row"]), (&"slow".into(), &2.into()));
     assert_eq!(slow["checks"][0]["slow"], true);
     assert_eq!(slow["checks"][0]["runs"].as_array().unwrap().len(), 2);
 

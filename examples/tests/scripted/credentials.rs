@@ -23,12 +23,8 @@ async fn without_credentials_it_is_said_once_and_nothing_is_touched() {
         if example != "native" {
             command.env("BACKEND", "aws");
         }
-        let done = run({
-            command.args(arguments);
-            command
-        })
-        .await
-        .with(2);
+        command.args(arguments);
+        let done = run(command).await.with(2);
         assert_eq!(done.stdout, "", "{example}: {done}");
         let said: Vec<_> = done.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
         let [error] = said[..] else { panic!("{example}: {done}") };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Looked, Redacted};
+use super::{Command, Looked, Redacted};
 
 /// A line of a log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -202,10 +202,10 @@ pub struct RolloutReport {
     pub weights: BTreeMap<String, u32>,
     /// Who holds the lease of the service now; `None` within where nobody does.
     pub driver: Looked<Option<RolloutDriver>>,
-    /// An operation whose journal has no end.
+    /// The newest operation, if its journal has no end.
     pub unfinished: Option<UnfinishedOperation>,
-    /// What goes on with it: one line for a shell, which changes the system.
-    pub resume: String,
+    /// What goes on with that operation; without one, how to find out which it was.
+    pub next: Command,
 }
 
 /// Whoever holds the lease of a service.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Carried, Comparison, Finding, FindingResult, Gate, Judgement, Step, Verdict, about, covered,
-    recent,
+    is_false, recent, whole,
 };
 use crate::evidence::divergence;
 use crate::{Error, Histogram, Observation, Subject, Window};
@@ -40,7 +40,8 @@ pub struct LatencyLimit {
 
 /// Limits on error rate, latency quantiles, saturation and unhealthy targets.
 ///
-/// It looks at the last [`lookback`](Self::lookback) of the step, never further back than the step's start. The defaults
+/// It looks at the last [`lookback`](Self::lookback) of the step, never further back than the step's start; where so little is
+/// asked for that this can't have enough requests, at all of the step ([`reaches_back`](Self::reaches_back)). The defaults
 /// are the guide's: 5 % errors and 1000 ms; they judge latency by its p99 and count 5xx of the load balancer as well
 /// as of the application. A value on the limit holds. A policy with a field that [`validated`](Self::validated) refuses
 /// judges nothing: it is always inconclusive.
@@ -83,6 +84,11 @@ pub struct AbsolutePolicy {
     /// How far back to look within the step. It takes the source's lag and twice its resolution to be sure that there
     /// is a whole published period in it.
     pub lookback: Duration,
+    /// Whether all of the step counts where the [`lookback`](Self::lookback) has fewer than
+    /// [`minimum_requests`](Self::minimum_requests), and at the pace of the step can't have more. Where requests stopped coming
+    /// it is still too little data.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub reaches_back: bool,
 }
 
 impl Default for AbsolutePolicy {
@@ -99,6 +105,7 @@ impl Default for AbsolutePolicy {
             no_data: NoData::Hold,
             no_data_by_metric: BTreeMap::new(),
             lookback: Duration::from_secs(60),
+            reaches_back: false,
         }
     }
 }
@@ -108,8 +115,10 @@ const SHARE: f64 = 100.0;
 
 impl AbsolutePolicy {
     /// The default limits, which have to be broken for certain: by what a version on the limit does once in ten thousand times.
+    /// So it takes fewer requests to look, 20, and with little traffic all of the step is looked at.
     pub fn for_certain() -> Self {
-        Self { by_chance: Some(1e-4), ..Self::default() }
+        let by_chance = Some(1e-4);
+        Self { by_chance, minimum_requests: 20, reaches_back: true, ..Self::default() }
     }
 
     /// Checks every limit.
@@ -225,6 +234,18 @@ impl AbsolutePolicy {
         finding
     }
 
+    /// What is judged: the newest part of the step, or all of it.
+    fn looked_at<'a>(&self, step: &Step, seen: &'a [Comparison]) -> Option<&'a Observation> {
+        let newest = about(recent(step, self.lookback), seen.first()?.whole())?;
+        let whole = seen.get(1).and_then(|seen| about(whole(step), seen.whole()));
+        let is_slow = |whole: &&Observation| {
+            let times = newest.window.length().as_secs_f64() / whole.window.length().as_secs_f64();
+            whole.requests.is_some_and(|all| all as f64 * times < self.minimum_requests as f64)
+        };
+        let few = newest.requests.is_some_and(|requests| requests < self.minimum_requests);
+        Some(whole.filter(is_slow).filter(|_| few).unwrap_or(newest))
+    }
+
     fn findings(&self, seen: &Observation) -> Vec<Finding> {
         let requests = seen.requests.unwrap_or(0);
         let enough = requests >= self.minimum_requests;
@@ -283,16 +304,17 @@ impl Gate for AbsolutePolicy {
     }
 
     fn windows(&self, step: &Step, _: &Carried) -> Vec<Window> {
-        vec![recent(step, self.lookback)]
+        let newest = recent(step, self.lookback);
+        let whole = Some(whole(step)).filter(|whole| self.reaches_back && *whole != newest);
+        std::iter::once(newest).chain(whole).collect()
     }
 
     fn judge(&self, step: &Step, seen: &[Comparison], carried: &Carried) -> Judgement {
-        let window = recent(step, self.lookback);
-        let candidate = seen.first().map(Comparison::whole);
-        let verdict = match (self.check(), candidate.and_then(|seen| about(window, seen))) {
+        let verdict = match (self.check(), self.looked_at(step, seen)) {
             (Err(error), _) => Verdict::unusable(&error),
             (Ok(()), Some(seen)) => Verdict::of(self.findings(seen)),
             (Ok(()), None) => {
+                let window = recent(step, self.lookback);
                 let nothing = Observation::missing(Subject::environment(""), window);
                 Verdict::of(self.findings(&nothing))
             }

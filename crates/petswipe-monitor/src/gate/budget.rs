@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::ledger::{Ledger, Unknown};
+use super::ledger::{Ledger, Unknown, When};
 use super::{Carried, Comparison, Finding, FindingResult, Gate, Judgement, Step, Verdict};
 use crate::slo::{ErrorBudget, Objective, exceeds};
 use crate::{Error, Observation, Window};
@@ -150,22 +150,30 @@ impl State {
         if ledger.enter(step) {
             (self.served, self.doubt) = (0, None);
         }
-        let newest =
-            ledger.take(step, policy.stale_after, seen, |seen| self.count(policy, &seen.candidate));
+        let newest = ledger.take(step, policy.stale_after, seen, |seen, when| {
+            self.count(policy, &seen.candidate, when)
+        });
         if let Some(newest) = newest {
             self.doubt = newest.err();
         }
         self.ledger = ledger;
     }
 
-    fn count(&mut self, policy: &BudgetPolicy, seen: &Observation) -> Result<(), Unknown> {
+    fn count(
+        &mut self,
+        policy: &BudgetPolicy,
+        seen: &Observation,
+        when: When,
+    ) -> Result<(), Unknown> {
         let Some(events) = policy.objective.events(seen) else {
             let why = format!("the bad requests of {} are not known", seen.subject);
             return Err(Unknown { why, bad: policy.objective.bad_at_least(seen) });
         };
         self.total = self.total.saturating_add(events.total());
         self.bad = self.bad.saturating_add(events.bad());
-        self.served = self.served.saturating_add(events.total());
+        if when == When::Now {
+            self.served = self.served.saturating_add(events.total());
+        }
         Ok(())
     }
 

@@ -26,6 +26,9 @@ pub(super) struct Ledger {
     /// Windows with an answer that could not be counted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pending: Vec<Pending>,
+    /// Windows of the steps before that were not known yet when those ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    earlier: Vec<Pending>,
     /// How many windows of all steps were given up.
     #[serde(default, skip_serializing_if = "is_zero")]
     lost: u64,
@@ -43,6 +46,15 @@ struct Pending {
     bad: u64,
 }
 
+/// Which step an answer is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum When {
+    /// The present one.
+    Now,
+    /// One before, with other weights.
+    Before,
+}
+
 /// Why an answer can't be counted.
 pub(super) struct Unknown {
     pub(super) why: String,
@@ -55,7 +67,8 @@ fn is_zero(count: &u64) -> bool {
 }
 
 impl Ledger {
-    /// Which windows to ask for: what is new, then those that could not be counted. `carried` is the whole state of the gate.
+    /// Which windows to ask for: what is new, then those that could not be counted, then those of the steps before. `carried` is
+    /// the whole state of the gate.
     pub(super) fn windows(carried: &Carried, step: &Step) -> Vec<Window> {
         // A state that can't be read is said when it is judged.
         Self::deserialize(&carried.0).unwrap_or_default().wanted(step)
@@ -67,7 +80,15 @@ impl Ledger {
         let from = known.unwrap_or(step.started).max(step.started);
         let news = Window { from, to: step.now.max(from) };
         let pending = self.pending.iter().filter(|_| same).map(|pending| pending.window);
-        std::iter::once(news).chain(pending).collect()
+        let earlier = self.earlier.iter().map(|earlier| earlier.window);
+        std::iter::once(news).chain(pending).chain(earlier).chain(self.unanswered(step)).collect()
+    }
+
+    /// The end of the step before `step`, if that is a new one and the end was not known yet: a source publishes late.
+    fn unanswered(&self, step: &Step) -> Option<Window> {
+        let began = self.step.filter(|began| *began < step.started)?;
+        let from = self.answered().unwrap_or(began);
+        Some(Window { from, to: step.started }).filter(|window| from < window.to)
     }
 
     /// Begins a step, if `step` is a new one, and says so. What is pending is given up.
@@ -76,6 +97,8 @@ impl Ledger {
             return false;
         }
         self.give_up(|_| true);
+        let unanswered = self.unanswered(step).map(|window| Pending { window, bad: 0 });
+        self.earlier.extend(unanswered);
         self.step = Some(step.started);
         (self.from, self.until, self.answered) = (None, None, None);
         true
@@ -88,17 +111,19 @@ impl Ledger {
         step: &Step,
         stale_after: Duration,
         seen: &[Comparison],
-        mut count: impl FnMut(&Comparison) -> Result<T, Unknown>,
+        mut count: impl FnMut(&Comparison, When) -> Result<T, Unknown>,
     ) -> Option<Result<T, String>> {
         let wanted = self.wanted(step);
         let (news, again) = seen.split_first()?;
         let waiting = std::mem::take(&mut self.pending);
+        let (again, earlier) = again.split_at(waiting.len().min(again.len()));
+        self.take_earlier(earlier, |seen| count(seen, When::Before).map(drop));
         for (index, mut pending) in waiting.into_iter().enumerate() {
             let answer = again.get(index).filter(|seen| {
                 // What is known of a part of it now is all that there will be.
                 about(pending.window, &seen.candidate).is_some()
             });
-            match answer.map(|seen| (seen.candidate.window, count(seen))) {
+            match answer.map(|seen| (seen.candidate.window, count(seen, When::Now))) {
                 Some((part, Ok(_))) => {
                     self.counted(part);
                     if part != pending.window {
@@ -120,7 +145,7 @@ impl Ledger {
                 self.pending.push(Pending { window: before, bad: 0 });
             }
             self.answered = Some(window.to);
-            match count(news) {
+            match count(news, When::Now) {
                 Ok(counted) => {
                     self.counted(window);
                     Ok(counted)
@@ -133,6 +158,7 @@ impl Ledger {
         });
         let old = step.now.saturating_sub(stale_after).unwrap_or(Timestamp::MIN);
         self.give_up(|pending| pending.window.to < old);
+        self.forget_earlier(old);
         while self.pending.len() > MOST {
             let (first, second) = (self.pending.remove(0), &mut self.pending[0]);
             if first.window.to == second.window.from {
@@ -143,6 +169,42 @@ impl Ledger {
             }
         }
         counted
+    }
+
+    /// Counts what is known by now of the steps before, each moment once.
+    fn take_earlier(
+        &mut self,
+        seen: &[Comparison],
+        mut count: impl FnMut(&Comparison) -> Result<(), Unknown>,
+    ) {
+        for (one, seen) in self.earlier.iter_mut().zip(seen) {
+            if about(one.window, &seen.candidate).is_none() {
+                continue;
+            }
+            match count(seen) {
+                Ok(()) => {
+                    *one = Pending {
+                        window: Window { from: seen.candidate.window.to, to: one.window.to },
+                        bad: 0,
+                    }
+                }
+                Err(unknown) => one.bad = one.bad.max(unknown.bad),
+            }
+        }
+        self.earlier.retain(|one| !one.window.is_empty());
+    }
+
+    /// Gives up what ended before `old`, and the oldest of too many. What is left of a period in which a step began is always among
+    /// them: nothing is known of a part of a period.
+    fn forget_earlier(&mut self, old: Timestamp) {
+        let surplus = self.earlier.len().saturating_sub(MOST);
+        for (index, one) in std::mem::take(&mut self.earlier).into_iter().enumerate() {
+            if index < surplus || one.window.to < old {
+                self.lost_bad = self.lost_bad.saturating_add(one.bad);
+            } else {
+                self.earlier.push(one);
+            }
+        }
     }
 
     /// Up to when there was an answer in the step. A state that was written before this was known has what was counted.
@@ -196,7 +258,7 @@ impl Ledger {
 
     /// Bad requests that are known of in windows that could not be counted.
     pub(super) fn bad(&self) -> u64 {
-        let pending = self.pending.iter().map(|pending| pending.bad);
+        let pending = self.pending.iter().chain(&self.earlier).map(|pending| pending.bad);
         pending.fold(self.lost_bad, u64::saturating_add)
     }
 }

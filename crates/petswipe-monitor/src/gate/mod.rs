@@ -121,8 +121,8 @@ fn is_null(carried: &Carried) -> bool {
 /// - `a_gate_without_observations_never_passes`: nothing seen, nothing measured, or no request served is inconclusive or
 ///   a fail.
 /// - `a_gate_is_a_pure_function`: the same step, observations and carried state give the same judgement.
-/// - `a_gate_looks_at_nothing_older_than_the_step`: no window it asks for begins before [`Step::started`], and what was
-///   seen before that never passes.
+/// - `a_gate_looks_at_nothing_older_than_the_step`: no window it asks for begins before [`Step::started`], but those that end by
+///   then, of steps that it judged before and whose end was not known yet; and what was seen before the step never passes.
 /// - `a_judgement_survives_the_journal`: written as JSON and read again it is the same.
 pub trait Gate: Send + Sync {
     /// Its name, for evidence and messages.
@@ -164,6 +164,11 @@ fn recent(step: &Step, lookback: Duration) -> Window {
     Window { from, to: step.now.max(from) }
 }
 
+/// All of a step so far.
+fn whole(step: &Step) -> Window {
+    Window { from: step.started, to: step.now.max(step.started) }
+}
+
 /// The observation, unless it is of no time at all or of a time outside `window`: then it says nothing about it.
 fn about(window: Window, seen: &Observation) -> Option<&Observation> {
     (!seen.window.is_empty() && window.covers(&seen.window)).then_some(seen)
@@ -172,8 +177,7 @@ fn about(window: Window, seen: &Observation) -> Option<&Observation> {
 /// From the earliest to the latest of the windows of the step in which something was measured of the candidate; empty
 /// at the step's start when nothing was.
 fn covered(step: &Step, seen: &[Comparison]) -> Window {
-    let whole = Window { from: step.started, to: step.now.max(step.started) };
-    let about_it = seen.iter().filter_map(|seen| about(whole, seen.whole()));
+    let about_it = seen.iter().filter_map(|seen| about(whole(step), seen.whole()));
     let measured = about_it.filter(|seen| !seen.is_missing());
     let hull = measured
         .map(|seen| seen.window)

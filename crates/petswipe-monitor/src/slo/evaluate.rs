@@ -15,6 +15,10 @@ use super::budget::exceeds;
 use super::{BurnRateAlert, ErrorBudget, Events, Objective, Slo, Spending, burn_rate};
 use crate::{Error, MetricSource, Observation, Subject, Window, explain};
 
+/// The share of the period that has to be known for its budget to count: of less, such as the first hour of a month, what is
+/// spent says little about the whole.
+pub const ENOUGH_KNOWN: f64 = 0.9;
+
 /// What is known of an SLO's windows, by their length. What was not measured is not in it.
 pub type Seen = BTreeMap<Duration, Observation>;
 
@@ -77,12 +81,12 @@ pub enum AlertState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SloStatus {
-    /// All alerts are known, none fires, and there is budget left, as far as the period is known
+    /// All alerts are known, none fires, and there is budget left, with at least [`ENOUGH_KNOWN`] of the period known
     /// ([`ObjectiveReport::known_share`]).
     Ok,
-    /// Nothing is known to be wrong, and something is not known.
+    /// No alert fires, and an alert or more than a tenth of the period is not known, or nobody asked for anything in it.
     Unknown,
-    /// An alert that makes a ticket fires, or the budget is spent.
+    /// An alert that makes a ticket fires, or the budget is spent, with at least [`ENOUGH_KNOWN`] of the period known.
     Burning,
     /// An alert that pages fires.
     Page,
@@ -159,14 +163,16 @@ impl ObjectiveReport {
     pub fn status(&self) -> SloStatus {
         let firing = self.alerts.iter().filter(|alert| alert.state == AlertState::Firing);
         let worst = firing.map(|alert| alert.alert.severity()).max();
-        let overspent = self.budget.is_some_and(|budget| budget.is_overspent());
+        let enough = self.known_share() >= ENOUGH_KNOWN;
+        let budget = self.budget.filter(|budget| enough && budget.events().total() > 0);
         let unknown = self.alerts.iter().any(|alert| alert.state == AlertState::Unknown);
-        match worst {
-            Some(super::Severity::Page) => SloStatus::Page,
-            Some(super::Severity::Ticket) => SloStatus::Burning,
-            None if overspent => SloStatus::Burning,
-            None if unknown || self.budget.is_none() => SloStatus::Unknown,
-            None => SloStatus::Ok,
+        match (worst, budget) {
+            (Some(super::Severity::Page), _) => SloStatus::Page,
+            (Some(super::Severity::Ticket), _) => SloStatus::Burning,
+            (None, Some(budget)) if budget.is_overspent() => SloStatus::Burning,
+            (None, None) => SloStatus::Unknown,
+            (None, Some(_)) if unknown => SloStatus::Unknown,
+            (None, Some(_)) => SloStatus::Ok,
         }
     }
 }
@@ -215,7 +221,8 @@ impl fmt::Display for ObjectiveReport {
 ///
 /// All windows end where the last period of the source that can't change any more does, so that a source that publishes late
 /// makes the answer late, and not wrong. A window of an alert that a source can't answer, or only in part, is not known. Of the
-/// period those parts count that are known, as [`Spending::read`] finds them.
+/// period those parts count that are known, as [`Spending::read`] finds them; below [`ENOUGH_KNOWN`] of it the status is unknown
+/// unless an alert fires.
 ///
 /// ```
 /// use petswipe_monitor::{Errors, MemorySource, Observation, Subject, Window, slo::*};
@@ -296,7 +303,7 @@ struct Plan {
 
 impl Plan {
     fn new(source: &dyn MetricSource, slo: &Slo, now: Timestamp) -> Result<Self, Error> {
-        let step = source.resolution().max(Duration::from_nanos(1));
+        let step = period_of(source);
         let lag = source.lag();
         let everything = Window { from: Timestamp::MIN, to: now };
         let at = everything.closed(step, lag, now).to;
@@ -339,6 +346,11 @@ impl Plan {
             doubts,
         }
     }
+}
+
+/// The period of a source, which is never zero.
+pub(super) fn period_of(source: &dyn MetricSource) -> Duration {
+    source.resolution().max(Duration::from_nanos(1))
 }
 
 /// A whole number of periods of a source, and no less than asked.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::evaluate::together;
+use super::evaluate::{period_of, together};
 use super::{Events, Objective, Slo};
 use crate::{Error, MetricSource, Observation, Subject, Window};
 
@@ -60,7 +60,7 @@ pub(super) async fn before(
     counted: &Counted,
     now: Timestamp,
 ) -> Result<Vec<(Window, Events)>, Error> {
-    let step = source.resolution().max(Duration::from_nanos(1));
+    let step = period_of(source);
     let smallest = (slo.period() / PARTS).max(step);
     let mut found = Vec::new();
     let mut questions = QUESTIONS;

@@ -30,7 +30,8 @@ pub(crate) use budget::exceeds;
 pub use budget::{ErrorBudget, burn_rate, exhausted_after};
 pub use definition::{DAYS_30, Slo};
 pub use evaluate::{
-    AlertReport, AlertState, ObjectiveReport, Seen, SloReport, SloStatus, evaluate, evaluate_all,
+    AlertReport, AlertState, ENOUGH_KNOWN, ObjectiveReport, Seen, SloReport, SloStatus, evaluate,
+    evaluate_all,
 };
 pub use objective::{Events, Objective, Target};
 pub use spending::Spending;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::alert::spoken;
-use super::evaluate::{together, whole_periods};
+use super::evaluate::{period_of, together, whole_periods};
 use super::known::{Counted, before};
 use super::{ErrorBudget, Events, Objective, Slo};
 use crate::{Error, MetricSource, Observation, Subject, Window, explain};
@@ -86,7 +86,8 @@ impl Spending {
         others: &[Subject],
         now: Timestamp,
     ) -> Result<Self, Error> {
-        let step = source.resolution().max(Duration::from_nanos(1));
+        let step = period_of(source);
+        let field = format!("error budget of {}", slo.name());
         let everything = Window { from: Timestamp::MIN, to: now };
         let at = everything.closed(step, source.lag(), now).to;
         let mut why = Vec::new();
@@ -103,7 +104,7 @@ impl Spending {
             let not_read = |error: Error| {
                 let found = format!("not read: {}", explain(&error));
                 let allowed = format!("one that {} can be asked for; try again", source.name());
-                Error::invalid(format!("error budget of {}", slo.name()), found, allowed)
+                Error::invalid(&field, found, allowed)
             };
             let seen = answers.map_err(not_read)?;
             match Self::of(slo, objective, window, &seen, serving.len()) {
@@ -111,29 +112,15 @@ impl Spending {
                 Ok(_) => {
                     let begin = at.checked_sub(whole_periods(slo.period(), step));
                     let begin = begin.unwrap_or(Timestamp::MIN);
-                    let mut all = Vec::with_capacity(seen.len());
-                    for one in seen {
-                        all.push(match one {
-                            Known::Counted(subject, counted) => {
-                                let more =
-                                    before(source, slo, objective, &subject, begin, &counted, now)
-                                        .await
-                                        .map_err(not_read)?;
-                                Known::Counted(subject, counted.and(more))
-                            }
-                            other => other,
-                        });
-                    }
-                    let whole = Window { from: begin, to: at };
-                    return Self::of(slo, objective, whole, &all, serving.len()).map_err(|why| {
-                        Error::invalid(format!("error budget of {}", slo.name()), why, "a count")
-                    });
+                    let all = with_earlier(source, slo, objective, seen, begin, now).await;
+                    let (all, whole) = (all.map_err(not_read)?, Window { from: begin, to: at });
+                    return Self::of(slo, objective, whole, &all, serving.len())
+                        .map_err(|why| Error::invalid(&field, why, "a count"));
                 }
                 Err(doubt) if why.contains(&doubt) => {}
                 Err(doubt) => why.push(doubt),
             }
         }
-        let field = format!("error budget of {}", slo.name());
         let why = match why.is_empty() {
             true => "of no window".to_owned(),
             false => why.join("; "),
@@ -226,6 +213,31 @@ enum Known {
     Nobody(String),
     /// It was measured, and what of it was bad is not known.
     Not(String),
+}
+
+/// The same with what is known before it, from `begin` on.
+///
+/// # Errors
+/// That of a source which may know, and did not answer.
+async fn with_earlier(
+    source: &dyn MetricSource,
+    slo: &Slo,
+    objective: &Objective,
+    seen: Vec<Known>,
+    begin: Timestamp,
+    now: Timestamp,
+) -> Result<Vec<Known>, Error> {
+    let mut all = Vec::with_capacity(seen.len());
+    for one in seen {
+        all.push(match one {
+            Known::Counted(subject, counted) => {
+                let more = before(source, slo, objective, &subject, begin, &counted, now).await?;
+                Known::Counted(subject, counted.and(more))
+            }
+            other => other,
+        });
+    }
+    Ok(all)
 }
 
 /// What is known of one subject up to the end of a window.

@@ -180,9 +180,8 @@ pub(super) fn ranked(seen: &Collected, fewest: u64, drafts: Vec<Draft>) -> Diagn
         if evidence.logs.seen().is_some_and(|logs| !logs.complete) {
             hidden.push(format!("logs of {environment}: there are more lines than were read"));
         }
-        if let Some(left_out) =
-            evidence.stopped.seen().map(|stopped| stopped.left_out).filter(|left| *left > 0)
-        {
+        let left_out = evidence.stopped.seen().map_or(0, |stopped| stopped.left_out);
+        if left_out > 0 {
             hidden.push(format!(
                 "stopped tasks of {environment}: {left_out} more were not looked at"
             ));
@@ -233,7 +232,12 @@ fn of_no_database(seen: &Collected) -> Option<String> {
 
 /// What is not known of a rollout that somebody may be at work on.
 fn of_rollout(seen: &Collected) -> Option<String> {
-    let driver = seen.rollout.seen()?.driver.seen()?.as_ref()?;
+    let driver = match &seen.rollout.seen()?.driver {
+        Looked::Missing(why) => {
+            return Some(format!("rollout: who holds the service could not be asked: {why}"));
+        }
+        driver => driver.seen()?.as_ref()?,
+    };
     let RolloutDriver { operation, holder, until } = driver;
     Some(format!(
         "rollout: operation {operation} ({holder}) holds the service until {until:.0}; whether its process still lives shows only \

@@ -3,7 +3,7 @@
 //! Source: the entry "Deployment stuck" of the guide. Nothing is said while somebody holds the lease of the service: then it is
 //! under way, or its process died a moment ago, which shows when the lease ends.
 
-use super::super::{Cause, Command, Looked, RolloutReport};
+use super::super::{Cause, Looked, RolloutReport};
 use super::limits::lasting;
 use super::{Case, Draft, Evidence};
 
@@ -34,7 +34,8 @@ pub(super) fn rules(case: &Case<'_>, drafts: &mut Vec<Draft>) {
         (None, true) => (
             format!("a rollout was left half-way: {}", state(report, is_divided)),
             65,
-            "nobody holds the lease of the service; no journal here says who divided traffic, so it may be on purpose",
+            "nobody holds the lease of the service; no journal here says who divided traffic: it may be on purpose, or be journaled \
+             where it was begun",
         ),
         (None, false) => (
             format!("a rollout may have been left half-way: {}", state(report, is_divided)),
@@ -49,7 +50,7 @@ pub(super) fn rules(case: &Case<'_>, drafts: &mut Vec<Draft>) {
         confidence,
         why,
         evidence: evidence(case, report),
-        next: Command::changes(&report.resume),
+        next: report.next.clone(),
     });
 }
 

@@ -39,8 +39,8 @@ fn statements(text: &str, small: &str, all: &mut Vec<Range<usize>>) {
     }
 }
 
-/// What sentences of errors begin with after the colon behind a name: words of English that say that something did not work,
-/// and none that anybody has for a password together with a second word behind it.
+/// What sentences of errors begin with after the colon behind a name: words of English that say that something did not work.
+/// With one of [`SECOND`] behind it nobody has it for a password.
 const SENTENCES: [&str; 29] = [
     "an",
     "authentication",
@@ -71,6 +71,41 @@ const SENTENCES: [&str; 29] = [
     "unhandled",
     "was",
     "were",
+];
+
+/// What stands behind them. Both lists are closed: a password of several words may begin with any other.
+const SECOND: [&str; 31] = [
+    "at",
+    "be",
+    "been",
+    "credential",
+    "credentials",
+    "denied",
+    "error",
+    "exist",
+    "failed",
+    "failure",
+    "find",
+    "for",
+    "found",
+    "from",
+    "has",
+    "have",
+    "load",
+    "not",
+    "occurred",
+    "open",
+    "out",
+    "permission",
+    "provider",
+    "providers",
+    "read",
+    "required",
+    "such",
+    "to",
+    "unavailable",
+    "valid",
+    "within",
 ];
 
 fn in_word(byte: u8) -> bool {
@@ -186,16 +221,18 @@ impl Line<'_> {
     }
 
     /// Whether a sentence of an error begins there, as in `loading credentials: failed to read the file`, and no value: one of
-    /// [`SENTENCES`], a space, and another plain word or the end of a line. What is one word alone stays a value.
+    /// [`SENTENCES`], a space, and one of [`SECOND`]. What is one word alone stays a value.
     fn is_sentence(&self, from: usize) -> bool {
         let end = self.run(from, |byte| byte.is_ascii_lowercase() || byte == b'\'');
-        let is_known = SENTENCES.iter().any(|word| self.0.get(from..end) == Some(word.as_bytes()));
         let next = self.spaces(end);
         let after = self.run(next, |byte| byte.is_ascii_lowercase());
         let ends = self
             .at(after)
             .is_none_or(|byte| byte.is_ascii_whitespace() || b",.:;)".contains(&byte));
-        is_known && next > end && after > next && ends
+        let is = |part: Range<usize>, all: &[&str]| {
+            all.iter().any(|word| self.0.get(part.clone()) == Some(word.as_bytes()))
+        };
+        next > end && ends && is(from..end, &SENTENCES) && is(next..after, &SECOND)
     }
 
     /// After a value: a quoted one, one in brackets, or a bare one.

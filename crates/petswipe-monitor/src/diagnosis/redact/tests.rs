@@ -34,7 +34,11 @@ fn secrets_are_taken_out_and_the_rest_is_left() {
         ("password: \"failed to\"", "password: ***"),
         ("{\"token\": failed to}", "{\"token\": *** to}"),
         ("credentials: failed to read token: abc", "credentials: failed to read token: ***"),
-        ("credentials: no key for AKIAIOSFODNN7EXAMPLE", "credentials: no key for ***"),
+        ("credentials: no such key AKIAIOSFODNN7EXAMPLE", "credentials: no such key ***"),
+        ("password: the quick brown fox", "password: *** quick brown fox"),
+        ("password: no more secrets", "password: *** more secrets"),
+        ("password: is this love", "password: *** this love"),
+        ("secret: invalid hearts club", "secret: *** hearts club"),
         (r#"{"password":"x y","name":"z"}"#, r#"{"password":***,"name":"z"}"#),
         (r#"{"password":"x\"y, z","name":"z"}"#, r#"{"password":***,"name":"z"}"#),
         (

@@ -28,12 +28,15 @@ impl EvidencePolicy {
 
     pub(super) fn weights(&self) -> Weights {
         let bands = self.latency.as_ref().is_some_and(|latency| latency.bands);
-        let latency = if self.latency.is_some() { 0.1 } else { 0.0 };
-        let share = if self.sample_ratio.is_some() { 0.1 } else { 0.0 };
-        let all = (0.8 + latency + share) / (1.0 - self.before_share);
+        // Failures are rare, and each of them tells something; times and the division of traffic tell something with each
+        // request, so their evidence soon makes up for a small weight.
+        let errors = 0.97;
+        let latency = if self.latency.is_some() { 0.02 } else { 0.0 };
+        let share = if self.sample_ratio.is_some() { 0.01 } else { 0.0 };
+        let all = (errors + latency + share) / (1.0 - self.before_share);
         let (slow, bands) = if bands { (latency / 2.0, latency / 2.0) } else { (latency, 0.0) };
         Weights {
-            errors: 0.8 / all,
+            errors: errors / all,
             before: self.before_share,
             latency: slow / all,
             bands: bands / all,
@@ -52,8 +55,9 @@ impl State {
             together += value * weight;
             findings.push(finding);
         };
-        if !matches!(self.last, Last::Before) {
-            let (value, finding) = self.errors(policy, weights.errors);
+        let (value, finding) = self.errors(policy, weights.errors);
+        // Where nothing serves beside it there may be news of the step before.
+        if !matches!(self.last, Last::Before) || finding.result == FindingResult::Broken {
             add(value, weights.errors, finding);
         }
         if let Some((value, finding)) = self.before(policy, weights.before / 2.0) {

@@ -87,8 +87,8 @@ impl Slow {
         let tests = self.tests.iter_mut().zip(&mut self.accepts);
         let at = self.thresholds.iter().zip(&latency.quantiles);
         for ((test, [ratio, rate]), (threshold, quantile)) in tests.zip(at) {
-            let allowed = latency.allowed(*threshold);
-            let own = Arm { requests: own_count, failed: candidate.count_above(allowed) };
+            let limit = latency.allowed(*threshold);
+            let own = Arm { requests: own_count, failed: candidate.count_above(limit) };
             let other = Arm { requests: other_count, failed: reference.count_above(*threshold) };
             test.add(own, other, policy.dispersion);
             ratio.add_ratio(own, other, policy.smallest_ratio, policy.dispersion);

@@ -18,19 +18,20 @@ mod state;
 ///
 /// # What is compared
 ///
-/// - The error rates, by a [`RateRatio`](crate::evidence::RateRatio). Of the evidence that counts they have eight tenths.
+/// - The error rates, by a [`RateRatio`](crate::evidence::RateRatio). Of the evidence that counts they have nearly all:
+///   failures are rare, while times and the division of the traffic tell something with every request.
 /// - [Latency](LatencyEvidence), by requests that are slower than what the reference's quantiles allow.
 /// - The [division of the traffic](SampleRatioPolicy), by a [`SampleRatio`](crate::evidence::SampleRatio): where the weights
 ///   do not hold, nobody knows what is compared with what.
 ///
-/// The three are averaged with weights (0.8, 0.1 and 0.1, or what remains of them when one is switched off), and the average
-/// reaching `1/α` is a fail: over the whole rollout, however many stages and ticks it has, at most a share `α` of good versions
+/// The three are averaged with weights (0.97, 0.02 and 0.01 of what [`before_share`](Self::before_share) leaves, or what remains of
+/// them when one is switched off), and the average reaching `1/α` is a fail: over the whole rollout, however many stages and ticks it has, at most a share `α` of good versions
 /// fails. Evidence is carried over all stages; for each stage a part of the stake is held back, so that what goes wrong late
 /// is found too.
 ///
 /// A window that could not be compared (a metric of one side was not known yet) is asked for again, for up to
-/// [`stale_after`](Self::stale_after). What was served in a stage after the last period that closed in it is in no evidence: it is
-/// at most a period and the source's lag, for each stage.
+/// [`stale_after`](Self::stale_after). What was served at the end of a stage and was not known yet when the next one began counts
+/// there as errors, and for nothing else. A period in which the weights changed is in no evidence.
 ///
 /// # When it passes
 ///
@@ -154,9 +155,9 @@ impl Default for EvidencePolicy {
             smallest_ratio: 3.0,
             harmless_rate: 0.01,
             dispersion: 1.0,
-            minimum_requests: 50,
+            minimum_requests: 20,
             wait_for_acceptance: false,
-            before_share: 0.1,
+            before_share: 0.02,
             latency: Some(LatencyEvidence::default()),
             sample_ratio: Some(SampleRatioPolicy::default()),
             no_data: NoData::Hold,

@@ -6,7 +6,7 @@ use super::latency::Slow;
 use super::{Carried, Comparison, EvidencePolicy, Step};
 use crate::Observation;
 use crate::evidence::{Arm, Decided, RateLimit, RateRatio, SampleRatio, Sprt, stake};
-use crate::gate::ledger::{Ledger, Unknown};
+use crate::gate::ledger::{Ledger, Unknown, When};
 
 /// Everything that was counted so far. That of the step begins anew with each step, the evidence does not.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -80,8 +80,10 @@ impl State {
         if ledger.enter(step) {
             self.enter(policy, step);
         }
-        let newest =
-            ledger.take(step, policy.stale_after, seen, |seen| self.count(policy, step, seen));
+        let newest = ledger.take(step, policy.stale_after, seen, |seen, when| match when {
+            When::Now => self.count(policy, step, seen),
+            When::Before => self.count_before(policy, seen),
+        });
         if let Some(newest) = newest {
             self.last = newest.unwrap_or_else(Last::Doubt);
         }
@@ -151,6 +153,21 @@ impl State {
         let harmless = policy.harmless_rate;
         self.rate.add_rate(own, harmless / 10.0, harmless, policy.dispersion);
         Ok(last)
+    }
+
+    /// Counts one window of a step before: the errors alone. Which share was asked for in it and what was slow in it is of that
+    /// step.
+    fn count_before(
+        &mut self,
+        policy: &EvidencePolicy,
+        seen: &Comparison,
+    ) -> Result<Last, Unknown> {
+        let own = arm(&seen.candidate)?;
+        let beside = seen.reference.as_ref();
+        let beside = beside.filter(|beside| beside.window == seen.candidate.window);
+        let other = beside.ok_or_else(|| unknown("the two were not seen at the same time"))?;
+        self.errors.add(own, arm(other)?, policy.dispersion);
+        Ok(Last::Beside)
     }
 
     fn beside(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{judge, minute, nothing, step, times, window, word};
+use super::{STARTED, judge, minute, nothing, step, times, window, word};
 use crate::gate::absolute::percentile;
 use crate::gate::{
     AbsolutePolicy, Carried, Comparison, FindingResult, Gate, LatencyLimit, NoData, Verdict,
@@ -320,4 +320,43 @@ fn what_no_data_means_can_be_said_of_every_metric() {
         "metric of a no-data policy is cpu; allowed: error rate, client error rate, p99 latency, cpu use, memory use, \
          unhealthy targets"
     );
+}
+
+/// A step of ten minutes, in the last one of which `newest` requests came, and `all` in all of it, of which `failed` failed.
+fn in_ten_minutes(policy: &AbsolutePolicy, newest: u64, all: u64, failed: u64) -> Verdict {
+    let step = step(600);
+    let windows = policy.windows(&step, &Carried::default());
+    let counts = [(newest, 0), (all, failed)];
+    let seen: Vec<_> = windows
+        .iter()
+        .zip(counts)
+        .map(|(window, (requests, failed))| {
+            Comparison::new(Observation { window: *window, ..minute(requests, failed) }, None)
+        })
+        .collect();
+    policy.judge(&step, &seen, &Carried::default()).verdict
+}
+
+#[test]
+fn with_little_traffic_all_of_the_step_is_looked_at() {
+    let policy = AbsolutePolicy::for_certain();
+    let whole = window(STARTED, STARTED + 600);
+    let windows = policy.windows(&step(600), &Carried::default());
+    assert_eq!(windows, [window(STARTED + 540, STARTED + 600), whole]);
+    // Younger than the lookback there is nothing more to look at.
+    assert_eq!(policy.windows(&step(60), &Carried::default()), [window(STARTED, STARTED + 60)]);
+    // Three a minute: in the last minute there can't be enough.
+    assert!(in_ten_minutes(&policy, 3, 30, 0).is_pass());
+    assert!(in_ten_minutes(&policy, 0, 30, 0).is_pass());
+    assert!(in_ten_minutes(&policy, 3, 30, 15).is_fail());
+    assert_eq!(in_ten_minutes(&policy, 3, 19, 0).word(), "inconclusive");
+    // Enough in the last minute: what was before does not matter.
+    assert!(in_ten_minutes(&policy, 20, 199, 150).is_pass());
+    // A hundred a minute, and then hardly any: something is wrong, and nothing is known about what comes now.
+    let stopped = in_ten_minutes(&policy, 3, 1000, 0);
+    assert_eq!(stopped.word(), "inconclusive", "{stopped}");
+    // Without a probability that is stated a limit may break by chance: only the lookback counts.
+    let plain = AbsolutePolicy { minimum_requests: 20, ..AbsolutePolicy::default() };
+    assert_eq!(plain.windows(&step(600), &Carried::default()), windows[..1]);
+    assert_eq!(in_ten_minutes(&plain, 3, 30, 0).word(), "inconclusive");
 }

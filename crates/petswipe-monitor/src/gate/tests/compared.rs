@@ -9,14 +9,14 @@ fn without_shares() -> EvidencePolicy {
     EvidencePolicy { sample_ratio: None, ..EvidencePolicy::default() }
 }
 
-/// Ten more seconds, of which that is known; both answer 20 requests a tick.
+/// Ten more seconds, of which that is known; both answer 8 requests a tick.
 fn tick(rollout: &mut Rollout, reference: Option<fn(Observation) -> Observation>) -> String {
     let from = rollout.step.now.as_second();
     rollout.step.now = at(from + 10);
     let seen = |name: &str| Observation {
-        requests: Some(20),
+        requests: Some(8),
         errors: Errors { client: Some(0), server: Some(0), balancer: Some(0) },
-        latency: Some(times(20, 20)),
+        latency: Some(times(8, 20)),
         ..Observation::missing(Subject::environment(name), window(from, from + 10))
     };
     let reference = reference.map(|change| change(seen("blue")));
@@ -25,13 +25,13 @@ fn tick(rollout: &mut Rollout, reference: Option<fn(Observation) -> Observation>
 
 #[test]
 fn latency_is_compared_however_little_traffic_there_is() {
-    // Twenty requests of each a tick: no tick has the fifty that set the thresholds.
+    // Eight requests of each a tick: no tick has the twenty that set the thresholds.
     let mut rollout = Rollout::new(without_shares());
     let said: Vec<_> = (0..6).map(|_| tick(&mut rollout, Some(|seen| seen))).collect();
     assert!(said[2].contains("latency evidence is not known"), "{}", said[2]);
     assert!(said[5].starts_with("pass") && said[5].contains("latency evidence"), "{}", said[5]);
     // Slow from then on, it is found.
-    let slow = Tick { own: (20, 0), other: (20, 0), millis: (900, 20) };
+    let slow = Tick { own: (8, 0), other: (8, 0), millis: (900, 20) };
     let judged = rollout.ticks(20, slow);
     assert!(judged.verdict.is_fail(), "{}", judged.verdict);
     assert!(judged.verdict.to_string().contains("latency evidence"), "{}", judged.verdict);
@@ -81,12 +81,12 @@ fn a_reference_with_next_to_no_requests_is_nothing_to_compare_with() {
     let policy = || EvidencePolicy { latency: None, ..without_shares() };
     let silent = Tick { own: (500, 0), other: (0, 0), millis: (20, 20) };
     let said = Rollout::new(policy()).ticks(3, silent).verdict.to_string();
-    assert_eq!(said, "inconclusive: what serves beside it has only 0 samples of 50");
+    assert_eq!(said, "inconclusive: what serves beside it has only 0 samples of 20");
     // Of one that is meant to have little, its part is enough.
     let mut last = Rollout::new(policy());
     last.step = Step { weight: 95, reference_weight: 5, ..last.step };
     let few = Tick { own: (950, 0), other: (1, 0), ..silent };
-    assert_eq!(last.ticks(2, few).verdict.word(), "inconclusive");
+    assert_eq!(last.tick(few).verdict.word(), "inconclusive");
     assert!(last.tick(few).verdict.is_pass());
 }
 
@@ -138,8 +138,8 @@ fn a_few_requests_that_were_timed_do_not_show_that_latency_is_good() {
     assert_eq!(ends(60, &all), (true, false));
     assert_eq!(ends(5_000, &all), (true, true));
     // Of a median a few show much, but not fewer than the policy asks for of anything.
-    assert_eq!(ends(49, &[0.5]), (true, false));
-    assert_eq!(ends(50, &[0.5]), (true, true));
+    assert_eq!(ends(19, &[0.5]), (true, false));
+    assert_eq!(ends(20, &[0.5]), (true, true));
 }
 
 #[test]

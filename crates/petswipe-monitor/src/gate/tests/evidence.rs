@@ -110,10 +110,10 @@ fn evidence_is_carried_from_step_to_step() {
 fn too_few_requests_are_not_enough_whatever_they_say() {
     let quiet = Tick { own: (4, 0), other: (76, 0), millis: (20, 20) };
     let mut rollout = by_default();
-    let early = rollout.ticks(12, quiet);
+    let early = rollout.ticks(4, quiet);
     assert_eq!(
         early.verdict.to_string(),
-        "inconclusive: error evidence rests on only 48 samples of 50"
+        "inconclusive: error evidence rests on only 16 samples of 20"
     );
     assert!(rollout.tick(quiet).verdict.is_pass());
     rollout.enter(10);

@@ -17,6 +17,8 @@ struct World {
     judged_until: i64,
     /// When the step began.
     started: i64,
+    /// How many seconds late anything is known.
+    lag: i64,
 }
 
 fn budget() -> BudgetPolicy {
@@ -38,11 +40,12 @@ impl World {
         let absolute = AbsolutePolicy { error_rate: 0.5, ..AbsolutePolicy::default() };
         let gate = All::new(vec![Box::new(absolute), Box::new(evidence()), Box::new(budget())]);
         let carried = Carried::default();
-        Self { late: late.to_vec(), gate, carried, judged_until: STARTED, started: STARTED }
+        Self { late: late.to_vec(), gate, carried, judged_until: STARTED, started: STARTED, lag: 0 }
     }
 
     fn side(&self, name: &str, asked: Window, now: i64) -> Observation {
-        let (from, to) = (asked.from.as_second(), asked.to.as_second());
+        let from = asked.from.as_second();
+        let to = asked.to.as_second().min(now - self.lag).max(from);
         let subject = Subject::environment(name);
         let ticks = u64::try_from((to - from) / 10).unwrap();
         if ticks == 0 {
@@ -57,8 +60,13 @@ impl World {
             requests: Some(requests * ticks),
             errors: Errors { client: Some(0), server, balancer: Some(0) },
             latency: Some(times(requests * ticks, 20)),
-            ..Observation::missing(subject, asked)
+            ..Observation::missing(subject, Window { from: asked.from, to: at(to) })
         }
+    }
+
+    /// The next step begins, so many seconds after the first one.
+    fn enter(&mut self, seconds: i64) {
+        (self.started, self.judged_until) = (STARTED + seconds, STARTED + seconds);
     }
 
     /// Judges once, so many seconds after the first step began.
@@ -207,4 +215,40 @@ fn what_was_before_a_gap_in_an_answer_is_asked_for_by_itself() {
     // One for each ten seconds but those of which nothing is known.
     assert_eq!((&carried.0["bad"], &carried.0["lost"]), (&6.into(), &1.into()));
     assert!(carried.0.get("pending").is_none());
+}
+
+#[test]
+fn the_end_of_a_step_that_is_known_only_in_the_next_counts_there_once_and_for_nothing_else() {
+    let mut world = World { lag: 20, ..World::new(&[]) };
+    (1..=6).for_each(|tick| drop(world.judge(tick * 10)));
+    assert_eq!((world.compared(), world.state(2, "bad")), (200, 20));
+    world.enter(60);
+    let (mut bad, mut served, mut evidence) = (Vec::new(), Vec::new(), Vec::new());
+    for tick in 7..=10 {
+        world.judge(tick * 10);
+        bad.push(world.state(2, "bad"));
+        served.push(world.state(2, "served"));
+        evidence.push(world.carried.0[1]["errors"].clone());
+    }
+    // The last two ticks of the step before, and then those of this one.
+    assert_eq!((bad, served), (vec![25, 30, 35, 40], vec![0, 0, 50, 100]));
+    assert_ne!(evidence[0], evidence[1]);
+    assert_eq!(world.compared(), 100);
+    assert!(world.carried.0[1].get("earlier").is_none(), "{}", world.carried.0[1]);
+    assert_eq!(world.state(1, "lost"), 0);
+}
+
+#[test]
+fn the_end_of_a_step_that_is_never_known_is_asked_for_until_it_is_old() {
+    // Of both ticks one is not known at the end of the step, and one of those only later.
+    let mut world = World { lag: 20, ..World::new(&[(40, 100), (50, 100_000)]) };
+    (1..=6).for_each(|tick| drop(world.judge(tick * 10)));
+    world.enter(60);
+    (7..=10).for_each(|tick| drop(world.judge(tick * 10)));
+    assert!(world.carried.0[1].get("earlier").is_some(), "{}", world.carried.0[1]);
+    // Failures that nobody could tell are none of the budget's.
+    assert_eq!(world.state(2, "bad"), 30);
+    (11..=19).for_each(|tick| drop(world.judge(tick * 10)));
+    assert!(world.carried.0[1].get("earlier").is_none(), "{}", world.carried.0[1]);
+    assert!(world.judge(200).verdict.is_fail());
 }

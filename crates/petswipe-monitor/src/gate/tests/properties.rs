@@ -62,7 +62,7 @@ prop_compose! {
         latency in prop::collection::vec((0.01f64..=1.0, 1u64..3_000), 0..3),
         cpu in prop::option::of(0.1f64..1.5), memory in prop::option::of(0.1f64..1.5),
         unhealthy_targets in prop::option::of(0u32..3),
-        minimum_requests in 1u64..150, no_data in no_data(),
+        minimum_requests in 1u64..150, no_data in no_data(), reaches_back in any::<bool>(),
     ) -> AbsolutePolicy {
         let latency = latency.into_iter();
         AbsolutePolicy {
@@ -79,6 +79,7 @@ prop_compose! {
             no_data,
             no_data_by_metric: Default::default(),
             lookback: Duration::from_secs(60),
+            reaches_back,
         }
     }
 }

@@ -158,7 +158,8 @@ impl Gated {
         };
         let candidate = of("candidate", |second| second.candidate);
         let reference = of("reference", |second| second.reference);
-        let reference = (step.reference_weight > 0).then_some(reference);
+        let beside = step.reference_weight > 0 || window.to <= step.started;
+        let reference = beside.then_some(reference);
         Comparison::new(candidate, reference)
     }
 }

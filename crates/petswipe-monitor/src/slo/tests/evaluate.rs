@@ -93,9 +93,9 @@ async fn what_is_missing_is_unknown_and_never_ok() {
 }
 
 #[tokio::test]
-async fn no_requests_that_were_counted_spend_nothing() {
+async fn no_requests_that_were_counted_spend_nothing_and_show_nothing() {
     let report = evaluate(&month(60, 0, 0, 0), &shop(), at(END)).await.unwrap();
-    assert_eq!(report.status(), SloStatus::Ok, "{report}");
+    assert_eq!(report.status(), SloStatus::Unknown, "{report}");
     assert_eq!(report.objectives[0].budget.unwrap().spent_share(), 0.0);
 }
 
@@ -221,6 +221,33 @@ async fn a_budget_that_is_spent_in_the_parts_that_are_known_is_spent() {
     }
     let report = evaluate(&source, &shop(), at(END)).await.unwrap();
     assert_eq!(report.objectives[0].status(), SloStatus::Burning, "{report}");
+}
+
+#[tokio::test]
+async fn a_budget_of_which_too_little_is_known_says_neither_that_all_is_well_nor_that_it_is_spent()
+{
+    let day = 24 * 60;
+    let at_the_end = |known: i64, failed: u64| {
+        let source = MemorySource::new(MINUTE, Duration::ZERO);
+        // The last failure is older than the windows of the alerts.
+        for n in END - known..END {
+            let failed = if n < END - 4 * day { failed } else { 0 };
+            source.record(minute(n, 1000, failed, 0)).unwrap();
+        }
+        source
+    };
+    for (known, failed, status) in [
+        (28 * day, 0, SloStatus::Ok),
+        (28 * day, 10, SloStatus::Burning),
+        (20 * day, 0, SloStatus::Unknown),
+        (20 * day, 10, SloStatus::Unknown),
+    ] {
+        let report = evaluate(&at_the_end(known, failed), &shop(), at(END)).await.unwrap();
+        let one = &report.objectives[0];
+        assert!(one.alerts.iter().all(|alert| alert.state == AlertState::Quiet), "{report}");
+        assert_eq!((one.known_share() * 30.0).round() as i64 * day, known, "{report}");
+        assert_eq!(one.status(), status, "{report}");
+    }
 }
 
 #[tokio::test]

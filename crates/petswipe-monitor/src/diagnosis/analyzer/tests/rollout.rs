@@ -3,6 +3,7 @@
 use super::*;
 
 const RESUME: &str = "cargo run --example canary -- --resume";
+const LOOK: &str = "cargo run --example diagnose -- --journal FILE";
 
 fn report(green: u32, driver: Looked<Option<RolloutDriver>>, unfinished: bool) -> Collected {
     let unfinished = unfinished.then(|| UnfinishedOperation {
@@ -12,7 +13,8 @@ fn report(green: u32, driver: Looked<Option<RolloutDriver>>, unfinished: bool) -
         last_record_at: at(500),
     });
     let weights = [("blue".to_owned(), 100 - green), ("green".to_owned(), green)].into();
-    let rollout = RolloutReport { weights, driver, unfinished, resume: RESUME.to_owned() };
+    let next = if unfinished.is_some() { Command::changes(RESUME) } else { Command::reads(LOOK) };
+    let rollout = RolloutReport { weights, driver, unfinished, next };
     Collected { rollout: Looked::Seen(rollout), ..case(&[("blue", steadily("blue", 0, 40))]) }
 }
 
@@ -65,8 +67,25 @@ fn traffic_that_was_left_divided_is_less_certain_without_a_journal_or_without_le
     assert_eq!(certainty(Looked::Seen(None), false), 65);
     assert_eq!(certainty(missing(), false), 40);
     assert_eq!(certainty(Looked::NotAsked, false), 40);
+    // Nobody knows an operation that could be gone on with.
+    let found = find(&report(50, Looked::Seen(None), false));
+    assert_eq!(found[0].next_command, Command::reads(LOOK));
     // All traffic on one side and nothing unfinished is as it should be.
     for green in [0, 100] {
         assert_eq!(causes(&report(green, Looked::Seen(None), false)), []);
     }
+}
+
+#[test]
+fn that_leases_could_not_be_asked_is_told_although_nothing_was_found() {
+    let found = |driver| {
+        let seen = report(100, driver, false);
+        diagnose(&seen, &Limits::default(), &AwsCommands::default())
+    };
+    let unknown = found(Looked::Missing("denied".into()));
+    assert_eq!((unknown.hypotheses.len(), unknown.verdict()), (0, Verdict::NotKnown));
+    let told = "rollout: who holds the service could not be asked: denied";
+    assert!(unknown.hidden.iter().any(|line| line == told), "{unknown:?}");
+    let known = found(Looked::Seen(None));
+    assert_eq!((known.hypotheses.len(), known.verdict()), (0, Verdict::NothingFound));
 }
