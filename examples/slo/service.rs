@@ -169,13 +169,12 @@ mod tests {
         let source = MemorySource::per_second();
         let window = Window::new(at(0), at(600)).unwrap();
         let idle = Subject::environment("petswipe-production-blue");
-        source
-            .record(Observation {
-                requests: Some(0),
-                errors: Errors { client: Some(0), server: Some(0), balancer: Some(0) },
-                ..Observation::missing(idle, window)
-            })
-            .unwrap();
+        for second in 0..600 {
+            let window = Window::new(at(second), at(second + 1)).unwrap();
+            let errors = Errors { client: Some(0), server: Some(0), balancer: Some(0) };
+            let missing = Observation::missing(idle.clone(), window);
+            source.record(Observation { requests: Some(0), errors, ..missing }).unwrap();
+        }
         let service = Service::new("petswipe", "production");
         let both = BothSides { source: Arc::new(source), service };
         let subject = Subject::environment("petswipe-production");
