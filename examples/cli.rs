@@ -95,7 +95,7 @@ pub struct Common {
     #[arg(long, env = "CHECK_INTERVAL", value_name = "SECONDS", value_parser = some_seconds)]
     pub check_interval: Option<Duration>,
     /// Seconds without a conclusive verdict, or without an answer of the cloud, after which it goes back [default: 15
-    /// locally, 600 on AWS]
+    /// locally, and six scrape intervals more by --metrics prometheus, 600 on AWS]
     #[arg(long, env = "PATIENCE", value_name = "SECONDS", value_parser = some_seconds)]
     pub patience: Option<Duration>,
     /// What the new version is judged by

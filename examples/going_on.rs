@@ -80,7 +80,7 @@ pub(crate) fn same_cloud<R: Located>(
             "that cloud. One that was stopped is gone, with everything that was begun on it"
         }
         Backend::Aws => {
-            "--region and credentials of that account and region, aws:ACCOUNT:REGION, and the --port and --rule that it names"
+            "--region and credentials of that account and region, aws:ACCOUNT:REGION, and the --load-balancer, --port and --rule that it names, or none of them"
         }
     };
     let journal = path.display();
@@ -182,7 +182,7 @@ mod tests {
             refused.message,
             "--backend aws is aws:111111111111:eu-west-1, but journal holds operation canary-1 of \
              aws:111111111111:us-east-1; allowed: --region and credentials of that account and region, \
-             aws:ACCOUNT:REGION, and the --port and --rule that it names"
+             aws:ACCOUNT:REGION, and the --load-balancer, --port and --rule that it names, or none of them"
         );
         let refused = same_cloud(Backend::Local, Path::new("journal"), &held, "local-1");
         let message = refused.unwrap_err().message;

@@ -13,7 +13,7 @@ use petswipe_monitor::aws::{
     AwsPlace, CloudWatchLogs, CloudWatchMetrics, CloudWatchSource, EcsEvents, EcsService,
     ElbTargets, RdsLoad, Revisions, ScalingHistory, diagnosis_policy,
 };
-use petswipe_monitor::diagnosis::{AwsCommands, AwsEnvironment, Sources};
+use petswipe_monitor::diagnosis::{AwsCommands, AwsEnvironment, DatabaseLoad, Sources};
 use petswipe_monitor::{Error, MetricSource, Observation, Subject, Window, explain};
 use petswipe_runbook::SystemClock;
 
@@ -58,6 +58,10 @@ pub(crate) async fn open(flags: &Flags) -> Result<Place, Exit> {
         }
         Err(why) => Arc::new(NotFound(format!("the load balancer was not found: {why}"))),
     };
+    let database_load: Option<Arc<dyn DatabaseLoad>> = match flags.database.as_deref() {
+        Some("none") => None,
+        _ => Some(Arc::new(RdsLoad::new(&config, database(flags)).map_err(usage)?)),
+    };
     let sources = Sources {
         metrics: Some(metrics),
         logs: Some(Arc::new(CloudWatchLogs::new(&config, place.clone()).map_err(usage)?)),
@@ -65,7 +69,7 @@ pub(crate) async fn open(flags: &Flags) -> Result<Place, Exit> {
         services: Some(Arc::new(EcsEvents::new(&config, place.clone()).map_err(usage)?)),
         scaling: Some(Arc::new(ScalingHistory::new(&config, place.clone()).map_err(usage)?)),
         database: None,
-        database_load: Some(Arc::new(RdsLoad::new(&config, database(flags)).map_err(usage)?)),
+        database_load,
     };
     let rollouts = match &found {
         Ok(found) => Ok(Rollouts {

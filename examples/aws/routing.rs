@@ -43,6 +43,10 @@ impl Names<'_> {
         own.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
     }
 
+    fn default_balancer(&self) -> String {
+        format!("{}-alb", self.service())
+    }
+
     /// What divides its traffic.
     ///
     /// # Errors
@@ -51,7 +55,7 @@ impl Names<'_> {
         let groups = self.sides()?.map(|side| (side.clone(), format!("{side}-tg")));
         let balancer = self.load_balancer.map(str::to_owned);
         Ok(AlbRouting {
-            load_balancer: balancer.unwrap_or_else(|| format!("{}-alb", self.service())),
+            load_balancer: balancer.unwrap_or_else(|| self.default_balancer()),
             port: self.port,
             rule: self.rule.map_or(ProductionRule::Default, ProductionRule::Priority),
             target_groups: groups.into(),
@@ -60,10 +64,13 @@ impl Names<'_> {
         })
     }
 
-    /// Where its operations belong, from `aws:ACCOUNT:REGION`: with the port and the rule where they are not those of most. An
-    /// operation that divides the traffic of one rule knows nothing of another's.
+    /// Where its operations belong, from `aws:ACCOUNT:REGION`: with the load balancer, the port and the rule where they are not the
+    /// default ones. An operation that divides the traffic of one rule knows nothing of another's.
     pub(super) fn location(&self, account: &str) -> String {
         let mut all = account.to_owned();
+        if let Some(name) = self.load_balancer.filter(|name| *name != self.default_balancer()) {
+            all += &format!("/load-balancer-{name}");
+        }
         if self.port != PORT {
             all += &format!("/port-{}", self.port);
         }
@@ -95,8 +102,11 @@ mod tests {
     fn an_operation_is_at_home_at_one_rule() {
         let account = "aws:111111111111:us-east-1";
         assert_eq!(names().location(account), account);
-        let other = Names { port: 80, rule: Some(7), ..names() };
-        assert_eq!(other.location(account), "aws:111111111111:us-east-1/port-80/rule-7");
+        let named = Names { load_balancer: Some("shop-test-alb"), ..names() };
+        assert_eq!(named.location(account), account);
+        let other = Names { load_balancer: Some("l"), port: 80, rule: Some(7), ..names() };
+        let there = "aws:111111111111:us-east-1/load-balancer-l/port-80/rule-7";
+        assert_eq!(other.location(account), there);
     }
 
     #[test]

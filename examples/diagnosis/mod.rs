@@ -91,7 +91,7 @@ pub struct Flags {
     /// The log group of the tasks [default: /ecs/PROJECT-ENVIRONMENT] (aws only)
     #[arg(long, env = "LOG_GROUP", value_name = "NAME")]
     pub log_group: Option<String>,
-    /// The database instance [default: PROJECT-ENVIRONMENT-postgres] (aws only)
+    /// The database instance, or none [default: PROJECT-ENVIRONMENT-postgres] (aws only)
     #[arg(long, env = "DATABASE", value_name = "NAME")]
     pub database: Option<String>,
     /// Print the IAM policy document of whoever does this on AWS, and call nothing

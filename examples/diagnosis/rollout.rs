@@ -84,6 +84,11 @@ async fn report(flags: &Flags, rollouts: &Rollouts) -> Result<RolloutReport, Str
             Some(operation) => Command::changes(resume(flags, operation)),
             None => Command::reads(look_where_it_began(flags)),
         },
+        hint: match &unfinished {
+            Some(_) => hint(flags),
+            None => "FILE is the journal of that rollout, on the machine where it was begun",
+        }
+        .to_owned(),
         unfinished,
     })
 }
@@ -146,50 +151,57 @@ async fn operation(path: &Path, service: &str) -> Result<Option<Operation>, Erro
 /// the traffic since.
 ///
 /// # Errors
-/// Where it is of another rule of the same account: what was seen of traffic is not what it divides.
+/// Where there is none, and the newest of another rule of the same account has no end: what was seen of traffic is not what it
+/// divides.
 fn unfinished(
-    mut operations: Vec<Operation>,
+    operations: Vec<Operation>,
     location: &str,
 ) -> Result<Option<UnfinishedOperation>, String> {
     let account = |location: &str| location.split('/').next().unwrap_or_default().to_owned();
-    operations.retain(|one| one.location.is_empty() || account(&one.location) == account(location));
-    let newest = operations.into_iter().max_by_key(|one| one.operation.began_at);
-    let Some(newest) = newest.filter(|one| !one.has_ended) else { return Ok(None) };
-    if !newest.location.is_empty() && newest.location != location {
-        return Err(format!(
-            "{} in {} has not ended and is of {}, and the traffic that was looked at is that of {location}; allowed: its \
-             --port and --rule",
-            newest.operation.name, newest.operation.journal, newest.location
-        ));
+    let newest = |all: Vec<Operation>| {
+        let newest = all.into_iter().max_by_key(|one| one.operation.began_at);
+        newest.filter(|one| !one.has_ended)
+    };
+    let (here, elsewhere): (Vec<_>, Vec<_>) =
+        operations.into_iter().partition(|one| one.location.is_empty() || one.location == location);
+    if let Some(newest) = newest(here) {
+        return Ok(Some(newest.operation));
     }
-    Ok(Some(newest.operation))
+    let near = elsewhere.into_iter().filter(|one| account(&one.location) == account(location));
+    match newest(near.collect()) {
+        Some(other) => Err(format!(
+            "{} in {} has not ended and is of {}, and the traffic that was looked at is that of {location}; allowed: its \
+             --load-balancer, --port and --rule",
+            other.operation.name, other.operation.journal, other.location
+        )),
+        None => Ok(None),
+    }
 }
 
-/// The command that goes on with it, by the example that began it. An operation is called `EXAMPLE-TIME-DIGITS`. Its journal
-/// does not hold the flags that say by what it is judged and who approves.
+/// The command that goes on with it, by the example that began it. An operation is called `EXAMPLE-TIME-DIGITS`.
 fn resume(flags: &Flags, operation: &UnfinishedOperation) -> String {
     let began = operation.name.rsplitn(3, '-').last();
     let example = EXAMPLES.into_iter().find(|name| Some(*name) == began).unwrap_or("canary");
     let command = beginning(example, flags.backend, "--resume");
     let journal = quoted(&operation.journal);
-    let others = match flags.backend {
-        Backend::Local => "--metrics or --approval-file",
-        Backend::Aws => "--metrics, --approval-file, --container or --smoke-url",
-    };
-    format!(
-        "{command} --journal {journal}{}  # and what else it was begun with, such as {others}",
-        names(flags)
-    )
+    format!("{command} --journal {journal}{}", names(flags))
+}
+
+/// What has to be known of that command: a journal does not hold the flags that say by what a rollout is judged and who approves.
+fn hint(flags: &Flags) -> &'static str {
+    match flags.backend {
+        Backend::Local => "add what else it was begun with, such as --metrics or --approval-file",
+        Backend::Aws => {
+            "add what else it was begun with, such as --metrics, --approval-file, --container or --smoke-url"
+        }
+    }
 }
 
 /// The command that looks again with the journal that is not here.
 fn look_where_it_began(flags: &Flags) -> String {
     let symptom = Symptom::DeploymentStuck.as_str();
     let command = beginning("diagnose", flags.backend, &format!("--symptom {symptom}"));
-    format!(
-        "{command}{} --journal FILE  # the journal of that rollout, where it was begun",
-        names(flags)
-    )
+    format!("{command}{} --journal FILE", names(flags))
 }
 
 /// The flags that name the service and what divides its traffic, without those that say what is so anyway.
@@ -234,8 +246,7 @@ mod tests {
         let began = operation("rolling-20261128T031038Z-7f3a", ".petswipe/rolling.jsonl", 0);
         assert_eq!(
             resume(&flags(&[]), &began),
-            "cargo run --example rolling -- --cloud \"$PETSWIPE_CLOUD\" --resume --journal .petswipe/rolling.jsonl  \
-             # and what else it was begun with, such as --metrics or --approval-file"
+            "cargo run --example rolling -- --cloud \"$PETSWIPE_CLOUD\" --resume --journal .petswipe/rolling.jsonl"
         );
         let given = "--backend aws --port 80 --rule 7 --tag Team=pets --leases s3://shop/leases";
         let mut given: Vec<_> = given.split(' ').collect();
@@ -245,8 +256,7 @@ mod tests {
         assert_eq!(
             resume(&aws, &began),
             "cargo run --features aws --example blue_green -- --backend aws --resume --journal j --project 'my shop' \
-             --region us-east-1 --port 80 --rule 7 --leases s3://shop/leases --tag Team=pets  \
-             # and what else it was begun with, such as --metrics, --approval-file, --container or --smoke-url"
+             --region us-east-1 --port 80 --rule 7 --leases s3://shop/leases --tag Team=pets"
         );
     }
 
@@ -255,7 +265,7 @@ mod tests {
         assert_eq!(
             look_where_it_began(&flags(&["--project", "shop"])),
             "cargo run --example diagnose -- --cloud \"$PETSWIPE_CLOUD\" --symptom deployment-stuck --project shop \
-             --journal FILE  # the journal of that rollout, where it was begun"
+             --journal FILE"
         );
     }
 
@@ -286,5 +296,8 @@ mod tests {
             "{other}"
         );
         assert_eq!(found(&[one(1, "aws:1:r", true)]), Ok(None));
+        // What another rule had since does not move the traffic of this one.
+        assert_eq!(found(&[one(1, here, false), one(2, "aws:1:r", true)]), Ok(Some(1)));
+        assert_eq!(found(&[one(1, here, false), one(2, "aws:1:r", false)]), Ok(Some(1)));
     }
 }

@@ -21,7 +21,7 @@ pub(crate) use service::Service;
 
 /// What the exit codes mean.
 const EXIT_CODES: &str = "Exit codes: 0 every objective is ok, or the files were only checked and written (without --cloud \
-    and --metrics); 1 an alert fires, a budget is spent, or an alert or more than a tenth of the period is not known; 2 bad usage, a file \
+    and --metrics); 1 an alert fires, a budget is spent, or an alert or more than three fifths of the period is not known; 2 bad usage, a file \
     that can't be read, or one that can't be written";
 
 /// Said when there are no metrics to evaluate from.
@@ -43,10 +43,29 @@ pub struct Flags {
     /// The second part of the name of the service
     #[arg(long, env = "ENVIRONMENT", default_value = ENVIRONMENT)]
     pub environment: String,
-    /// Write recording and alerting rules for Prometheus there, on http_requests_total and http_request_duration_seconds with
-    /// the label service
+    /// Write recording and alerting rules for Prometheus there
     #[arg(long, value_name = "FILE")]
     pub rules: Option<PathBuf>,
+    /// The counter of requests that the rules rest on
+    #[arg(long, value_name = "METRIC", default_value = "http_requests_total", requires = "rules")]
+    pub requests_metric: String,
+    /// Its label with the status code
+    #[arg(long, value_name = "LABEL", default_value = "status", requires = "rules")]
+    pub status_label: String,
+    /// The values of that label which are the fault of the service, a regular expression
+    #[arg(long, value_name = "REGEX", default_value = "5..", requires = "rules")]
+    pub failed_status: String,
+    /// The histogram of the time to answer in seconds, without _bucket
+    #[arg(
+        long,
+        value_name = "METRIC",
+        default_value = "http_request_duration_seconds",
+        requires = "rules"
+    )]
+    pub duration_metric: String,
+    /// The label of both with the name of the service
+    #[arg(long, value_name = "LABEL", default_value = "service", requires = "rules")]
+    pub service_label: String,
     /// Write alarms for CloudWatch there, a JSON array of requests of PutMetricAlarm and PutCompositeAlarm
     #[arg(long, value_name = "FILE", requires = "load_balancer", requires = "target_group")]
     pub alarms: Option<PathBuf>,
@@ -81,7 +100,7 @@ pub async fn run(flags: &Flags) -> Result<u8, Exit> {
     let slos = objectives("--file", &flags.file)?;
     // All of it is made before anything is written.
     let rules =
-        flags.rules.as_ref().map(|path| Ok::<_, Exit>((path, rules(&slos)?))).transpose()?;
+        flags.rules.as_ref().map(|path| Ok::<_, Exit>((path, rules(flags, &slos)?))).transpose()?;
     let alarms = flags.alarms.as_ref();
     let alarms = alarms.map(|path| Ok::<_, Exit>((path, alarms_of(flags, &slos)?))).transpose()?;
     let source = source(flags)?;
@@ -128,8 +147,15 @@ pub(crate) fn objectives(flag: &str, path: &Path) -> Result<Vec<Slo>, Exit> {
     }
 }
 
-fn rules(slos: &[Slo]) -> Result<String, Exit> {
-    let metrics: Vec<_> = slos.iter().map(|slo| Metrics::of_service(slo.service())).collect();
+fn rules(flags: &Flags, slos: &[Slo]) -> Result<String, Exit> {
+    let metrics = slos.iter().map(|slo| Metrics {
+        requests: flags.requests_metric.clone(),
+        status: flags.status_label.clone(),
+        failed: flags.failed_status.clone(),
+        latency: flags.duration_metric.clone(),
+        labels: [(flags.service_label.clone(), slo.service().to_owned())].into(),
+    });
+    let metrics: Vec<_> = metrics.collect();
     let rules =
         rules_of(slos.iter().zip(&metrics)).map_err(|error| Exit::usage(explain(&error)))?;
     Ok(rules.to_string())
@@ -234,5 +260,31 @@ mod tests {
         assert!(document["reason"].as_str().unwrap().starts_with("nothing was evaluated"));
         assert_eq!(document["slos"][0]["service"], "petswipe-production");
         assert_eq!(document["slos"][1]["alerts"].as_array().unwrap().len(), 4);
+    }
+
+    #[test]
+    fn rules_rest_on_the_metrics_that_were_named() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("slo/petswipe.yaml");
+        let made = |more: &[&str]| {
+            let file = path.to_str().unwrap();
+            let all = [&["slo", "--file", file, "--rules", "r.yaml"], more].concat();
+            rules(&<Flags as Parser>::parse_from(all), &objectives("--file", &path).unwrap())
+        };
+        let usual = made(&[]).unwrap();
+        assert!(usual.contains("http_requests_total{service="), "{usual}");
+        let own = made(&[
+            "--requests-metric=shop_requests",
+            "--status-label=code",
+            "--failed-status=50[0-4]",
+            "--duration-metric=shop_seconds",
+            "--service-label=app",
+        ]);
+        let own = own.unwrap();
+        for part in ["shop_requests{app=", "code=~", "50[0-4]", "shop_seconds_bucket{app="] {
+            assert!(own.contains(part), "{part}: {own}");
+        }
+        assert!(!own.contains("http_"), "{own}");
+        let refused = made(&["--requests-metric=no metric"]).unwrap_err();
+        assert!(refused.message.contains("no metric"), "{}", refused.message);
     }
 }

@@ -14,18 +14,24 @@ use serde_json::Value;
 use super::Flags;
 use crate::Exit;
 
-/// Alarms that are not made.
+/// Alarms and dashboards that are not made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct LeftOut {
     /// Their names; of a side that is not known, those of `blue` and `green`.
     pub(super) alarms: Vec<String>,
+    /// The names of the dashboards of CloudWatch.
+    pub(super) dashboards: Vec<String>,
     /// What is missing.
     pub(super) because: &'static str,
 }
 
 impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "left out, because {}: {}", self.because, self.alarms.join(", "))
+        write!(f, "left out, because {}: {}", self.because, self.alarms.join(", "))?;
+        if !self.dashboards.is_empty() {
+            write!(f, "; and the dashboards {}", self.dashboards.join(", "))?;
+        }
+        Ok(())
     }
 }
 
@@ -87,7 +93,7 @@ impl Definitions {
         Ok(all.iter().map(Definition::from).collect())
     }
 
-    /// The alarms of the guide that are not made, and which flag is missing for them. `has_place` is whether there is a
+    /// The alarms and dashboards of the guide that are not made, and which flag is missing for them. `has_place` is whether there is a
     /// place for alarms at all.
     pub(super) fn left_out(&self, has_place: bool) -> Result<Vec<LeftOut>, Exit> {
         let owner = &self.owner;
@@ -111,6 +117,8 @@ impl Definitions {
         let with_sides = Resources { sides: BTreeMap::from(sides), ..some.clone() };
         let database = Some("db".to_owned());
         let (base, sides) = (names(&some)?, names(&with_sides)?);
+        let dashboards = guide::cloudwatch(&some, &Limits::default(), &[]).map_err(refused)?;
+        let dashboards = || dashboards.iter().map(|one| one.name().to_owned()).collect();
         let databases = names(&Resources { database, ..some })?;
         let of_sides = sides.difference(&base).cloned().collect();
         let of_database: Vec<_> = databases.difference(&base).cloned().collect();
@@ -118,20 +126,22 @@ impl Definitions {
         match &self.resources {
             None => left_out.push(LeftOut {
                 alarms: sides.union(&databases).cloned().collect(),
+                dashboards: dashboards(),
                 because: "--load-balancer is missing",
             }),
             Some(_) if !has_place => left_out.push(LeftOut {
                 alarms: sides.union(&databases).cloned().collect(),
+                dashboards: dashboards(),
                 because: "--backend is local, and --out is missing",
             }),
             Some(resources) => {
                 if resources.sides.is_empty() {
                     let because = "--target-group is missing";
-                    left_out.push(LeftOut { alarms: of_sides, because });
+                    left_out.push(LeftOut { alarms: of_sides, dashboards: Vec::new(), because });
                 }
                 if resources.database.is_none() {
                     let because = "--database is missing";
-                    left_out.push(LeftOut { alarms: of_database, because });
+                    left_out.push(LeftOut { alarms: of_database, dashboards: Vec::new(), because });
                 }
             }
         }

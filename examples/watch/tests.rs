@@ -127,6 +127,8 @@ async fn what_is_left_out_is_said_with_the_flag_that_is_missing() {
     let said = none[0].to_string();
     assert!(said.contains("petswipe-production-error-rate"), "{said}");
     assert!(said.starts_with("left out, because --load-balancer is missing: "), "{said}");
+    assert_eq!(none[0].dashboards.len(), 3, "{said}");
+    assert!(said.ends_with(&none[0].dashboards.join(", ")), "{said}");
 }
 
 #[test]

@@ -57,7 +57,7 @@
 //! 4. A way back exists before each step forward, and it begins with one router call.
 //! 5. After a rollback everything is as it was.
 //! 6. Without evidence nothing is promoted.
-//! 7. Nothing is judged by data older than the step.
+//! 7. Nothing is found healthy by data older than the step.
 //! 8. There is one operation per service, and its fence goes along with every command.
 //! 9. Every wait has a deadline, every retry a bound, every rollout an end.
 //! 10. A resumed rollout repeats nothing, skips nothing, and goes no further because of the restart.

@@ -23,7 +23,7 @@ pub enum Reference<'a> {
 /// A source that fails makes the verdict inconclusive with the cause, and the carried state is kept. An answer counts
 /// as nothing known if it is of another subject, of no time at all, of a time that is not all within the window asked
 /// and the step (or all before the step, where that was asked), or of a period that is [still open](MetricSource::lag).
-/// Before a step that is judged by [`Reference::Before`] that subject served beside the candidate.
+/// A window that ended before the step is compared side by side whatever the reference, and is not known where the source fails.
 pub async fn observe_and_judge(
     source: &dyn MetricSource,
     gate: &dyn Gate,
@@ -79,12 +79,16 @@ async fn read(
             seen.push(seen[same].clone());
             continue;
         }
-        let is_older = window.to <= step.started && !window.is_empty();
         seen.push(match reference {
-            Some(Reference::Beside(reference)) => {
-                beside(source, candidate, reference, *window, step).await?
+            Some(Reference::Beside(reference) | Reference::Before(reference, _))
+                if is_older(*window, step) =>
+            {
+                earlier(source, candidate, Some(reference), *window, step).await
             }
-            Some(Reference::Before(reference, _)) if is_older => {
+            None if is_older(*window, step) => {
+                earlier(source, candidate, None, *window, step).await
+            }
+            Some(Reference::Beside(reference)) => {
                 beside(source, candidate, reference, *window, step).await?
             }
             _ => {
@@ -94,6 +98,35 @@ async fn read(
         });
     }
     Ok(seen)
+}
+
+/// Whether a gate asks for what it could not see of a step before.
+fn is_older(window: Window, step: &Step) -> bool {
+    window.to <= step.started && !window.is_empty()
+}
+
+/// What was in a window of a step before, or that it is not known. Nothing of this step depends on it, so also an error is no reason
+/// not to judge.
+async fn earlier(
+    source: &dyn MetricSource,
+    candidate: &Subject,
+    reference: Option<&Subject>,
+    window: Window,
+    step: &Step,
+) -> Comparison {
+    let nothing =
+        |subject: &Subject| Observation::missing(subject.clone(), Window::empty(window.from));
+    let closed = window.closed(source.resolution(), source.lag(), step.now);
+    let seen = match reference {
+        // A part of a period is never known.
+        _ if closed.is_empty() => None,
+        Some(reference) => beside(source, candidate, reference, window, step).await.ok(),
+        None => {
+            let seen = observe(source, candidate, window, step).await.ok();
+            seen.map(|seen| Comparison::new(seen, None))
+        }
+    };
+    seen.unwrap_or_else(|| Comparison::new(nothing(candidate), reference.map(nothing)))
 }
 
 /// What both did at the same time. A source may know less of the window for one of them than for the other, such as up to the
@@ -183,7 +216,7 @@ async fn observe(
     let usable = seen.subject == *subject
         && !seen.window.is_empty()
         && closed.covers(&seen.window)
-        && (seen.window.from >= step.started || window.to <= step.started);
+        && (seen.window.from >= step.started || is_older(window, step));
     Ok(match usable {
         true => seen,
         false => Observation::missing(subject.clone(), Window::empty(window.from)),

@@ -206,6 +206,8 @@ pub struct RolloutReport {
     pub unfinished: Option<UnfinishedOperation>,
     /// What goes on with that operation; without one, how to find out which it was.
     pub next: Command,
+    /// What has to be known of that command before it is typed.
+    pub hint: String,
 }
 
 /// Whoever holds the lease of a service.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{
     Carried, Comparison, Finding, FindingResult, Gate, Judgement, Step, Verdict, about, covered,
@@ -85,8 +86,8 @@ pub struct AbsolutePolicy {
     /// is a whole published period in it.
     pub lookback: Duration,
     /// Whether all of the step counts where the [`lookback`](Self::lookback) has fewer than
-    /// [`minimum_requests`](Self::minimum_requests), and at the pace of the step can't have more. Where requests stopped coming
-    /// it is still too little data.
+    /// [`minimum_requests`](Self::minimum_requests), but some, and at the pace of the step can't have more. Where requests stopped
+    /// coming it is still too little data. It asks for all of the step only after a judgement by too few requests.
     #[serde(default, skip_serializing_if = "is_false")]
     pub reaches_back: bool,
 }
@@ -109,6 +110,9 @@ impl Default for AbsolutePolicy {
         }
     }
 }
+
+/// Carried from a judgement by too few requests.
+const TOO_FEW: &str = "too few";
 
 /// Shares are shown in percent.
 const SHARE: f64 = 100.0;
@@ -242,8 +246,12 @@ impl AbsolutePolicy {
             let times = newest.window.length().as_secs_f64() / whole.window.length().as_secs_f64();
             whole.requests.is_some_and(|all| all as f64 * times < self.minimum_requests as f64)
         };
-        let few = newest.requests.is_some_and(|requests| requests < self.minimum_requests);
+        let few = newest.requests.is_some_and(|requests| requests > 0) && self.is_too_few(newest);
         Some(whole.filter(is_slow).filter(|_| few).unwrap_or(newest))
+    }
+
+    fn is_too_few(&self, seen: &Observation) -> bool {
+        seen.requests.is_some_and(|requests| requests < self.minimum_requests)
     }
 
     fn findings(&self, seen: &Observation) -> Vec<Finding> {
@@ -303,9 +311,9 @@ impl Gate for AbsolutePolicy {
         "absolute".to_owned()
     }
 
-    fn windows(&self, step: &Step, _: &Carried) -> Vec<Window> {
+    fn windows(&self, step: &Step, carried: &Carried) -> Vec<Window> {
         let newest = recent(step, self.lookback);
-        let whole = Some(whole(step)).filter(|whole| self.reaches_back && *whole != newest);
+        let whole = Some(whole(step)).filter(|whole| carried.0 == TOO_FEW && *whole != newest);
         std::iter::once(newest).chain(whole).collect()
     }
 
@@ -320,7 +328,13 @@ impl Gate for AbsolutePolicy {
             }
         };
         let settled = verdict.is_pass();
-        Judgement { settled, ..Judgement::new(verdict, carried.clone(), covered(step, seen)) }
+        let newest = seen.first().map(Comparison::whole);
+        let carried = match newest.is_some_and(|newest| self.is_too_few(newest)) {
+            _ if !self.reaches_back => carried.clone(),
+            true => Carried(Value::from(TOO_FEW)),
+            false => Carried::default(),
+        };
+        Judgement { settled, ..Judgement::new(verdict, carried, covered(step, seen)) }
     }
 }
 

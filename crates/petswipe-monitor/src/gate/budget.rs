@@ -15,7 +15,7 @@ use crate::{Error, Observation, Window};
 /// the rollout's. A window of which they are not known is asked for again for up to [`stale_after`](Self::stale_after), and what is
 /// known of it at least counts in any case. More than [`share`](Self::share) of [`budget`](Self::budget) is a fail, for good. It passes when what was spent
 /// so far is known, and requests were served in this step. What the candidate did in a moment that no window of a step covers (after
-/// the last look of a step, before the first whole period of the next) is not counted: what is spent is a lower bound, and
+/// the last look at a step, before the first whole period of the next) is not counted: what is spent is a lower bound, and
 /// the share should leave room for a check interval.
 ///
 /// ```

@@ -26,6 +26,9 @@ pub(super) struct Ledger {
     /// Windows with an answer that could not be counted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pending: Vec<Pending>,
+    /// When was looked last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    looked: Option<Timestamp>,
     /// Windows of the steps before that were not known yet when those ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     earlier: Vec<Pending>,
@@ -84,11 +87,13 @@ impl Ledger {
         std::iter::once(news).chain(pending).chain(earlier).chain(self.unanswered(step)).collect()
     }
 
-    /// The end of the step before `step`, if that is a new one and the end was not known yet: a source publishes late.
+    /// The end of the step before `step`, if that is a new one and the end was not known yet: a source publishes late. It ends with
+    /// the last look at that step: the weights may have changed right after it.
     fn unanswered(&self, step: &Step) -> Option<Window> {
         let began = self.step.filter(|began| *began < step.started)?;
         let from = self.answered().unwrap_or(began);
-        Some(Window { from, to: step.started }).filter(|window| from < window.to)
+        let to = self.looked?.min(step.started);
+        Some(Window { from, to }).filter(|window| from < window.to)
     }
 
     /// Begins a step, if `step` is a new one, and says so. What is pending is given up.
@@ -100,7 +105,7 @@ impl Ledger {
         let unanswered = self.unanswered(step).map(|window| Pending { window, bad: 0 });
         self.earlier.extend(unanswered);
         self.step = Some(step.started);
-        (self.from, self.until, self.answered) = (None, None, None);
+        (self.from, self.until, self.answered, self.looked) = (None, None, None, None);
         true
     }
 
@@ -115,6 +120,7 @@ impl Ledger {
     ) -> Option<Result<T, String>> {
         let wanted = self.wanted(step);
         let (news, again) = seen.split_first()?;
+        self.looked = self.looked.max(Some(step.now));
         let waiting = std::mem::take(&mut self.pending);
         let (again, earlier) = again.split_at(waiting.len().min(again.len()));
         self.take_earlier(earlier, |seen| count(seen, When::Before).map(drop));

@@ -33,7 +33,7 @@ pub use verdict::{Finding, FindingResult, Verdict};
 /// The step of a rollout that is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
-    /// Since when the candidate has its present share of traffic. Nothing older says anything about this step.
+    /// Since when the candidate has its present share of traffic. Nothing older shows that this step is well.
     pub started: Timestamp,
     /// The end of the window judged last in this step by any gate, or `started`; for gates that carry nothing. What counts every
     /// moment once has to carry up to where it counted: where several gates judge, another may have seen more.

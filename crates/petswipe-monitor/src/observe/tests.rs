@@ -300,3 +300,46 @@ async fn judge_by(source: &dyn MetricSource, gate: &dyn Gate) -> Judgement {
     let carried = Carried::default();
     observe_and_judge(source, gate, &step(), &green, Some(Reference::Beside(&blue)), &carried).await
 }
+
+/// A gate that asks for the step and for ten seconds before it, and keeps what it saw.
+struct LooksBack(std::sync::Mutex<Vec<Comparison>>);
+
+impl Gate for LooksBack {
+    fn name(&self) -> String {
+        "looks back".to_owned()
+    }
+
+    fn windows(&self, step: &Step, _: &Carried) -> Vec<Window> {
+        let older = step.started - Duration::from_secs(10);
+        vec![Window { from: step.started, to: step.now }, Window { from: older, to: step.started }]
+    }
+
+    fn judge(&self, step: &Step, seen: &[Comparison], _: &Carried) -> Judgement {
+        *self.0.lock().unwrap() = seen.to_vec();
+        let holds = AbsolutePolicy::default().judge(step, &seen[..1], &Carried::default());
+        Judgement::new(holds.verdict, Carried::default(), holds.covered)
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_fails_about_a_step_before_does_not_keep_this_one_from_being_judged() {
+    let started = step().started;
+    let known = |subject: &Subject, asked: Window| {
+        let to = asked.to.min(at(1_058));
+        healthy(subject, Window { to, ..asked })
+    };
+    let fails = answers(move |subject: &Subject, window: Window| match window.to <= started {
+        true => Err(Error::invalid("window", "old", "a newer one")),
+        false => Ok(known(subject, window)),
+    });
+    let knows = answers(move |subject: &Subject, window: Window| Ok(known(subject, window)));
+    let gate = LooksBack(std::sync::Mutex::default());
+    assert!(judge(&fails, &gate, true).await.verdict.is_pass());
+    let older = gate.0.lock().unwrap()[1].clone();
+    assert!(older.candidate.is_missing() && older.candidate.window.is_empty(), "{older:?}");
+    assert!(judge(&knows, &gate, true).await.verdict.is_pass());
+    let older = gate.0.lock().unwrap()[1].clone();
+    let beside = older.reference.unwrap();
+    assert_eq!((older.candidate.window, beside.window.to), (beside.window, started));
+    assert_eq!(beside.subject, blue());
+}

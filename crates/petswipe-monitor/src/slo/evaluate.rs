@@ -16,8 +16,9 @@ use super::{BurnRateAlert, ErrorBudget, Events, Objective, Slo, Spending, burn_r
 use crate::{Error, MetricSource, Observation, Subject, Window, explain};
 
 /// The share of the period that has to be known for its budget to count: of less, such as the first hour of a month, what is
-/// spent says little about the whole.
-pub const ENOUGH_KNOWN: f64 = 0.9;
+/// spent says little about the whole. It is twelve days of thirty, because Prometheus, unless told otherwise, and CloudWatch, of
+/// minutes, keep fifteen.
+pub const ENOUGH_KNOWN: f64 = 0.4;
 
 /// What is known of an SLO's windows, by their length. What was not measured is not in it.
 pub type Seen = BTreeMap<Duration, Observation>;
@@ -84,9 +85,10 @@ pub enum SloStatus {
     /// All alerts are known, none fires, and there is budget left, with at least [`ENOUGH_KNOWN`] of the period known
     /// ([`ObjectiveReport::known_share`]).
     Ok,
-    /// No alert fires, and an alert or more than a tenth of the period is not known, or nobody asked for anything in it.
+    /// No alert fires, and an alert or too much of the period is not known, or nobody asked for anything in it.
     Unknown,
-    /// An alert that makes a ticket fires, or the budget is spent, with at least [`ENOUGH_KNOWN`] of the period known.
+    /// An alert that makes a ticket fires, or the budget is spent: in [`ENOUGH_KNOWN`] of the period at least, or, as far as all of
+    /// the period has as many requests as what is known of it, already by what is known.
     Burning,
     /// An alert that pages fires.
     Page,
@@ -163,8 +165,11 @@ impl ObjectiveReport {
     pub fn status(&self) -> SloStatus {
         let firing = self.alerts.iter().filter(|alert| alert.state == AlertState::Firing);
         let worst = firing.map(|alert| alert.alert.severity()).max();
-        let enough = self.known_share() >= ENOUGH_KNOWN;
-        let budget = self.budget.filter(|budget| enough && budget.events().total() > 0);
+        let known = self.known_share();
+        let budget = self.budget.filter(|budget| {
+            let is_enough = known >= ENOUGH_KNOWN || exceeds(budget.spent_share() * known, 1.0);
+            is_enough && budget.events().total() > 0
+        });
         let unknown = self.alerts.iter().any(|alert| alert.state == AlertState::Unknown);
         match (worst, budget) {
             (Some(super::Severity::Page), _) => SloStatus::Page,

@@ -87,5 +87,6 @@ fn evidence(case: &Case<'_>, report: &RolloutReport) -> Vec<Evidence> {
         }
         Looked::NotAsked => {}
     }
+    all.push(Evidence::new("the command below", report.hint.clone()));
     all
 }

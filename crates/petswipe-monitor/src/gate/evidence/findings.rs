@@ -164,6 +164,13 @@ impl State {
         let (value, limit) = (self.errors.value(), 1.0 / policy.alpha / weight);
         let mut detail =
             format!("{}, beside it {}", failed(self.candidate), failed(self.reference));
+        if let Some([own, other]) = self.late {
+            detail.push_str(&format!(
+                "; at the end of the step before {}, beside it {}",
+                failed(own),
+                failed(other)
+            ));
+        }
         if self.ledger.lost() > 0 {
             let lost = self.ledger.lost();
             detail.push_str(&format!("; {lost} windows could not be compared"));

@@ -30,8 +30,8 @@ mod state;
 /// is found too.
 ///
 /// A window that could not be compared (a metric of one side was not known yet) is asked for again, for up to
-/// [`stale_after`](Self::stale_after). What was served at the end of a stage and was not known yet when the next one began counts
-/// there as errors, and for nothing else. A period in which the weights changed is in no evidence.
+/// [`stale_after`](Self::stale_after). What was served in a stage up to the last look at it, and was not published yet then, counts
+/// in the next stage as errors, and for nothing else. A period in which the weights changed is in no evidence.
 ///
 /// # When it passes
 ///

@@ -22,6 +22,9 @@ pub(super) struct State {
     ratio: Sprt,
     rate: Sprt,
     pub(super) errors: RateRatio,
+    /// What was counted in it of the step before, of both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) late: Option<[Arm; 2]>,
     /// Against the time before the step, where nothing serves beside it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) before: Option<Before>,
@@ -96,6 +99,7 @@ impl State {
         self.weight = (other > 0.0).then(|| own / (own + other));
         (self.candidate, self.reference) = (Arm::default(), Arm::default());
         (self.ratio, self.rate) = (Sprt::default(), Sprt::default());
+        self.late = None;
         self.last = Last::Nothing;
         self.errors.begin_stage();
         if let Some(latency) = &policy.latency {
@@ -166,7 +170,10 @@ impl State {
         let beside = seen.reference.as_ref();
         let beside = beside.filter(|beside| beside.window == seen.candidate.window);
         let other = beside.ok_or_else(|| unknown("the two were not seen at the same time"))?;
-        self.errors.add(own, arm(other)?, policy.dispersion);
+        let other = arm(other)?;
+        self.errors.add(own, other, policy.dispersion);
+        let [candidate, reference] = self.late.unwrap_or_default();
+        self.late = Some([candidate.plus(own), reference.plus(other)]);
         Ok(Last::Beside)
     }
 

@@ -237,10 +237,12 @@ async fn a_budget_of_which_too_little_is_known_says_neither_that_all_is_well_nor
         source
     };
     for (known, failed, status) in [
-        (28 * day, 0, SloStatus::Ok),
-        (28 * day, 10, SloStatus::Burning),
-        (20 * day, 0, SloStatus::Unknown),
-        (20 * day, 10, SloStatus::Unknown),
+        (14 * day, 0, SloStatus::Ok),
+        (14 * day, 2, SloStatus::Burning),
+        (10 * day, 0, SloStatus::Unknown),
+        (10 * day, 2, SloStatus::Unknown),
+        // Ten times what may fail, for six of thirty days, is more than thirty days may have.
+        (10 * day, 10, SloStatus::Burning),
     ] {
         let report = evaluate(&at_the_end(known, failed), &shop(), at(END)).await.unwrap();
         let one = &report.objectives[0];

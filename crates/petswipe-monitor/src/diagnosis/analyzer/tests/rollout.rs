@@ -14,7 +14,8 @@ fn report(green: u32, driver: Looked<Option<RolloutDriver>>, unfinished: bool) -
     });
     let weights = [("blue".to_owned(), 100 - green), ("green".to_owned(), green)].into();
     let next = if unfinished.is_some() { Command::changes(RESUME) } else { Command::reads(LOOK) };
-    let rollout = RolloutReport { weights, driver, unfinished, next };
+    let hint = "add --metrics".to_owned();
+    let rollout = RolloutReport { weights, driver, unfinished, next, hint };
     Collected { rollout: Looked::Seen(rollout), ..case(&[("blue", steadily("blue", 0, 40))]) }
 }
 
@@ -40,6 +41,7 @@ fn an_operation_that_nobody_drives_is_stuck_and_the_command_goes_on_with_it() {
     assert_eq!(texts[0], "traffic: blue 90 % and green 10 %");
     assert!(texts[1].ends_with("nothing was written for 1m 40s"), "{texts:?}");
     assert_eq!((first.evidence[1].at, texts[2]), (Some(at(500)), "nobody holds the service"));
+    assert_eq!(texts[3..], ["add --metrics"]);
     // Where all users are on one side it may still be half-way.
     let one_side = &find(&report(0, Looked::Seen(None), true))[0];
     assert!(one_side.summary.ends_with("all users are on one side, blue 100 %"), "{one_side:?}");
