@@ -252,3 +252,19 @@ fn the_end_of_a_step_that_is_never_known_is_asked_for_until_it_is_old() {
     assert!(world.carried.0[1].get("earlier").is_none(), "{}", world.carried.0[1]);
     assert!(world.judge(200).verdict.is_fail());
 }
+
+#[test]
+fn what_came_after_the_last_look_at_a_step_counts_nowhere_and_the_verdict_tells_of_the_rest() {
+    let mut world = World { lag: 20, ..World::new(&[]) };
+    (1..=6).for_each(|tick| drop(world.judge(tick * 10)));
+    // The weights were changed at some time between the look at 60 and the beginning of the step.
+    world.enter(70);
+    let last = (8..=10).map(|tick| world.judge(tick * 10)).last().unwrap();
+    // Six ticks of the step before and one of this.
+    assert_eq!((world.state(2, "bad"), world.state(2, "served")), (35, 50));
+    assert!(world.carried.0[1].get("earlier").is_none(), "{}", world.carried.0[1]);
+    let evidence = last.verdict.evidence();
+    let errors = evidence.iter().find(|one| one.metric == "error evidence").unwrap();
+    let told = "; at the end of the step before 10 of 100 failed (10.00 %), beside it 2 of 1900 failed (0.11 %)";
+    assert!(errors.detail.ends_with(told), "{}", errors.detail);
+}
