@@ -80,7 +80,8 @@ pub(crate) fn same_cloud<R: Located>(
             "that cloud. One that was stopped is gone, with everything that was begun on it"
         }
         Backend::Aws => {
-            "--region and credentials of that account and region, aws:ACCOUNT:REGION, and the --load-balancer, --port and --rule that it names, or none of them"
+            "--region and credentials of that account and region, aws:ACCOUNT:REGION, and the --load-balancer, --port and \
+             --rule that it names, or none of them"
         }
     };
     let journal = path.display();

@@ -1,6 +1,5 @@
 //! The sources of a diagnosis on an AWS account: every resource by its name and tags.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,10 +7,10 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use jiff::Timestamp;
 use petswipe_aws::{Policy, Statement};
-use petswipe_deploy::aws::{AlbFound, AlbRouter};
+use petswipe_deploy::aws::AlbRouter;
 use petswipe_monitor::aws::{
-    AwsPlace, CloudWatchLogs, CloudWatchMetrics, CloudWatchSource, EcsEvents, EcsService,
-    ElbTargets, RdsLoad, Revisions, ScalingHistory, diagnosis_policy,
+    AwsPlace, CloudWatchLogs, CloudWatchSource, EcsEvents, ElbTargets, RdsLoad, ScalingHistory,
+    diagnosis_policy,
 };
 use petswipe_monitor::diagnosis::{AwsCommands, AwsEnvironment, DatabaseLoad, Sources};
 use petswipe_monitor::{Error, MetricSource, Observation, Subject, Window, explain};
@@ -19,17 +18,16 @@ use petswipe_runbook::SystemClock;
 
 use super::account::{place_in_any_account, within_budget};
 use super::leases;
+use super::rollout::metrics;
 use super::routing::Names;
 use crate::Exit;
 use crate::diagnosis::rollout::{self, Rollouts};
 use crate::diagnosis::{Flags, Place};
 use crate::leases::{LeasePlace, Leases};
+use crate::slo::Service;
 
 /// How long after its end a minute counts as published. Who is in a hurry takes one that is not quite complete.
 const LAG: Duration = Duration::from_secs(60);
-
-/// The ends of the names of environments.
-const SIDES: [&str; 2] = ["blue", "green"];
 
 /// Speaks to the services of the ambient account. Only the load balancer is looked for here; where it is not found, metrics
 /// and targets are what is missing.
@@ -54,7 +52,10 @@ pub(crate) async fn open(flags: &Flags) -> Result<Place, Exit> {
                     environment.target_group.clone_from(arn);
                 }
             }
-            Arc::new(CloudWatchSource::new(&config, metrics(flags, found)).map_err(usage)?)
+            Arc::new(
+                CloudWatchSource::new(&config, metrics(found, &cluster(flags), LAG))
+                    .map_err(usage)?,
+            )
         }
         Err(why) => Arc::new(NotFound(format!("the load balancer was not found: {why}"))),
     };
@@ -135,7 +136,7 @@ pub(crate) fn policy(flags: &Flags) -> Policy {
 }
 
 fn names(flags: &Flags) -> [String; 2] {
-    SIDES.map(|side| format!("{}-{side}", flags.service()))
+    Service::new(&flags.project, &flags.environment).sides().map(|side| side.environment)
 }
 
 fn cluster(flags: &Flags) -> String {
@@ -166,21 +167,6 @@ fn balancing(flags: &Flags) -> Names<'_> {
         test_header: petswipe_local::TEST_HEADER,
         tags: &flags.tag,
     }
-}
-
-fn metrics(flags: &Flags, found: &AlbFound) -> CloudWatchMetrics {
-    let dimension = |arn: &String| AlbFound::dimension(arn).to_owned();
-    let groups = found.target_groups.iter();
-    let groups: BTreeMap<_, _> =
-        groups.map(|(side, arn)| (side.to_string(), dimension(arn))).collect();
-    let mut metrics = CloudWatchMetrics::new(dimension(&found.load_balancer), groups);
-    for (side, environment) in &mut metrics.environments {
-        let (cluster, service) = (cluster(flags), side.clone());
-        environment.service = Some(EcsService { cluster, service });
-    }
-    metrics.revisions = Revisions::AsEnvironment;
-    metrics.lag = LAG;
-    metrics
 }
 
 /// Metrics of a load balancer that was not found.

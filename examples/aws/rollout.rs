@@ -49,7 +49,7 @@ pub(crate) async fn open(common: &Common, clock: Arc<SystemClock>) -> Result<Ope
     let router = Arc::new(AlbRouter::new(&config, routing, clock)?);
     let found = router.found().await.map_err(|error| named(common, error))?.clone();
     let scaling = AppAutoScaling::new(&config, cluster.clone(), services.services)?;
-    let metrics = CloudWatchSource::new(&config, metrics(common, &found, &cluster)?)
+    let metrics = CloudWatchSource::new(&config, metrics(&found, &cluster, common.aws.metric_lag))
         .map_err(|error| Exit::usage(petswipe_monitor::explain(&error)))?;
     let smoke = HttpSmoke::new(router.clone(), smoke(common, &found))?;
     let leases = leases::open(&config, &common.aws.leases).await?;
@@ -156,7 +156,8 @@ fn services(common: &Common) -> Result<EcsServices, Exit> {
     })
 }
 
-fn metrics(common: &Common, found: &AlbFound, cluster: &str) -> Result<CloudWatchMetrics, Exit> {
+/// What CloudWatch measures there, of which a minute counts as published so long after its end.
+pub(super) fn metrics(found: &AlbFound, cluster: &str, lag: Duration) -> CloudWatchMetrics {
     let dimension = |arn: &String| AlbFound::dimension(arn).to_owned();
     let groups = found.target_groups.iter();
     let groups: BTreeMap<_, _> =
@@ -168,8 +169,8 @@ fn metrics(common: &Common, found: &AlbFound, cluster: &str) -> Result<CloudWatc
     }
     // While a service is replaced task by task its numbers are those of both revisions; afterwards of the new one alone.
     metrics.revisions = Revisions::AsEnvironment;
-    metrics.lag = common.aws.metric_lag;
-    Ok(metrics)
+    metrics.lag = lag;
+    metrics
 }
 
 fn smoke(common: &Common, found: &AlbFound) -> SmokeRequests {

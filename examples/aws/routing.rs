@@ -7,6 +7,7 @@ use petswipe_deploy::aws::{AlbRouting, ProductionRule};
 
 use crate::Exit;
 use crate::aws_flags::PORT;
+use crate::slo::Service;
 
 /// What names the load balancer, its listener, its rule, and whose they are.
 pub(super) struct Names<'a> {
@@ -20,18 +21,13 @@ pub(super) struct Names<'a> {
 }
 
 impl Names<'_> {
-    /// The service: `PROJECT-ENVIRONMENT`.
-    pub(super) fn service(&self) -> String {
-        format!("{}-{}", self.project, self.environment)
-    }
-
     /// Its two sides.
     ///
     /// # Errors
     /// For names that are none.
     pub(super) fn sides(&self) -> Result<[Environment; 2], Exit> {
-        let side = |short: &str| Environment::new(format!("{}-{short}", self.service()));
-        Ok([side("blue")?, side("green")?])
+        let [blue, green] = Service::new(self.project, self.environment).sides();
+        Ok([Environment::new(blue.environment)?, Environment::new(green.environment)?])
     }
 
     /// The tags that everything must carry.
@@ -44,7 +40,7 @@ impl Names<'_> {
     }
 
     fn default_balancer(&self) -> String {
-        format!("{}-alb", self.service())
+        format!("{}-{}-alb", self.project, self.environment)
     }
 
     /// What divides its traffic.

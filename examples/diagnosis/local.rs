@@ -10,6 +10,7 @@ use super::{Flags, Place};
 use crate::Exit;
 use crate::cli::CloudText;
 use crate::leases::Leases;
+use crate::slo::Service;
 
 /// The sources of the cloud that was named. Without one there is only a database to look at, if one was named.
 pub(super) fn open(flags: &Flags) -> Result<Place, Exit> {
@@ -26,7 +27,8 @@ pub(super) fn open(flags: &Flags) -> Result<Place, Exit> {
         return Ok(Place { sources, environments: Vec::new(), commands, rollouts: None });
     };
     let client = Arc::new(LocalClient::new(url).with_timeout(flags.deadline));
-    let environments = ["blue", "green"].map(|side| format!("{}-{side}", flags.service()));
+    let sides = Service::new(&flags.project, &flags.environment).sides();
+    let environments = sides.map(|side| side.environment);
     let sources = Sources {
         metrics: Some(client.clone()),
         logs: Some(client.clone()),

@@ -77,20 +77,15 @@ async fn report(flags: &Flags, rollouts: &Rollouts) -> Result<RolloutReport, Str
     }
     let unfinished = unfinished(operations, &location)?;
     let weights = split.iter().map(|(side, share)| (side.to_string(), u32::from(share.get())));
-    Ok(RolloutReport {
-        weights: weights.collect(),
-        driver,
-        next: match &unfinished {
-            Some(operation) => Command::changes(resume(flags, operation)),
-            None => Command::reads(look_where_it_began(flags)),
-        },
-        hint: match &unfinished {
-            Some(_) => hint(flags),
-            None => "FILE is the journal of that rollout, on the machine where it was begun",
-        }
-        .to_owned(),
-        unfinished,
-    })
+    let (next, hint) = match &unfinished {
+        Some(operation) => (Command::changes(resume(flags, operation)), to_be_added(flags)),
+        None => (
+            Command::reads(look_where_it_began(flags)),
+            "FILE is the journal of that rollout, on the machine where it was begun",
+        ),
+    };
+    let (weights, hint) = (weights.collect(), hint.to_owned());
+    Ok(RolloutReport { weights, driver, unfinished, next, hint })
 }
 
 async fn driver(flags: &Flags, leases: &Leases) -> Looked<Option<RolloutDriver>> {
@@ -188,7 +183,7 @@ fn resume(flags: &Flags, operation: &UnfinishedOperation) -> String {
 }
 
 /// What has to be known of that command: a journal does not hold the flags that say by what a rollout is judged and who approves.
-fn hint(flags: &Flags) -> &'static str {
+fn to_be_added(flags: &Flags) -> &'static str {
     match flags.backend {
         Backend::Local => "add what else it was begun with, such as --metrics or --approval-file",
         Backend::Aws => {

@@ -124,13 +124,14 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn record(source: &MemorySource, side: &str, seconds: std::ops::Range<i64>, failed: u64) {
-        for second in seconds {
+    /// Ten minutes, in each second of which so many were asked for and so many of them failed.
+    fn record(source: &MemorySource, side: &str, (requests, failed): (u64, u64)) {
+        for second in 0..600 {
             let window = Window::new(at(second), at(second + 1)).unwrap();
             let subject = Subject::environment(side);
             source
                 .record(Observation {
-                    requests: Some(10),
+                    requests: Some(requests),
                     errors: Errors { client: Some(0), server: Some(failed), balancer: Some(0) },
                     ..Observation::missing(subject, window)
                 })
@@ -140,7 +141,7 @@ mod tests {
 
     async fn counted(sides: &[(&str, u64)], name: &str) -> Option<(u64, u64)> {
         let source = MemorySource::per_second();
-        sides.iter().for_each(|(side, failed)| record(&source, side, 0..600, *failed));
+        sides.iter().for_each(|(side, failed)| record(&source, side, (10, *failed)));
         let service = Service::new("petswipe", "production");
         let both = BothSides { source: Arc::new(source), service };
         let seen = both
@@ -168,13 +169,7 @@ mod tests {
     async fn where_one_side_served_nobody_the_other_has_to_be_known() {
         let source = MemorySource::per_second();
         let window = Window::new(at(0), at(600)).unwrap();
-        let idle = Subject::environment("petswipe-production-blue");
-        for second in 0..600 {
-            let window = Window::new(at(second), at(second + 1)).unwrap();
-            let errors = Errors { client: Some(0), server: Some(0), balancer: Some(0) };
-            let missing = Observation::missing(idle.clone(), window);
-            source.record(Observation { requests: Some(0), errors, ..missing }).unwrap();
-        }
+        record(&source, "petswipe-production-blue", (0, 0));
         let service = Service::new("petswipe", "production");
         let both = BothSides { source: Arc::new(source), service };
         let subject = Subject::environment("petswipe-production");
@@ -227,8 +222,8 @@ mod tests {
     #[tokio::test]
     async fn the_objective_of_a_service_is_evaluated_from_both_sides() {
         let source = MemorySource::per_second();
-        record(&source, "petswipe-production-blue", 0..600, 0);
-        record(&source, "petswipe-production-green", 0..600, 1);
+        record(&source, "petswipe-production-blue", (10, 0));
+        record(&source, "petswipe-production-green", (10, 1));
         let service = Service::new("petswipe", "production");
         let both = BothSides { source: Arc::new(source), service };
         let promise = Objective::availability(0.9).unwrap();

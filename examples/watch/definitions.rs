@@ -118,30 +118,29 @@ impl Definitions {
         let database = Some("db".to_owned());
         let (base, sides) = (names(&some)?, names(&with_sides)?);
         let dashboards = guide::cloudwatch(&some, &Limits::default(), &[]).map_err(refused)?;
-        let dashboards = || dashboards.iter().map(|one| one.name().to_owned()).collect();
         let databases = names(&Resources { database, ..some })?;
-        let of_sides = sides.difference(&base).cloned().collect();
-        let of_database: Vec<_> = databases.difference(&base).cloned().collect();
+        let everything = |because| LeftOut {
+            alarms: sides.union(&databases).cloned().collect(),
+            dashboards: dashboards.iter().map(|one| one.name().to_owned()).collect(),
+            because,
+        };
+        let some_of = |all: &BTreeSet<String>, because| LeftOut {
+            alarms: all.difference(&base).cloned().collect(),
+            dashboards: Vec::new(),
+            because,
+        };
         let mut left_out = Vec::new();
         match &self.resources {
-            None => left_out.push(LeftOut {
-                alarms: sides.union(&databases).cloned().collect(),
-                dashboards: dashboards(),
-                because: "--load-balancer is missing",
-            }),
-            Some(_) if !has_place => left_out.push(LeftOut {
-                alarms: sides.union(&databases).cloned().collect(),
-                dashboards: dashboards(),
-                because: "--backend is local, and --out is missing",
-            }),
+            None => left_out.push(everything("--load-balancer is missing")),
+            Some(_) if !has_place => {
+                left_out.push(everything("--backend is local, and --out is missing"));
+            }
             Some(resources) => {
                 if resources.sides.is_empty() {
-                    let because = "--target-group is missing";
-                    left_out.push(LeftOut { alarms: of_sides, dashboards: Vec::new(), because });
+                    left_out.push(some_of(&sides, "--target-group is missing"));
                 }
                 if resources.database.is_none() {
-                    let because = "--database is missing";
-                    left_out.push(LeftOut { alarms: of_database, dashboards: Vec::new(), because });
+                    left_out.push(some_of(&databases, "--database is missing"));
                 }
             }
         }

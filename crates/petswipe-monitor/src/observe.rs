@@ -16,6 +16,15 @@ pub enum Reference<'a> {
     Before(&'a Subject, Window),
 }
 
+impl<'a> Reference<'a> {
+    /// Whatever it is compared with.
+    fn subject(self) -> &'a Subject {
+        match self {
+            Self::Beside(subject) | Self::Before(subject, _) => subject,
+        }
+    }
+}
+
 /// Reads what `gate` needs from `source`, one window after the other and each only once, both subjects at the same
 /// moment, and lets it judge. Where the answers about the two are of different times, the two are read once more in the time
 /// that both know.
@@ -80,13 +89,9 @@ async fn read(
             continue;
         }
         seen.push(match reference {
-            Some(Reference::Beside(reference) | Reference::Before(reference, _))
-                if is_older(*window, step) =>
-            {
-                earlier(source, candidate, Some(reference), *window, step).await
-            }
-            None if is_older(*window, step) => {
-                earlier(source, candidate, None, *window, step).await
+            _ if is_older(*window, step) => {
+                let beside = reference.map(Reference::subject);
+                earlier(source, candidate, beside, *window, step).await
             }
             Some(Reference::Beside(reference)) => {
                 beside(source, candidate, reference, *window, step).await?
@@ -101,7 +106,7 @@ async fn read(
 }
 
 /// Whether a gate asks for what it could not see of a step before.
-fn is_older(window: Window, step: &Step) -> bool {
+pub(crate) fn is_older(window: Window, step: &Step) -> bool {
     window.to <= step.started && !window.is_empty()
 }
 

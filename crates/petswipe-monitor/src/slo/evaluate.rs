@@ -226,8 +226,8 @@ impl fmt::Display for ObjectiveReport {
 ///
 /// All windows end where the last period of the source that can't change any more does, so that a source that publishes late
 /// makes the answer late, and not wrong. A window of an alert that a source can't answer, or only in part, is not known. Of the
-/// period those parts count that are known, as [`Spending::read`] finds them; below [`ENOUGH_KNOWN`] of it the status is unknown
-/// unless an alert fires.
+/// period those parts count that are known, as [`Spending::read`] finds them; with less than [`ENOUGH_KNOWN`] of it the status is
+/// unknown, unless an alert fires or what is known is more than the whole budget.
 ///
 /// ```
 /// use petswipe_monitor::{Errors, MemorySource, Observation, Subject, Window, slo::*};

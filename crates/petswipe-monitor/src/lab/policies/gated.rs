@@ -8,6 +8,7 @@ use super::{STAGE, STAGES};
 use crate::evidence::Arm;
 use crate::gate::{All, Carried, Comparison, EvidencePolicy, Gate, Policy, Step, Verdict};
 use crate::lab::{Next, RolloutPolicy, Second};
+use crate::observe::is_older;
 use crate::planner::{Forecast, Question};
 use crate::{Errors, Histogram, Observation, Subject, Window};
 
@@ -158,7 +159,7 @@ impl Gated {
         };
         let candidate = of("candidate", |second| second.candidate);
         let reference = of("reference", |second| second.reference);
-        let beside = step.reference_weight > 0 || window.to <= step.started;
+        let beside = step.reference_weight > 0 || is_older(window, step);
         let reference = beside.then_some(reference);
         Comparison::new(candidate, reference)
     }
