@@ -1,0 +1,60 @@
+//! Elastic IP addresses that nothing has.
+
+use super::shell::aws;
+use super::{Analyzer, Scene, monthly};
+use crate::finding::{
+    Advice, Area, Assessment, Confidence, Evidence, Part, Remediation, Risk, RiskLevel, Verdict,
+};
+use crate::inventory::Address;
+use crate::{Kind, Resource};
+
+/// Addresses that are associated with nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct UnattachedAddresses;
+
+impl Analyzer for UnattachedAddresses {
+    fn area(&self) -> Area {
+        Area::ADDRESSES
+    }
+
+    fn kinds(&self) -> &'static [Kind] {
+        &[Kind::Address]
+    }
+
+    fn assess(&self, scene: &Scene<'_>, tell: &mut dyn FnMut(Assessment)) {
+        for address in &scene.inventory.addresses {
+            tell(assess(scene, address).tagged(Some(&address.tags)));
+        }
+    }
+}
+
+fn assess(scene: &Scene<'_>, address: &Address) -> Assessment {
+    let (area, resource) = (Area::ADDRESSES, address.reference());
+    let ip = Evidence::new("address", &address.public_ip);
+    if let Some(with) = &address.associated_with {
+        return Assessment::busy(area, resource, format!("it is associated with {with}"))
+            .because([ip]);
+    }
+    let saving = scene.saving(&address.region, |quotes| {
+        let price = monthly(quotes.get("ipv4")?);
+        Some((price, price))
+    });
+    let release = aws(&address.region, "ec2 release-address", &[("--allocation-id", &address.id)]);
+    let advice = Advice {
+        confidence: Confidence::High,
+        saving,
+        part: Part::Whole,
+        risk: Risk::new(
+            RiskLevel::Medium,
+            "the address is most likely lost for good; DNS records and others' firewalls may name it",
+        ),
+        remediation: Remediation {
+            summary: "release the address".to_owned(),
+            commands: vec![release],
+            restarts: false,
+            reversible: false,
+        },
+    };
+    let reason = "it is associated with nothing";
+    Assessment::flagged(area, resource, Verdict::Idle, reason, advice).because([ip])
+}

@@ -1,0 +1,211 @@
+//! What is no production and does nothing at night and on weekends.
+
+use jiff::civil::Weekday;
+use jiff::tz::Offset;
+use rust_decimal::Decimal;
+
+use super::shell::aws;
+use super::{Analyzer, Scene, decimal, monthly, percent};
+use crate::finding::{
+    Advice, Area, Assessment, Confidence, Evidence, Part, Remediation, Risk, RiskLevel, Verdict,
+};
+use crate::inventory::{Database, Instance, InstanceState, Inventory, Purchase};
+use crate::thresholds::ScheduleLimits;
+use crate::{
+    Kind, Measure, Metric, Question, Quotes, Resource, ResourceRef, Series, Statistic, Tags,
+    Thresholds,
+};
+
+/// Instances and databases that are tagged as no production.
+#[derive(Clone, Copy, Debug)]
+pub struct Schedules;
+
+impl Analyzer for Schedules {
+    fn area(&self) -> Area {
+        Area::SCHEDULES
+    }
+
+    fn kinds(&self) -> &'static [Kind] {
+        &[Kind::Instance, Kind::Database]
+    }
+
+    fn questions(&self, inventory: &Inventory, limits: &Thresholds, ask: &mut dyn FnMut(Question)) {
+        let days = limits.schedule.days;
+        let meant = |tags: &Tags| limits.schedule.is_non_production(tags);
+        for instance in inventory.instances.iter().filter(|one| runs(one) && meant(&one.tags)) {
+            ask(Question { measure: instance_cpu(instance), days });
+        }
+        for database in inventory.databases.iter().filter(|one| stoppable(one) && meant(&one.tags))
+        {
+            ask(Question { measure: database_cpu(database), days });
+        }
+    }
+
+    fn assess(&self, scene: &Scene<'_>, tell: &mut dyn FnMut(Assessment)) {
+        for instance in &scene.inventory.instances {
+            let assessment = if !runs(instance) {
+                let reason =
+                    "it does not run, is not paid for on demand, or a group decides about it";
+                Assessment::busy(Area::SCHEDULES, instance.reference(), reason)
+            } else {
+                let price = |quotes: &mut Quotes<'_>| {
+                    quotes.get(super::ec2::price_key(instance)).map(monthly)
+                };
+                let arguments = [("--instance-ids", instance.id.as_str())];
+                let commands = ["ec2 stop-instances", "ec2 start-instances"];
+                let commands = commands.map(|command| aws(&instance.region, command, &arguments));
+                assess(
+                    scene,
+                    instance.reference(),
+                    &instance.tags,
+                    instance_cpu(instance),
+                    price,
+                    commands,
+                )
+            };
+            tell(assessment.tagged(Some(&instance.tags)));
+        }
+        for database in &scene.inventory.databases {
+            let assessment = if !stoppable(database) {
+                let reason = "it does not run, or belongs to a cluster or a source: it can't be stopped alone";
+                Assessment::busy(Area::SCHEDULES, database.reference(), reason)
+            } else {
+                let price =
+                    |quotes: &mut Quotes<'_>| super::rds::hours(database, &database.class, quotes);
+                let arguments = [("--db-instance-identifier", database.id.as_str())];
+                let commands = ["rds stop-db-instance", "rds start-db-instance"];
+                let commands = commands.map(|command| aws(&database.region, command, &arguments));
+                assess(
+                    scene,
+                    database.reference(),
+                    &database.tags,
+                    database_cpu(database),
+                    price,
+                    commands,
+                )
+            };
+            tell(assessment.tagged(Some(&database.tags)));
+        }
+    }
+}
+
+fn runs(instance: &Instance) -> bool {
+    instance.state == InstanceState::Running
+        && instance.purchase == Purchase::OnDemand
+        && instance.scaling_group().is_none()
+}
+
+/// Source: "Stopping an Amazon RDS DB instance temporarily", limitations.
+fn stoppable(database: &Database) -> bool {
+    database.available && database.cluster.is_none() && database.replica_of.is_none()
+}
+
+fn instance_cpu(instance: &Instance) -> Measure {
+    Measure::hourly(&instance.region, &instance.id, Metric::InstanceCpu, Statistic::Average)
+}
+
+fn database_cpu(database: &Database) -> Measure {
+    Measure::hourly(&database.region, &database.id, Metric::DatabaseCpu, Statistic::Average)
+}
+
+/// How much of a week nobody works, 0 to 1.
+fn free_share(limits: &ScheduleLimits) -> f64 {
+    let working = 5.0 * f64::from(limits.to_hour - limits.from_hour);
+    1.0 - working / 168.0
+}
+
+/// The values of hours in which nobody works.
+fn free_hours<'a>(
+    series: &'a Series,
+    limits: &'a ScheduleLimits,
+) -> impl Iterator<Item = f64> + 'a {
+    let offset = Offset::from_hours(limits.utc_offset_hours).unwrap_or(Offset::UTC);
+    series.points().filter_map(move |(at, value)| {
+        let local = offset.to_datetime(at);
+        let weekend = matches!(local.weekday(), Weekday::Saturday | Weekday::Sunday);
+        let hour = u8::try_from(local.hour()).unwrap_or_default();
+        let working = !weekend && (limits.from_hour..limits.to_hour).contains(&hour);
+        (!working).then_some(value)
+    })
+}
+
+fn assess(
+    scene: &Scene<'_>,
+    resource: ResourceRef,
+    tags: &Tags,
+    cpu: Measure,
+    price: impl FnOnce(&mut Quotes<'_>) -> Option<Decimal>,
+    commands: [String; 2],
+) -> Assessment {
+    let area = Area::SCHEDULES;
+    let limits = &scene.limits.schedule;
+    if !limits.is_non_production(tags) {
+        return Assessment::busy(area, resource, "its tags do not say that it is no production");
+    }
+    let series = scene.series(&cpu, limits.days);
+    let free: Vec<f64> = free_hours(&series, limits).collect();
+    let most = free.iter().copied().reduce(f64::max);
+    let fact = Evidence::new(
+        "greatest hour outside working hours",
+        most.map_or("not known".to_owned(), percent),
+    )
+    .against(format!("at most {} of CPU", percent(limits.idle_cpu_percent)))
+    .measured(series.window(), free.len());
+    if most.is_some_and(|most| most > limits.idle_cpu_percent) {
+        return Assessment::busy(area, resource, "it works outside working hours, too")
+            .because([fact]);
+    }
+    if series.known() / 24 < usize::from(limits.known_days) {
+        let reason = format!(
+            "its CPU is known of {} days, of {} that are needed",
+            series.known() / 24,
+            limits.known_days
+        );
+        return Assessment::unknown(area, resource, reason).because([fact]);
+    }
+    let share = free_share(limits);
+    let region = resource.region.clone();
+    let saving = scene.saving(&region, |quotes| {
+        let saved = price(quotes)? * decimal(share);
+        Some((saved, saved))
+    });
+    let hours = Evidence::new("hours of a week outside", format!("{:.0} of 168", share * 168.0));
+    let advice = Advice {
+        confidence: Confidence::Medium,
+        saving,
+        part: Part::Whole,
+        risk: Risk::new(RiskLevel::Low, "who works late finds it stopped, and starts it"),
+        remediation: Remediation {
+            summary: "stop it after work and start it before, by EventBridge Scheduler or Instance Scheduler on AWS".to_owned(),
+            commands: commands.to_vec(),
+            restarts: true,
+            reversible: true,
+        },
+    };
+    let reason = "it is no production, and does nothing outside working hours";
+    Assessment::flagged(area, resource, Verdict::Improvable, reason, advice).because([fact, hours])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Period, Window};
+
+    #[test]
+    fn nights_and_weekends_are_free_in_local_time() {
+        // 2026-11-27 is a Friday, the 28th a Saturday.
+        let window = Window {
+            from: "2026-11-27T00:00:00Z".parse().unwrap(),
+            to: "2026-11-29T00:00:00Z".parse().unwrap(),
+        };
+        let series = Series::of(window, Period::Hour, (0..48).map(f64::from));
+        let limits = ScheduleLimits::default();
+        let free: Vec<f64> = free_hours(&series, &limits).collect();
+        let expected = (0..7).chain(19..48).map(f64::from);
+        assert_eq!(free, expected.collect::<Vec<_>>());
+        let east = ScheduleLimits { utc_offset_hours: 2, ..limits };
+        let free: Vec<f64> = free_hours(&series, &east).collect();
+        assert_eq!(free[..6], [0.0, 1.0, 2.0, 3.0, 4.0, 17.0]);
+        assert!((free_share(&east) - 108.0 / 168.0).abs() < 1e-12);
+    }
+}
