@@ -4,12 +4,17 @@
 
 pub mod analyzer;
 mod backend;
+pub mod demo;
 mod error;
+mod exclusion;
 mod finding;
 pub mod inventory;
+pub mod memory;
 mod money;
 mod prices;
+mod report;
 mod resource;
+mod scan;
 mod spend;
 pub mod thresholds;
 mod usage;
@@ -17,6 +22,7 @@ mod usage;
 pub use analyzer::{Analyzer, Scene};
 pub use backend::{InventorySource, SpendSource, UsageSource};
 pub use error::{Cause, Error, explain};
+pub use exclusion::{Suppression, Suppressions, TagFilter};
 pub use finding::{
     Advice, Area, Assessment, Confidence, Evidence, Part, Remediation, Risk, RiskLevel, Saving,
     Verdict,
@@ -24,7 +30,11 @@ pub use finding::{
 pub use inventory::Inventory;
 pub use money::{Currency, HOURS_PER_MONTH, Money};
 pub use prices::{PriceTable, Prices, Quote, Quotes};
+pub use report::{
+    Change, Changes, Finding, Range, Report, ReportOptions, ScanCost, Suppressed, Totals, Unknown,
+};
 pub use resource::{Kind, Region, Resource, ResourceRef, Tags};
+pub use scan::{NotAnalysed, Scan, Scanner, Why};
 pub use spend::{Commitment, CommitmentKind, Commitments};
 pub use thresholds::Thresholds;
 pub use usage::{

@@ -150,6 +150,13 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// Whether what is of this kind carries tags.
+    pub(crate) fn has_tags(self) -> bool {
+        self != Self::Account
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())

@@ -112,16 +112,22 @@ fn assess(scene: &Scene<'_>, database: &Database) -> Assessment {
         let (now, unit) = (now?, unit?);
         Some((now - unit * decimal(most), now - unit * decimal(least)))
     });
-    let certain = saving.as_ref().is_ok_and(|saving| saving.low > crate::Money::ZERO);
-    if saving.is_ok() && !certain {
-        let reason = "its load is too even: Serverless might cost more";
-        return Assessment::busy(area, resource, reason).because(facts);
-    }
+    let saving = match saving {
+        Ok(saving) if saving.low > crate::Money::ZERO => saving,
+        Ok(_) => {
+            let reason = "its load is too even: Serverless might cost more";
+            return Assessment::busy(area, resource, reason).because(facts);
+        }
+        Err(missing) => {
+            let reason = format!("the price of {} is not known", missing.join(" and of "));
+            return Assessment::unknown(area, resource, reason).because(facts);
+        }
+    };
     let cluster = database.cluster.as_deref().unwrap_or_default();
     let range = format!("MinCapacity={},MaxCapacity={}", limits.minimum_units, short(units.ceil()));
     let advice = Advice {
         confidence: Confidence::Low,
-        saving,
+        saving: Ok(saving),
         part: Part::Whole,
         risk: Risk::new(
             RiskLevel::Medium,

@@ -85,6 +85,11 @@ impl Prices {
         Ok(())
     }
 
+    /// The table of a region.
+    pub fn table(&self, region: &Region) -> Option<&PriceTable> {
+        self.tables.get(region)
+    }
+
     /// Looks up prices of a region, and keeps account of them.
     pub fn quotes(&self, region: &Region) -> Quotes<'_> {
         Quotes { table: self.tables.get(region), used: Vec::new(), missing: Vec::new() }

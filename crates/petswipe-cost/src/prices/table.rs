@@ -101,6 +101,12 @@ impl PriceTable {
         Ok(self)
     }
 
+    /// The same prices in another region.
+    #[must_use]
+    pub fn elsewhere(&self, region: Region) -> Self {
+        Self { region, ..self.clone() }
+    }
+
     /// Its region.
     pub fn region(&self) -> &Region {
         &self.region
@@ -137,7 +143,25 @@ impl PriceTable {
 }
 
 /// The tables in `prices/`, each of the region that its file is named for.
-const FILES: &[&str] = &[include_str!("../../prices/us-east-1.json")];
+const FILES: &[&str] = &[
+    include_str!("../../prices/ap-northeast-1.json"),
+    include_str!("../../prices/ap-northeast-2.json"),
+    include_str!("../../prices/ap-northeast-3.json"),
+    include_str!("../../prices/ap-south-1.json"),
+    include_str!("../../prices/ap-southeast-1.json"),
+    include_str!("../../prices/ap-southeast-2.json"),
+    include_str!("../../prices/ca-central-1.json"),
+    include_str!("../../prices/eu-central-1.json"),
+    include_str!("../../prices/eu-north-1.json"),
+    include_str!("../../prices/eu-west-1.json"),
+    include_str!("../../prices/eu-west-2.json"),
+    include_str!("../../prices/eu-west-3.json"),
+    include_str!("../../prices/sa-east-1.json"),
+    include_str!("../../prices/us-east-1.json"),
+    include_str!("../../prices/us-east-2.json"),
+    include_str!("../../prices/us-west-1.json"),
+    include_str!("../../prices/us-west-2.json"),
+];
 
 #[allow(
     clippy::expect_used,

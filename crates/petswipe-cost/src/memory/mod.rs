@@ -1,0 +1,5 @@
+//! An account in memory: for tests, for the demo, and for programs that have an inventory from elsewhere.
+
+mod account;
+
+pub use account::MemoryAccount;

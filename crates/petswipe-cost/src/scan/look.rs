@@ -1,0 +1,341 @@
+//! Listing, asking, and handing it all to the analyzers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::sync::Arc;
+
+use futures_util::stream::{self, StreamExt as _};
+use futures_util::{FutureExt as _, pin_mut, select_biased};
+use jiff::Timestamp;
+
+use super::missing::{Gap, NotAnalysed};
+use crate::analyzer::{self, Analyzer, Scene};
+use crate::{
+    Area, Assessment, Commitments, Error, Inventory, InventorySource, Kind, Measure, Period,
+    Prices, Region, SpendSource, Thresholds, Usage, UsageSource, Window,
+};
+
+/// At most so many listings and questions at a time; how fast calls are made is the call budget's matter.
+const AT_ONCE: usize = 16;
+
+/// How many days of commitments are looked at.
+const COMMITMENT_DAYS: u16 = 30;
+
+/// Looks at an account.
+///
+/// ```
+/// use petswipe_cost::{Prices, Region, Report, ReportOptions, Scanner, memory::MemoryAccount};
+/// # use std::sync::Arc;
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let account = Arc::new(MemoryAccount::example());
+/// let scanner = Scanner::new(account.clone(), account, Prices::embedded());
+/// let now = "2026-11-28T12:00:00Z".parse().unwrap();
+/// let scan = scanner.scan(&[Region::new("us-east-1")?], now, std::future::pending()).await;
+/// let report = Report::of(&scan, &ReportOptions::default());
+/// assert_eq!(report.findings[0].id, "ebs-unused:us-east-1:vol-unused");
+/// assert_eq!(report.totals.monthly_saving.high.to_string(), "10.00");
+/// # Ok::<(), petswipe_cost::Error>(()) }).unwrap();
+/// ```
+pub struct Scanner {
+    inventory: Arc<dyn InventorySource>,
+    usage: Arc<dyn UsageSource>,
+    spend: Option<Arc<dyn SpendSource>>,
+    prices: Prices,
+    limits: Thresholds,
+    analyzers: Vec<Arc<dyn Analyzer>>,
+}
+
+impl std::fmt::Debug for Scanner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scanner").field("analyzers", &self.analyzers).finish_non_exhaustive()
+    }
+}
+
+/// What a look found, and what the analyzers make of it.
+#[derive(Debug)]
+pub struct Scan {
+    /// The account; `None` where nobody would say.
+    pub account: Option<String>,
+    /// The regions that were to be looked at.
+    pub regions: Vec<Region>,
+    /// When it began.
+    pub now: Timestamp,
+    /// What there is.
+    pub inventory: Inventory,
+    /// What was measured.
+    pub usage: Usage,
+    /// What is reserved and committed.
+    pub commitments: Option<Commitments>,
+    /// What was not looked at, once for each area and region.
+    pub not_analysed: Vec<NotAnalysed>,
+    /// Whether it was stopped before its end.
+    pub interrupted: bool,
+    /// How many metrics were asked for, which is what CloudWatch charges for.
+    pub metrics_asked: u64,
+    pub(crate) prices: Prices,
+    pub(crate) limits: Thresholds,
+    pub(crate) analyzers: Vec<Arc<dyn Analyzer>>,
+    /// Where an area would be judged by an inventory that is not whole.
+    unlisted: BTreeSet<(Area, Region)>,
+}
+
+impl Scanner {
+    /// With all analyzers and the default thresholds, and without a source of spend.
+    pub fn new(
+        inventory: Arc<dyn InventorySource>,
+        usage: Arc<dyn UsageSource>,
+        prices: Prices,
+    ) -> Self {
+        let (limits, analyzers) = (Thresholds::default(), analyzer::all());
+        Self { inventory, usage, spend: None, prices, limits, analyzers }
+    }
+
+    /// The same with a source of spend, for what is reserved and committed.
+    #[must_use]
+    pub fn with_spend(mut self, spend: Arc<dyn SpendSource>) -> Self {
+        self.spend = Some(spend);
+        self
+    }
+
+    /// The same with other thresholds.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for some that can't be met.
+    pub fn with_limits(mut self, limits: Thresholds) -> Result<Self, Error> {
+        limits.check()?;
+        self.limits = limits;
+        Ok(self)
+    }
+
+    /// The same with those analyzers only.
+    #[must_use]
+    pub fn with_analyzers(mut self, analyzers: Vec<Arc<dyn Analyzer>>) -> Self {
+        self.analyzers = analyzers;
+        self
+    }
+
+    /// Looks at those regions, all at once, until it is done or `stop` is: then what is there is what is analysed, and the rest is
+    /// named as not analysed.
+    pub async fn scan(
+        &self,
+        regions: &[Region],
+        now: Timestamp,
+        stop: impl Future<Output = ()>,
+    ) -> Scan {
+        let stop = stop.fuse();
+        pin_mut!(stop);
+        let mut scan = Scan {
+            account: None,
+            regions: regions.to_vec(),
+            now,
+            inventory: Inventory::default(),
+            usage: Usage::default(),
+            commitments: None,
+            not_analysed: Vec::new(),
+            interrupted: false,
+            metrics_asked: 0,
+            prices: self.prices.clone(),
+            limits: self.limits.clone(),
+            analyzers: self.analyzers.clone(),
+            unlisted: BTreeSet::new(),
+        };
+        let account = self.inventory.account().fuse();
+        pin_mut!(account);
+        // Who can't say whose account it is may still be let look at it.
+        select_biased! {
+            () = stop => scan.interrupted = true,
+            answer = account => scan.account = answer.ok(),
+        }
+        let mut gaps = Gaps::default();
+        self.list(&mut scan, &mut gaps, &mut stop).await;
+        self.ask(&mut scan, &mut gaps, &mut stop).await;
+        self.commitments(&mut scan, &mut gaps, &mut stop).await;
+        gaps.into_scan(&mut scan);
+        scan
+    }
+
+    async fn list<S>(&self, scan: &mut Scan, gaps: &mut Gaps, mut stop: &mut S)
+    where
+        S: Future<Output = ()> + futures_util::future::FusedFuture + Unpin,
+    {
+        let kinds: BTreeSet<Kind> =
+            self.analyzers.iter().flat_map(|one| one.kinds()).copied().collect();
+        let mut open: BTreeSet<(Region, Kind)> = BTreeSet::new();
+        for region in &scan.regions {
+            open.extend(kinds.iter().map(|kind| (region.clone(), *kind)));
+        }
+        let wanted: Vec<_> = open.iter().cloned().collect();
+        let listings = stream::iter(wanted).map(|(region, kind)| async move {
+            let listing = self.inventory.list(&region, kind).await;
+            (region, kind, listing)
+        });
+        let mut listings = listings.buffer_unordered(AT_ONCE).fuse();
+        while !scan.interrupted {
+            let (region, kind, listing) = select_biased! {
+                () = stop => { scan.interrupted = true; break }
+                next = listings.next() => match next { Some(listed) => listed, None => break },
+            };
+            open.remove(&(region.clone(), kind));
+            match listing {
+                Ok(listing) => scan.inventory.absorb(listing),
+                Err(error) => self.unlisted(scan, gaps, &region, kind, Gap::of(&error)),
+            }
+        }
+        for (region, kind) in open {
+            self.unlisted(scan, gaps, &region, kind, Gap::interrupted());
+        }
+    }
+
+    fn unlisted(&self, scan: &mut Scan, gaps: &mut Gaps, region: &Region, kind: Kind, gap: Gap) {
+        for analyzer in self.analyzers.iter().filter(|one| one.kinds().contains(&kind)) {
+            scan.unlisted.insert((analyzer.area(), region.clone()));
+            gaps.add(analyzer.area(), region, gap.clone());
+        }
+    }
+
+    async fn ask<S>(&self, scan: &mut Scan, gaps: &mut Gaps, mut stop: &mut S)
+    where
+        S: Future<Output = ()> + futures_util::future::FusedFuture + Unpin,
+    {
+        // No metric is asked for twice, however many analyzers need it: for as many days as the one that needs most.
+        let mut days: BTreeMap<(Region, Period), (u16, BTreeSet<Measure>)> = BTreeMap::new();
+        let mut askers: BTreeMap<Region, BTreeSet<Area>> = BTreeMap::new();
+        for analyzer in &self.analyzers {
+            let area = analyzer.area();
+            analyzer.questions(&scan.inventory, &self.limits, &mut |question| {
+                let measure = question.measure;
+                if scan.unlisted.contains(&(area.clone(), measure.region.clone())) {
+                    return;
+                }
+                let area = area.clone();
+                askers.entry(measure.region.clone()).or_default().insert(area);
+                let group = days.entry((measure.region.clone(), measure.period)).or_default();
+                group.0 = group.0.max(question.days);
+                group.1.insert(measure);
+            });
+        }
+        let mut open: BTreeSet<(Region, Period)> = days.keys().cloned().collect();
+        let now = scan.now;
+        let questions = stream::iter(days).map(|((region, period), (days, measures))| async move {
+            let measures: Vec<_> = measures.into_iter().collect();
+            let window = Window::days_before(now, days);
+            let answer = self.usage.statistics(&region, &measures, window).await;
+            (region, period, measures, answer)
+        });
+        let mut questions = questions.buffer_unordered(AT_ONCE).fuse();
+        let mut failed = |region: &Region, gap: &Gap| {
+            for area in askers.get(region).into_iter().flatten() {
+                gaps.add(area.clone(), region, gap.clone());
+            }
+        };
+        while !scan.interrupted {
+            let (region, period, measures, answer) = select_biased! {
+                () = stop => { scan.interrupted = true; break }
+                next = questions.next() => match next { Some(answer) => answer, None => break },
+            };
+            open.remove(&(region.clone(), period));
+            let asked = measures.len();
+            scan.metrics_asked += u64::try_from(asked).unwrap_or_default();
+            match answer {
+                Ok(series) if series.len() == asked => {
+                    scan.usage.absorb(measures.into_iter().zip(series).collect());
+                }
+                Ok(series) => {
+                    let problem = format!("{} series came for {asked} measures", series.len());
+                    failed(&region, &Gap::of(&Error::backend("asking for statistics", problem)));
+                }
+                Err(error) => failed(&region, &Gap::of(&error)),
+            }
+        }
+        for (region, _) in open {
+            failed(&region, &Gap::interrupted());
+        }
+    }
+
+    async fn commitments<S>(&self, scan: &mut Scan, gaps: &mut Gaps, mut stop: &mut S)
+    where
+        S: Future<Output = ()> + futures_util::future::FusedFuture + Unpin,
+    {
+        let needing = self.analyzers.iter().filter(|one| one.needs_commitments());
+        let needing: Vec<_> = needing.map(|one| one.area()).collect();
+        if needing.is_empty() {
+            return;
+        }
+        let window = Window::days_before(scan.now, COMMITMENT_DAYS);
+        let answer = match &self.spend {
+            None => Err(Gap::of(&Error::Unsupported {
+                what: "without a source of spend, this".to_owned(),
+            })),
+            Some(_) if scan.interrupted => Err(Gap::interrupted()),
+            Some(spend) => {
+                let answer = spend.commitments(window).fuse();
+                pin_mut!(answer);
+                select_biased! {
+                    () = stop => { scan.interrupted = true; Err(Gap::interrupted()) }
+                    answer = answer => answer.map_err(|error| Gap::of(&error)),
+                }
+            }
+        };
+        match answer {
+            Ok(commitments) => scan.commitments = Some(commitments),
+            Err(gap) => {
+                for area in needing {
+                    gaps.add(area, &Region::global(), gap.clone());
+                }
+            }
+        }
+    }
+}
+
+/// Why areas are missing, the first reason of each; an interruption is the last that is named.
+#[derive(Default)]
+struct Gaps(BTreeMap<(Area, Region), Gap>);
+
+impl Gaps {
+    fn add(&mut self, area: Area, region: &Region, gap: Gap) {
+        let known = self.0.entry((area, region.clone())).or_insert_with(|| gap.clone());
+        if known.is_interruption() && !gap.is_interruption() {
+            *known = gap;
+        }
+    }
+
+    fn into_scan(self, scan: &mut Scan) {
+        let gaps = self.0.into_iter();
+        scan.not_analysed = gaps.map(|((area, region), gap)| gap.about(area, region)).collect();
+    }
+}
+
+impl Scan {
+    /// Hands out what every analyzer says of every resource, but for where it lacks a listing.
+    ///
+    /// It is worked out anew each time: of a large account it is much, and nearly all of it is that nothing is to be done.
+    pub fn assess(&self, tell: &mut dyn FnMut(Assessment)) {
+        let scene = Scene {
+            inventory: &self.inventory,
+            usage: &self.usage,
+            prices: &self.prices,
+            limits: &self.limits,
+            commitments: self.commitments.as_ref(),
+            now: self.now,
+        };
+        for analyzer in &self.analyzers {
+            let area = analyzer.area();
+            let blind: BTreeSet<&Region> = self
+                .unlisted
+                .iter()
+                .filter(|(of, _)| *of == area)
+                .map(|(_, region)| region)
+                .collect();
+            analyzer.assess(&scene, &mut |assessment| {
+                if !blind.contains(&assessment.resource.region) {
+                    tell(assessment);
+                }
+            });
+        }
+    }
+
+    /// The names of the areas that were to be looked at.
+    pub fn areas(&self) -> Vec<Area> {
+        self.analyzers.iter().map(|analyzer| analyzer.area()).collect()
+    }
+}

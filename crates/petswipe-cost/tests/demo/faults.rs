@@ -1,0 +1,87 @@
+//! What goes wrong is named, and nothing that was not looked at is taken for idle.
+
+use std::sync::Arc;
+
+use petswipe_cost::demo::Demo;
+use petswipe_cost::{Area, Region, Report, Why};
+
+use crate::world::{assert_same, demo, excluding, ids, now, scan, scanner};
+
+#[tokio::test]
+async fn an_area_that_is_denied_is_named_with_the_missing_action_and_the_others_finish() {
+    let Demo { account, regions, prices, planted, .. } = demo(1000, 4);
+    let account = Arc::new(account.denying("ec2:DescribeVolumes"));
+    let report = Report::of(&scan(&account, &regions, &prices).await, &excluding());
+    assert!(report.partial);
+    let missing: Vec<_> =
+        report.not_analysed.iter().map(|one| (one.area.as_str(), one.why)).collect();
+    let of = |area| vec![(area, Why::Denied); regions.len()];
+    assert_eq!(missing, [of("ebs-gp3"), of("ebs-unused")].concat());
+    assert!(
+        report.not_analysed.iter().all(|one| one.action.as_deref() == Some("ec2:DescribeVolumes"))
+    );
+    let rest = planted
+        .into_iter()
+        .filter(|id| !id.starts_with("ebs-unused:") && !id.starts_with("ebs-gp3:"));
+    assert_same(&ids(&report), &rest.collect(), "the rest");
+}
+
+#[tokio::test]
+async fn snapshots_are_not_judged_without_the_images_that_may_need_them() {
+    let Demo { account, regions, prices, .. } = demo(1000, 4);
+    let account = Arc::new(account.denying("ec2:DescribeImages"));
+    let report = Report::of(&scan(&account, &regions, &prices).await, &excluding());
+    assert!(report.findings.iter().all(|finding| finding.area != Area::SNAPSHOTS));
+    assert!(report.not_analysed.iter().all(|one| one.area == Area::SNAPSHOTS));
+    assert_eq!(report.not_analysed.len(), regions.len());
+}
+
+#[tokio::test]
+async fn without_metrics_nothing_is_idle_and_what_needs_none_is_still_found() {
+    let Demo { account, regions, prices, planted, .. } = demo(1000, 4);
+    let account = Arc::new(account.throttling("cloudwatch:GetMetricData"));
+    let report = Report::of(&scan(&account, &regions, &prices).await, &excluding());
+    let found = ids(&report);
+    assert!(found.is_subset(&planted));
+    for area in
+        ["ec2-utilization", "rds-utilization", "nat-gateways", "schedules", "load-balancers"]
+    {
+        assert!(!found.iter().any(|id| id.starts_with(area)), "{area}");
+        assert!(
+            report
+                .not_analysed
+                .iter()
+                .any(|one| one.area.as_str() == area && one.why == Why::Throttled)
+        );
+    }
+    for area in ["ebs-unused", "eip-unattached", "ebs-snapshots", "log-retention"] {
+        assert!(found.iter().any(|id| id.starts_with(area)), "{area}");
+    }
+}
+
+#[tokio::test]
+async fn a_region_that_is_not_enabled_is_named() {
+    let Demo { account, mut regions, prices, planted, .. } = demo(500, 4);
+    regions.push(Region::new("ap-east-1").unwrap());
+    let report = Report::of(&scan(&Arc::new(account), &regions, &prices).await, &excluding());
+    assert_same(&ids(&report), &planted, "all");
+    assert!(report.partial);
+    assert!(
+        report.not_analysed.iter().all(|one| one.why == Why::Disabled && one.region == regions[3])
+    );
+}
+
+#[tokio::test]
+async fn a_scan_that_is_stopped_has_what_it_has_and_says_that_it_is_a_part() {
+    let Demo { account, regions, prices, planted, .. } = demo(500, 4);
+    let account = Arc::new(account);
+    let stopped = scanner(&account, &prices).scan(&regions, now(), std::future::ready(())).await;
+    let report = Report::of(&stopped, &excluding());
+    assert!(report.partial && report.findings.is_empty());
+    assert!(report.not_analysed.iter().all(|one| one.why == Why::Interrupted));
+    // Nothing that a whole report had is called gone.
+    let whole = Report::of(&scan(&account, &regions, &prices).await, &excluding());
+    let changes = report.compared_with(&whole).unwrap().changes.unwrap();
+    assert!(changes.gone.is_empty());
+    assert_eq!(changes.not_looked_at.len(), planted.len());
+}
