@@ -13,6 +13,7 @@ pub mod aws;
 mod aws_flags;
 mod budgets;
 pub mod cli;
+pub mod cost;
 pub mod diagnosis;
 mod drive;
 pub mod forecast;

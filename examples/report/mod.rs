@@ -25,7 +25,7 @@ pub(crate) use html::STYLE;
 pub use html::html;
 pub use markdown::markdown;
 pub use summary::summary;
-pub(crate) use svg::escape;
+pub(crate) use svg::{at, escape};
 pub(crate) use text::{check as check_in_words, measured};
 
 /// Why a report could not be written.
@@ -119,6 +119,14 @@ pub(crate) fn write_text(
         Format::Markdown => markdown(),
         Format::Json => json(),
     };
+    replace(path, &text)
+}
+
+/// Puts a text in the place of a file, all at once.
+///
+/// # Errors
+/// [`Error::Io`] when the file system refuses.
+pub(crate) fn replace(path: &Path, text: &str) -> Result<(), Error> {
     let failed = |operation| move |source| Error::Io { path: path.to_owned(), operation, source };
     if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
         fs::create_dir_all(directory).map_err(failed("creating its directory"))?;

@@ -20,7 +20,7 @@ pub(crate) fn escape(text: &str) -> String {
 }
 
 /// A coordinate with at most one decimal; 0 for what is not a number.
-pub(super) fn at(value: f64) -> String {
+pub(crate) fn at(value: f64) -> String {
     let value = if value.is_finite() { (value * 10.0).round() / 10.0 } else { 0.0 };
     // Adding 0 turns -0 into 0.
     (value + 0.0).to_string()

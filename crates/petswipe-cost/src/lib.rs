@@ -18,6 +18,8 @@ mod scan;
 mod spend;
 pub mod thresholds;
 mod usage;
+#[cfg(feature = "yaml")]
+pub mod yaml;
 
 pub use analyzer::{Analyzer, Scene};
 pub use backend::{InventorySource, SpendSource, UsageSource};

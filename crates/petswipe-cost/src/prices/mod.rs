@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(quotes.get("ebs:gp2"), Some("0.10".parse().unwrap()));
         let (used, missing) = quotes.into_parts();
         assert_eq!(used[0].priced_at.to_string(), "2026-01-02");
-        assert!(used[1].priced_at < used[0].priced_at);
+        assert_eq!(used[1].priced_at.to_string(), "2026-10-15");
         assert!(missing.is_empty());
     }
 

@@ -32,10 +32,10 @@ pub struct PriceTable {
     region: Region,
     currency: Currency,
     priced_at: Date,
+    /// Of prices that are of another day, their own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    dated: BTreeMap<String, Date>,
     prices: BTreeMap<String, Decimal>,
-    /// Of prices that were put before others, their own day.
-    #[serde(skip)]
-    newer: BTreeMap<String, Date>,
 }
 
 /// What the keys begin with.
@@ -71,11 +71,12 @@ impl PriceTable {
         priced_at: Date,
         prices: BTreeMap<String, Decimal>,
     ) -> Result<Self, Error> {
-        let table = Self { region, currency, priced_at, prices, newer: BTreeMap::new() };
+        let table = Self { region, currency, priced_at, dated: BTreeMap::new(), prices };
         table.checked()
     }
 
-    /// A table from its JSON: `region`, `currency`, `priced_at`, and `prices` as decimal strings by key.
+    /// A table from its JSON: `region`, `currency`, `priced_at`, `prices` as decimal strings by key, and `dated`, the day of
+    /// those that are of another one.
     ///
     /// # Errors
     /// [`Error::Malformed`] with line and column, or as [`new`](Self::new).
@@ -88,7 +89,10 @@ impl PriceTable {
             .checked()
     }
 
-    fn checked(self) -> Result<Self, Error> {
+    pub(crate) fn checked(self) -> Result<Self, Error> {
+        if let Some(key) = self.dated.keys().find(|key| !self.prices.contains_key(*key)) {
+            return Err(Error::invalid("dated: the key", key, "a key of prices"));
+        }
         for (key, price) in &self.prices {
             if !FAMILIES.iter().any(|family| key.starts_with(family)) {
                 let allowed = format!("a key that begins with one of {}", FAMILIES.join(" "));
@@ -119,13 +123,13 @@ impl PriceTable {
 
     /// The oldest day that its prices are of.
     pub fn priced_at(&self) -> Date {
-        self.newer.values().copied().fold(self.priced_at, Date::min)
+        self.dated.values().copied().fold(self.priced_at, Date::min)
     }
 
     /// A price, and the day it was so.
     pub fn price(&self, key: &str) -> Option<(Decimal, Date)> {
         let price = *self.prices.get(key)?;
-        Some((price, self.newer.get(key).copied().unwrap_or(self.priced_at)))
+        Some((price, self.dated.get(key).copied().unwrap_or(self.priced_at)))
     }
 
     /// Every key with its price.
@@ -135,8 +139,8 @@ impl PriceTable {
 
     pub(super) fn overlay(&mut self, other: Self) {
         for (key, price) in &other.prices {
-            let at = other.newer.get(key).copied().unwrap_or(other.priced_at);
-            self.newer.insert(key.clone(), at);
+            let at = other.dated.get(key).copied().unwrap_or(other.priced_at);
+            self.dated.insert(key.clone(), at);
             self.prices.insert(key.clone(), *price);
         }
     }

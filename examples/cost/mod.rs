@@ -1,0 +1,233 @@
+//! The example `cost_report`: a scan of an account, as a table, JSON, Markdown, CSV, or a page.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Parser, ValueEnum};
+use jiff::Timestamp;
+use petswipe_cost::analyzer::{self, Analyzer};
+use petswipe_cost::demo::{Demo, KEEP};
+use petswipe_cost::{
+    Area, InventorySource, Money, Region, Report, ReportOptions, Scan, Scanner, TagFilter, explain,
+};
+
+use crate::signals::Signals;
+use crate::{DONE, Exit, HALF_WAY, NOT_AS_ASKED, print, say};
+
+mod csv;
+mod files;
+mod html;
+mod markdown;
+mod output;
+mod text;
+
+/// What the exit codes mean.
+const EXIT_CODES: &str = "Exit codes: 0 everything was looked at; 1 the findings save at least more than --fail-above; 2 bad usage or a file \
+    that can't be read or written; 3 something was not looked at, and the report says what";
+
+/// Find what an account pays for and does not use
+#[derive(Parser, Clone, Debug)]
+#[command(name = "cost_report", after_help = EXIT_CODES)]
+pub struct Flags {
+    /// What to look at: a demo account with planted waste, or an AWS account, which is only read
+    #[arg(long, env = "BACKEND", default_value = "demo")]
+    pub backend: Backend,
+    /// The regions, or `all` that are enabled [default: all of the demo account, else us-east-1]
+    #[arg(long = "region", env = "AWS_REGION", value_name = "REGION", value_delimiter = ',')]
+    pub regions: Vec<String>,
+    /// Only these areas; `cost_report --areas help` lists them
+    #[arg(long, env = "AREAS", value_name = "AREA", value_delimiter = ',')]
+    pub areas: Vec<String>,
+    /// Leave out what carries this tag
+    #[arg(long = "exclude-tag", env = "EXCLUDE_TAGS", value_name = "KEY[=VALUE]", value_delimiter = ',', default_value = KEEP)]
+    pub exclude: Vec<TagFilter>,
+    /// Findings that are known and accepted, each with a reason and an end: a YAML file
+    #[arg(long, env = "SUPPRESSIONS", value_name = "FILE")]
+    pub suppressions: Option<PathBuf>,
+    /// What counts as idle: guide, trusted-advisor or compute-optimizer
+    #[arg(long, env = "PRESET", default_value = "guide")]
+    pub preset: String,
+    /// Thresholds that are different from the preset: a YAML file
+    #[arg(long, env = "THRESHOLDS", value_name = "FILE")]
+    pub thresholds: Option<PathBuf>,
+    /// Prices that go before the embedded ones: a YAML or JSON file for each region
+    #[arg(long = "prices", env = "PRICES", value_name = "FILE", value_delimiter = ',')]
+    pub prices: Vec<PathBuf>,
+    /// An older report in JSON, to say what is new, gone and grown
+    #[arg(long, env = "BASELINE", value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// Sum savings by the values of this tag
+    #[arg(long, env = "BY_TAG", value_name = "KEY")]
+    pub by_tag: Option<String>,
+    /// End with 1 if the findings save at least more than this a month
+    #[arg(long, env = "FAIL_ABOVE", value_name = "AMOUNT")]
+    pub fail_above: Option<Money>,
+    /// Only say of one resource, by its id, its name or the id of a finding, why it is flagged or not
+    #[arg(long, value_name = "RESOURCE")]
+    pub explain: Option<String>,
+    /// How many findings the table shows; 0 for all
+    #[arg(long, env = "TOP", default_value_t = 20)]
+    pub top: usize,
+    /// Write the report; the ending chooses the format: .json, .html, .md or .csv. May be given several times
+    #[arg(long, env = "REPORT", value_name = "FILE", value_delimiter = ',')]
+    pub report: Vec<PathBuf>,
+    /// Print the report as one JSON document on stdout, and nothing else there
+    #[arg(long)]
+    pub json: bool,
+    /// No progress
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// How many resources the demo account has
+    #[arg(long, env = "DEMO_RESOURCES", default_value_t = 1000)]
+    pub demo_resources: usize,
+    /// The seed of the demo account: the same one gives the same account
+    #[arg(long, env = "DEMO_SEED", default_value_t = 1)]
+    pub demo_seed: u64,
+}
+
+/// What is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Backend {
+    /// An account in memory.
+    Demo,
+}
+
+/// An account to look at.
+struct Place {
+    scanner: Scanner,
+    regions: Vec<Region>,
+    calls: Box<dyn Fn() -> std::collections::BTreeMap<String, u64> + Send + Sync>,
+}
+
+/// Scans and reports, as it was asked for.
+///
+/// # Errors
+/// Bad usage, and a file that can't be read or written.
+pub async fn run(flags: &Flags) -> Result<u8, Exit> {
+    let analyzers = areas(&flags.areas)?;
+    if analyzers.is_empty() {
+        let names = analyzer::all().into_iter().map(|one| one.area().to_string());
+        print(&names.collect::<Vec<_>>().join("\n"));
+        return Ok(DONE);
+    }
+    // Everything that was given is read and checked before anything is asked.
+    let limits = files::thresholds(&flags.preset, flags.thresholds.as_deref())?;
+    let suppressions = files::suppressions(flags.suppressions.as_deref())?;
+    let baseline = flags.baseline.as_deref().map(files::baseline).transpose()?;
+    let outputs = output::formats(&flags.report)?;
+    let now = Timestamp::now();
+    let place = demo(flags, now).await?;
+    let scanner = place.scanner.with_analyzers(analyzers);
+    let scanner = scanner.with_limits(limits).map_err(|error| Exit::usage(explain(&error)))?;
+    let scan = scanned(flags, &scanner, &place.regions, now).await?;
+    if let Some(resource) = &flags.explain {
+        return Ok(explained(&scan, resource));
+    }
+    let options = ReportOptions {
+        exclude: flags.exclude.clone(),
+        suppressions,
+        by_tag: flags.by_tag.clone(),
+        calls: (place.calls)(),
+    };
+    let mut report = Report::of(&scan, &options);
+    if let Some(baseline) = &baseline {
+        report = report.compared_with(baseline).map_err(|error| Exit::usage(explain(&error)))?;
+    }
+    output::write(&report, &outputs)?;
+    match flags.json {
+        true => print(&serde_json::to_string_pretty(&report).map_err(Exit::usage)?),
+        false => print(&text::report(&report, flags.top)),
+    }
+    Ok(code(flags, &report))
+}
+
+fn code(flags: &Flags, report: &Report) -> u8 {
+    let saving = report.totals.monthly_saving;
+    if let Some(limit) = flags.fail_above.filter(|limit| saving.low > *limit) {
+        let currency = saving.currency;
+        say(&format!(
+            "the findings save at least {} {currency} a month, more than --fail-above {limit}",
+            saving.low
+        ));
+        return NOT_AS_ASKED;
+    }
+    if report.partial {
+        say("this is a part: something was not looked at");
+        return HALF_WAY;
+    }
+    DONE
+}
+
+/// The analyzers of those areas, or all of them; none for the word `help`.
+fn areas(names: &[String]) -> Result<Vec<Arc<dyn Analyzer>>, Exit> {
+    let all = analyzer::all();
+    if names.is_empty() {
+        return Ok(all);
+    }
+    if names.iter().any(|name| name == "help") {
+        return Ok(Vec::new());
+    }
+    let known: Vec<Area> = all.iter().map(|one| one.area()).collect();
+    if let Some(wrong) = names.iter().find(|name| !known.iter().any(|area| area.as_str() == *name))
+    {
+        let known: Vec<_> = known.iter().map(Area::as_str).collect();
+        return Err(Exit::usage(format!("--areas is {wrong}; allowed: {}", known.join(", "))));
+    }
+    Ok(all.into_iter().filter(|one| names.iter().any(|name| name == one.area().as_str())).collect())
+}
+
+async fn demo(flags: &Flags, now: Timestamp) -> Result<Place, Exit> {
+    let failed = |error: petswipe_cost::Error| Exit::usage(explain(&error));
+    let Demo { account, regions: known, mut prices, .. } =
+        Demo::new(flags.demo_resources, flags.demo_seed, now).map_err(failed)?;
+    for path in &flags.prices {
+        prices.overlay(files::prices(path)?).map_err(failed)?;
+    }
+    let account = Arc::new(account);
+    let regions = match flags.regions.as_slice() {
+        [] => known,
+        [all] if all == "all" => account.regions().await.map_err(failed)?,
+        named => named.iter().map(Region::new).collect::<Result<_, _>>().map_err(failed)?,
+    };
+    let scanner =
+        Scanner::new(account.clone(), account.clone(), prices).with_spend(account.clone());
+    Ok(Place { scanner, regions, calls: Box::new(move || account.calls()) })
+}
+
+/// Looks at it all, until it is done or somebody wants it to end: then the report is of what there is by then.
+async fn scanned(
+    flags: &Flags,
+    scanner: &Scanner,
+    regions: &[Region],
+    now: Timestamp,
+) -> Result<Scan, Exit> {
+    let mut signals = Signals::listen()?;
+    if !flags.quiet {
+        let names: Vec<_> = regions.iter().map(Region::as_str).collect();
+        say(&format!("looking at {}", names.join(", ")));
+    }
+    let stop = async {
+        let by = signals.next().await;
+        say(&format!("{by}: the report is of what there is by now"));
+    };
+    Ok(scanner.scan(regions, now, stop).await)
+}
+
+fn explained(scan: &Scan, resource: &str) -> u8 {
+    let said = Report::explain(scan, resource);
+    if said.is_empty() {
+        say(&format!(
+            "there is no {resource} among the {} resources that were looked at",
+            scan.inventory.len()
+        ));
+        for missing in &scan.not_analysed {
+            say(&format!(
+                "not looked at: {} in {}: {}",
+                missing.area, missing.region, missing.message
+            ));
+        }
+        return NOT_AS_ASKED;
+    }
+    print(&text::explained(&said));
+    DONE
+}
