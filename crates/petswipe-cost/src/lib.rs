@@ -4,6 +4,8 @@
 
 pub mod analyzer;
 mod backend;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 pub mod demo;
 mod error;
 mod exclusion;
@@ -23,6 +25,8 @@ pub mod yaml;
 
 pub use analyzer::{Analyzer, Scene};
 pub use backend::{InventorySource, SpendSource, UsageSource};
+#[cfg(feature = "mock")]
+pub use backend::{MockInventorySource, MockSpendSource, MockUsageSource};
 pub use error::{Cause, Error, explain};
 pub use exclusion::{Suppression, Suppressions, TagFilter};
 pub use finding::{

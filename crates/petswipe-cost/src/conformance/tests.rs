@@ -1,0 +1,55 @@
+//! The suites over what is in memory, and over what points to it.
+
+use std::sync::Arc;
+
+use super::account::AccountWorld;
+use crate::demo::Demo;
+use crate::memory::MemoryAccount;
+use crate::{
+    Inventory, InventorySource, Measure, Metric, Period, Region, Series, Statistic, Usage,
+    UsageSource, Window,
+};
+
+struct World<P> {
+    source: P,
+    contents: Inventory,
+    measured: (Measure, f64, Window),
+}
+
+fn world<P>(wrap: impl FnOnce(MemoryAccount) -> P) -> World<P> {
+    let now = "2026-11-28T12:00:00Z".parse().unwrap();
+    let Demo { account, regions, .. } = Demo::new(400, 11, now).unwrap();
+    let window = Window::days_before(now, 5);
+    let measure =
+        Measure::daily(&regions[0], "i-measured", Metric::InstanceCpu, Statistic::Maximum);
+    let series = Series::of(window, Period::Day, [1.0, 2.0, 3.0, 4.0, 7.5]);
+    let usage: Usage = [(measure.clone(), series)].into_iter().collect();
+    let contents = account.inventory().clone();
+    World { source: wrap(account.with_usage(usage)), contents, measured: (measure, 7.5, window) }
+}
+
+impl<P: InventorySource + UsageSource> AccountWorld for World<P> {
+    fn inventory(&self) -> &dyn InventorySource {
+        &self.source
+    }
+
+    fn usage(&self) -> &dyn UsageSource {
+        &self.source
+    }
+
+    fn contents(&self) -> &Inventory {
+        &self.contents
+    }
+
+    fn disabled(&self) -> Region {
+        Region::new("ap-east-1").unwrap()
+    }
+
+    fn measured(&self) -> (Measure, f64, Window) {
+        self.measured.clone()
+    }
+}
+
+crate::account_conformance!(in_memory, world(|account| account));
+crate::account_conformance!(behind_an_arc, world(Arc::new));
+crate::account_conformance!(behind_a_box, world(Box::new));
