@@ -9,6 +9,7 @@ pub use table::PriceTable;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Arc, LazyLock};
 
 use jiff::civil::Date;
 use rust_decimal::Decimal;
@@ -20,7 +21,7 @@ use crate::{Currency, Error, Region};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prices {
     currency: Currency,
-    tables: BTreeMap<Region, PriceTable>,
+    tables: BTreeMap<Region, Arc<PriceTable>>,
 }
 
 /// A price that was used, as it stands in a report.
@@ -54,8 +55,12 @@ impl Prices {
     /// assert_eq!(quotes.missing(), ["ec2:x99.huge"]);
     /// ```
     pub fn embedded() -> Self {
-        let tables = table::embedded().map(|table| (table.region().clone(), table));
-        Self { currency: Currency::USD, tables: tables.collect() }
+        // They are a megabyte of JSON, and are read once.
+        static EMBEDDED: LazyLock<Prices> = LazyLock::new(|| {
+            let tables = table::embedded().map(|table| (table.region().clone(), Arc::new(table)));
+            Prices { currency: Currency::USD, tables: tables.collect() }
+        });
+        EMBEDDED.clone()
     }
 
     /// No prices at all, in that currency.
@@ -79,20 +84,20 @@ impl Prices {
             return Err(Error::invalid(field, table.currency(), allowed));
         }
         match self.tables.get_mut(table.region()) {
-            Some(known) => known.overlay(table),
-            None => drop(self.tables.insert(table.region().clone(), table)),
+            Some(known) => Arc::make_mut(known).overlay(table),
+            None => drop(self.tables.insert(table.region().clone(), Arc::new(table))),
         }
         Ok(())
     }
 
     /// The table of a region.
     pub fn table(&self, region: &Region) -> Option<&PriceTable> {
-        self.tables.get(region)
+        self.tables.get(region).map(Arc::as_ref)
     }
 
     /// Looks up prices of a region, and keeps account of them.
     pub fn quotes(&self, region: &Region) -> Quotes<'_> {
-        Quotes { table: self.tables.get(region), used: Vec::new(), missing: Vec::new() }
+        Quotes { table: self.table(region), used: Vec::new(), missing: Vec::new() }
     }
 
     /// The regions of which there are prices, and the oldest day of each.

@@ -1,0 +1,8 @@
+//! What analyzers say of single resources, and what holds for any.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod money;
+mod promises;
+mod verdicts;
+mod world;

@@ -1,0 +1,148 @@
+//! What findings save, against prices worked out by hand from the list of us-east-1.
+
+use petswipe_cost::inventory::{
+    Address, Inventory, LoadBalancerKind, Snapshot, VolumeKind, VolumeState,
+};
+use petswipe_cost::{Area, Tags, Verdict};
+
+use crate::world::{
+    Days, ago, assess, balancer, bounds, database, instance, region, said, saving, volume,
+};
+
+fn texts(low: &str, high: &str) -> (String, String) {
+    (low.to_owned(), high.to_owned())
+}
+
+#[test]
+fn an_unused_volume_saves_its_price_but_for_the_snapshot_that_is_kept() {
+    // 100 GiB at 0.08, of which a snapshot of all of it takes 5.00.
+    let gp3 = Inventory {
+        volumes: vec![volume(VolumeKind::Gp3, 100, VolumeState::Available)],
+        ..Inventory::default()
+    };
+    assert_eq!(bounds(&said(&Area::VOLUMES, &gp3, &Days::default().0)), texts("3.00", "8.00"));
+    // 4,000 IOPS and 250 MiB/s beyond what is included: 1,000 at 0.005 and 125 at 0.04.
+    let mut fast = volume(VolumeKind::Gp3, 100, VolumeState::Available);
+    (fast.iops, fast.throughput_mib) = (Some(4000), Some(250));
+    let fast = Inventory { volumes: vec![fast], ..Inventory::default() };
+    assert_eq!(bounds(&said(&Area::VOLUMES, &fast, &Days::default().0)).1, "18.00");
+    // io1: 100 GiB at 0.125 and 2,000 IOPS at 0.065.
+    let mut io1 = volume(VolumeKind::Io1, 100, VolumeState::Available);
+    io1.iops = Some(2000);
+    let io1 = Inventory { volumes: vec![io1], ..Inventory::default() };
+    assert_eq!(bounds(&said(&Area::VOLUMES, &io1, &Days::default().0)).1, "142.50");
+}
+
+#[test]
+fn gp3_is_priced_at_the_performance_that_gp2_has() {
+    let of = |size| {
+        let volumes = vec![volume(VolumeKind::Gp2, size, VolumeState::InUse)];
+        said(&Area::GP3, &Inventory { volumes, ..Inventory::default() }, &Days::default().0)
+    };
+    // 100 GiB: 2.00 less, with 128 MiB/s for 125: 3 at 0.04.
+    assert_eq!(bounds(&of(100)), texts("1.88", "2.00"));
+    // 500 GiB: 10.00 less, with 250 MiB/s for 125: 125 at 0.04.
+    assert_eq!(bounds(&of(500)), texts("5.00", "10.00"));
+    // 2,000 GiB: 40.00 less, with 6,000 IOPS for 3,000 and 250 MiB/s: 15.00 and 5.00.
+    assert_eq!(bounds(&of(2000)), texts("20.00", "40.00"));
+    // A small one with the throughput of a large one: 50 GiB at 0.02 less, and never below nothing.
+    assert_eq!(bounds(&of(5)), texts("0.00", "0.10"));
+}
+
+#[test]
+fn an_address_costs_three_dollars_and_sixty_five_cents() {
+    let address = Address {
+        id: "eipalloc-1".to_owned(),
+        region: region(),
+        tags: Tags::new(),
+        public_ip: "198.51.100.7".to_owned(),
+        associated_with: None,
+    };
+    let inventory = Inventory { addresses: vec![address], ..Inventory::default() };
+    let said = said(&Area::ADDRESSES, &inventory, &Days::default().0);
+    assert_eq!(bounds(&said), texts("3.65", "3.65"));
+    assert_eq!(
+        said.advice.unwrap().remediation.commands,
+        ["aws ec2 release-address --region us-east-1 --allocation-id eipalloc-1"]
+    );
+}
+
+#[test]
+fn the_price_of_an_instance_is_that_of_its_size_and_stopped_ones_cost_nothing() {
+    let idle = Days::default().of_instance(&[0.5; 30], &[2.0; 30], &[1.0; 30]);
+    let of = |instance| Inventory { instances: vec![instance], ..Inventory::default() };
+    for (size, price) in [("m5.large", "70.08"), ("t3.medium", "30.37"), ("t3.micro", "7.59")] {
+        let said = said(&Area::EC2, &of(instance(size)), &idle.0);
+        assert_eq!(bounds(&said), texts(price, price), "{size}");
+    }
+    let mut stopped = instance("m5.large");
+    stopped.state = petswipe_cost::inventory::InstanceState::Stopped;
+    assert_eq!(said(&Area::EC2, &of(stopped), &idle.0).verdict, Verdict::Busy);
+}
+
+#[test]
+fn what_has_no_price_says_so() {
+    let idle = Days::default().of_instance(&[0.5; 30], &[2.0; 30], &[1.0; 30]);
+    let mut windows = instance("m5.large");
+    windows.linux_shared = false;
+    for (instance, key) in
+        [(instance("x9.huge"), "ec2:x9.huge"), (windows, "ec2:m5.large:not-linux-shared")]
+    {
+        let inventory = Inventory { instances: vec![instance], ..Inventory::default() };
+        let said = said(&Area::EC2, &inventory, &idle.0);
+        assert_eq!(said.verdict, Verdict::Idle);
+        assert_eq!(said.advice.unwrap().saving.unwrap_err(), [key]);
+    }
+}
+
+#[test]
+fn a_standby_doubles_what_an_unused_database_costs() {
+    let idle = Days::default().of_database(&[3.0; 30], &[9.0; 30], &[0.0; 30]);
+    let of = |multi_az| {
+        let mut database = database("db.t3.micro");
+        (database.engine, database.multi_az) = ("mysql".to_owned(), multi_az);
+        let inventory = Inventory { databases: vec![database], ..Inventory::default() };
+        bounds(&said(&Area::RDS, &inventory, &idle.0))
+    };
+    // 730 hours at 0.017, and 100 GiB at 0.115.
+    assert_eq!(of(false), texts("12.41", "23.91"));
+    assert_eq!(of(true), texts("24.82", "47.82"));
+}
+
+#[test]
+fn a_snapshot_saves_from_nothing_to_the_size_of_its_volume() {
+    let snapshot = Snapshot {
+        id: "snap-1".to_owned(),
+        region: region(),
+        tags: Tags::new(),
+        volume_id: "vol-1".to_owned(),
+        size_gib: 200,
+        archived: false,
+        completed: true,
+        started_at: ago(91),
+        description: String::new(),
+    };
+    let archived = Snapshot { archived: true, id: "snap-2".to_owned(), ..snapshot.clone() };
+    let inventory = Inventory { snapshots: vec![snapshot, archived], ..Inventory::default() };
+    let said = assess(&Area::SNAPSHOTS, &inventory, &Days::default().0);
+    assert_eq!(bounds(&said[0]), texts("0.00", "10.00"));
+    assert_eq!(bounds(&said[1]), texts("0.00", "2.50"));
+}
+
+#[test]
+fn a_saving_names_its_prices_and_their_oldest_day() {
+    let balancers = vec![balancer(LoadBalancerKind::Application, Some(0))];
+    let inventory = Inventory { load_balancers: balancers, ..Inventory::default() };
+    let subject = "app/web/0123456789abcdef";
+    let alive = Days::default().with(
+        subject,
+        petswipe_cost::Metric::ApplicationCapacity,
+        petswipe_cost::Statistic::Maximum,
+        &[0.1; 7],
+    );
+    let said = said(&Area::LOAD_BALANCERS, &inventory, &alive.0);
+    assert_eq!(bounds(&said), texts("16.42", "16.42"));
+    let saving = saving(&said);
+    assert_eq!(saving.prices[0].key, "elb:application:hour");
+    assert_eq!(saving.priced_at.unwrap(), saving.prices[0].priced_at);
+}

@@ -1,0 +1,289 @@
+//! What is idle, what only looks like it, and what nobody knows.
+
+use petswipe_cost::inventory::{
+    Image, Inventory, LaunchTemplate, LoadBalancerKind, Snapshot, VolumeKind, VolumeState,
+};
+use petswipe_cost::{Area, Metric, Statistic, Tags, Thresholds, Usage, Verdict};
+
+use crate::world::{Days, ago, assess_by, balancer, database, instance, now, region, said, volume};
+
+fn of_instance(usage: &Usage) -> (Verdict, String) {
+    let inventory = Inventory { instances: vec![instance("m5.xlarge")], ..Inventory::default() };
+    let said = said(&Area::EC2, &inventory, usage);
+    (said.verdict, said.reason)
+}
+
+/// As many days of it, but for one.
+fn but_one(days: usize, value: f64, other: f64) -> Vec<f64> {
+    let mut values = vec![value; days];
+    values[days / 2] = other;
+    values
+}
+
+#[test]
+fn every_day_of_an_instance_counts_and_not_only_the_first() {
+    let idle = Days::default().of_instance(&[0.5; 30], &[2.0; 30], &[1.0; 30]);
+    assert_eq!(of_instance(&idle.0).0, Verdict::Idle);
+    let worked_once = Days::default().of_instance(&[0.5; 30], &but_one(30, 2.0, 95.0), &[1.0; 30]);
+    let (verdict, reason) = of_instance(&worked_once.0);
+    assert_eq!(
+        (verdict, reason.as_str()),
+        (Verdict::Busy, "it needs its size at times: its CPU was at 95 % once")
+    );
+    let served_once = Days::default().of_instance(&[0.5; 30], &[2.0; 30], &but_one(30, 1.0, 900.0));
+    assert_eq!(
+        of_instance(&served_once.0).0,
+        Verdict::Improvable,
+        "it is used, and a smaller one would do"
+    );
+}
+
+#[test]
+fn an_instance_without_data_or_with_too_little_is_unknown() {
+    assert_eq!(of_instance(&Usage::default()).0, Verdict::Unknown);
+    let young = Days::default().of_instance(&[0.5; 13], &[2.0; 13], &[1.0; 13]);
+    let (verdict, reason) = of_instance(&young.0);
+    assert_eq!(
+        (verdict, reason.as_str()),
+        (Verdict::Unknown, "its CPU is known of 13 days, of 14 that are needed")
+    );
+    let enough = Days::default().of_instance(&[0.5; 14], &[2.0; 14], &[1.0; 14]);
+    assert_eq!(of_instance(&enough.0).0, Verdict::Idle);
+    // CPU without traffic does not make it idle, but it is enough to say that a smaller one would do.
+    let half = Days::default()
+        .with("i-1", Metric::InstanceCpu, Statistic::Average, &[0.5; 30])
+        .with("i-1", Metric::InstanceCpu, Statistic::Maximum, &[2.0; 30]);
+    assert_eq!(of_instance(&half.0).0, Verdict::Improvable);
+}
+
+#[test]
+fn absurd_values_are_no_data() {
+    let absurd = Days::default().of_instance(&[f64::NAN; 30], &[-5.0; 30], &[f64::INFINITY; 30]);
+    assert_eq!(of_instance(&absurd.0).0, Verdict::Unknown);
+}
+
+#[test]
+fn presets_are_what_others_hold() {
+    let inventory = Inventory { instances: vec![instance("m5.large")], ..Inventory::default() };
+    // Four quiet days of fourteen are enough for Trusted Advisor, and not for the others.
+    let mean = [vec![60.0; 10], vec![3.0; 4]].concat();
+    let peak = [vec![90.0; 10], vec![9.0; 4]].concat();
+    let net = [vec![900.0; 10], vec![1.0; 4]].concat();
+    let usage = Days::default().of_instance(&mean, &peak, &net);
+    let by = |preset| {
+        assess_by(&Area::EC2, &inventory, &usage.0, &Thresholds::preset(preset).unwrap())
+            .remove(0)
+            .verdict
+    };
+    assert_eq!(by("trusted-advisor"), Verdict::Idle);
+    assert_eq!(by("compute-optimizer"), Verdict::Busy);
+    assert_eq!(by("guide"), Verdict::Busy);
+}
+
+#[test]
+fn a_database_needs_both_little_load_and_few_connections_to_be_too_large() {
+    let of = |mean, peak, connections: f64| {
+        let inventory =
+            Inventory { databases: vec![database("db.m5.xlarge")], ..Inventory::default() };
+        let usage = Days::default().of_database(&[mean; 30], &[peak; 30], &[connections; 30]);
+        said(&Area::RDS, &inventory, &usage.0).verdict
+    };
+    assert_eq!(of(6.0, 20.0, 4.0), Verdict::Improvable);
+    assert_eq!(of(45.0, 80.0, 4.0), Verdict::Busy, "few connections can do much");
+    assert_eq!(of(6.0, 20.0, 80.0), Verdict::Busy, "many connections may need its memory");
+    assert_eq!(of(6.0, 75.0, 4.0), Verdict::Busy, "its peaks need its class");
+    assert_eq!(
+        of(45.0, 80.0, 0.0),
+        Verdict::Idle,
+        "what nobody connects to is only busy with itself"
+    );
+}
+
+#[test]
+fn one_connection_a_week_is_a_use() {
+    let inventory = Inventory { databases: vec![database("db.m5.xlarge")], ..Inventory::default() };
+    let idle = Days::default().of_database(&[3.0; 30], &[9.0; 30], &[0.0; 30]);
+    assert_eq!(said(&Area::RDS, &inventory, &idle.0).verdict, Verdict::Idle);
+    let mut connections = vec![0.0; 30];
+    connections[27] = 1.0;
+    let used = Days::default().of_database(&[3.0; 30], &[9.0; 30], &connections);
+    assert_eq!(said(&Area::RDS, &inventory, &used.0).verdict, Verdict::Improvable);
+    let mut gap = vec![0.0; 30];
+    gap[27] = f64::NAN;
+    let gap = Days::default().of_database(&[3.0; 30], &[9.0; 30], &gap);
+    assert_ne!(
+        said(&Area::RDS, &inventory, &gap.0).verdict,
+        Verdict::Idle,
+        "a day without data is no day without use"
+    );
+}
+
+#[test]
+fn a_read_replica_is_deleted_without_a_snapshot_that_rds_would_refuse() {
+    let mut replica = database("db.m5.xlarge");
+    replica.replica_of = Some("db-0".to_owned());
+    replica.deletion_protection = true;
+    let inventory = Inventory { databases: vec![replica], ..Inventory::default() };
+    let idle = Days::default().of_database(&[3.0; 30], &[9.0; 30], &[0.0; 30]);
+    let advice = said(&Area::RDS, &inventory, &idle.0).advice.unwrap();
+    let expected = [
+        "aws rds modify-db-instance --no-deletion-protection --apply-immediately --region us-east-1 --db-instance-identifier db-1",
+        "aws rds delete-db-instance --skip-final-snapshot --region us-east-1 --db-instance-identifier db-1",
+    ];
+    assert_eq!(advice.remediation.commands, expected);
+}
+
+fn snapshot(id: &str, age: i64) -> Snapshot {
+    Snapshot {
+        id: id.to_owned(),
+        region: region(),
+        tags: Tags::new(),
+        volume_id: "vol-1".to_owned(),
+        size_gib: 100,
+        archived: false,
+        completed: true,
+        started_at: ago(age),
+        description: String::new(),
+    }
+}
+
+#[test]
+fn a_snapshot_that_an_image_a_template_or_a_backup_needs_is_used() {
+    let mut backup = snapshot("snap-backup", 400);
+    backup.tags.insert("aws:backup:source-resource".to_owned(), "vol-1".to_owned());
+    let mut lifecycle = snapshot("snap-lifecycle", 400);
+    lifecycle.tags.insert("aws:dlm:lifecycle-policy-id".to_owned(), "policy-1".to_owned());
+    let snapshots = vec![
+        snapshot("snap-old", 400),
+        snapshot("snap-image", 400),
+        snapshot("snap-template", 400),
+        backup,
+        lifecycle,
+        snapshot("snap-young", 90),
+        snapshot("snap-future", -2),
+    ];
+    let image = Image {
+        id: "ami-1".to_owned(),
+        region: region(),
+        tags: Tags::new(),
+        snapshots: vec!["snap-image".to_owned()],
+    };
+    let template = LaunchTemplate {
+        id: "lt-1:3".to_owned(),
+        region: region(),
+        tags: Tags::new(),
+        snapshots: vec!["snap-template".to_owned()],
+    };
+    let inventory = Inventory {
+        snapshots,
+        images: vec![image],
+        launch_templates: vec![template],
+        ..Inventory::default()
+    };
+    let said = crate::world::assess(&Area::SNAPSHOTS, &inventory, &Usage::default());
+    let verdicts: Vec<_> = said.iter().map(|one| (one.resource.id.as_str(), one.verdict)).collect();
+    let expected = [
+        ("snap-old", Verdict::Idle),
+        ("snap-image", Verdict::Busy),
+        ("snap-template", Verdict::Busy),
+        ("snap-backup", Verdict::Busy),
+        ("snap-lifecycle", Verdict::Busy),
+        ("snap-young", Verdict::Busy),
+        ("snap-future", Verdict::Unknown),
+    ];
+    assert_eq!(verdicts, expected);
+    assert_eq!(said[1].reason, "ami-1 needs it");
+    assert_eq!(said[6].reason, "it was begun in the future: a clock is wrong");
+}
+
+#[test]
+fn a_volume_is_left_alone_for_a_week_and_while_it_is_attached() {
+    let of = |state, created_at| {
+        let volume =
+            petswipe_cost::inventory::Volume { created_at, ..volume(VolumeKind::Gp3, 10, state) };
+        let inventory = Inventory { volumes: vec![volume], ..Inventory::default() };
+        said(&Area::VOLUMES, &inventory, &Usage::default()).verdict
+    };
+    assert_eq!(of(VolumeState::Available, ago(7)), Verdict::Idle);
+    assert_eq!(of(VolumeState::Available, ago(6)), Verdict::Busy);
+    assert_eq!(of(VolumeState::InUse, ago(100)), Verdict::Busy);
+    assert_eq!(of(VolumeState::Other, ago(100)), Verdict::Unknown);
+    assert_eq!(of(VolumeState::Available, ago(-1)), Verdict::Unknown);
+}
+
+#[test]
+fn an_attached_volume_is_idle_only_where_that_is_asked_for_and_known_of_every_day() {
+    let inventory = Inventory {
+        volumes: vec![volume(VolumeKind::Gp3, 10, VolumeState::InUse)],
+        ..Inventory::default()
+    };
+    let mut limits = Thresholds::default();
+    limits.volumes.attached_idle_days = 7;
+    let by = |operations: &[f64]| {
+        let usage = Days::default()
+            .with("vol-1", Metric::VolumeReads, Statistic::Sum, operations)
+            .with("vol-1", Metric::VolumeWrites, Statistic::Sum, &vec![0.0; operations.len()]);
+        assess_by(&Area::VOLUMES, &inventory, &usage.0, &limits).remove(0).verdict
+    };
+    assert_eq!(by(&[0.0; 7]), Verdict::Idle);
+    assert_eq!(by(&[0.0; 6]), Verdict::Unknown);
+    assert_eq!(by(&but_one(7, 0.0, 500.0)), Verdict::Busy);
+}
+
+#[test]
+fn a_silent_load_balancer_is_idle_only_if_something_shows_that_it_was_measured() {
+    let subject = "app/web/0123456789abcdef";
+    let of = |targets, usage: Days| {
+        let load_balancers = vec![balancer(LoadBalancerKind::Application, targets)];
+        let inventory = Inventory { load_balancers, ..Inventory::default() };
+        said(&Area::LOAD_BALANCERS, &inventory, &usage.0).verdict
+    };
+    let alive = |days: usize| {
+        Days::default().with(
+            subject,
+            Metric::ApplicationCapacity,
+            Statistic::Maximum,
+            &vec![0.1; days],
+        )
+    };
+    let asked = |requests: &[f64]| {
+        alive(7).with(subject, Metric::ApplicationRequests, Statistic::Sum, requests)
+    };
+    assert_eq!(of(Some(2), Days::default()), Verdict::Unknown);
+    assert_eq!(of(Some(0), Days::default()), Verdict::Unknown, "it may redirect");
+    assert_eq!(of(Some(2), alive(7)), Verdict::Idle);
+    assert_eq!(of(Some(2), alive(5)), Verdict::Unknown);
+    assert_eq!(of(Some(2), asked(&[99.0; 7])), Verdict::Idle);
+    assert_eq!(of(Some(2), asked(&but_one(7, 0.0, 100.0))), Verdict::Busy);
+    assert_eq!(
+        of(Some(0), asked(&[5000.0; 7])),
+        Verdict::Busy,
+        "it redirects, and needs no targets for that"
+    );
+    assert_eq!(of(None, asked(&[1.0; 7])), Verdict::Idle);
+}
+
+#[test]
+fn times_are_those_of_the_scan() {
+    let mut young = balancer(LoadBalancerKind::Network, Some(1));
+    young.created_at = now();
+    let inventory = Inventory { load_balancers: vec![young], ..Inventory::default() };
+    assert_eq!(said(&Area::LOAD_BALANCERS, &inventory, &Usage::default()).verdict, Verdict::Busy);
+}
+
+#[test]
+fn a_name_that_a_shell_would_read_is_quoted_in_commands() {
+    let group = petswipe_cost::inventory::LogGroup {
+        name: "$(reboot)/it's".to_owned(),
+        region: region(),
+        tags: Some(Tags::new()),
+        retention_days: None,
+        stored_bytes: 80 << 30,
+        created_at: ago(400),
+        class: petswipe_cost::inventory::LogClass::Standard,
+    };
+    let inventory = Inventory { log_groups: vec![group], ..Inventory::default() };
+    let advice = said(&Area::LOGS, &inventory, &Usage::default()).advice.unwrap();
+    let expected = r"aws logs put-retention-policy --region us-east-1 --log-group-name '$(reboot)/it'\''s' --retention-in-days 90";
+    assert_eq!(advice.remediation.commands, [expected]);
+}
