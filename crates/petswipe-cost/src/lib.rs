@@ -18,6 +18,7 @@ mod report;
 mod resource;
 mod scan;
 mod spend;
+mod tags;
 pub mod thresholds;
 mod usage;
 #[cfg(feature = "yaml")]
@@ -39,9 +40,10 @@ pub use prices::{PriceTable, Prices, Quote, Quotes};
 pub use report::{
     Change, Changes, Finding, Range, Report, ReportOptions, ScanCost, Suppressed, Totals, Unknown,
 };
-pub use resource::{Kind, Region, Resource, ResourceRef, Tags};
+pub use resource::{Kind, Region, Resource, ResourceRef};
 pub use scan::{NotAnalysed, Scan, Scanner, Why};
 pub use spend::{Commitment, CommitmentKind, Commitments};
+pub use tags::Tags;
 pub use thresholds::Thresholds;
 pub use usage::{
     Measure, Metric, Period, Question, Series, Statistic, StorageClass, Usage, Window,

@@ -1,15 +1,11 @@
 //! What everything in an inventory has: a kind, a region, an id, and tags.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
-
-/// The tags of a resource.
-pub type Tags = BTreeMap<String, String>;
+use crate::{Error, Tags};
 
 /// A region, such as `us-east-1`. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
