@@ -74,8 +74,13 @@ impl Suppressions {
         for (index, suppression) in self.suppressions.iter().enumerate() {
             let field = |name: &str| format!("suppressions[{index}].{name}");
             let parts: Vec<_> = suppression.id.splitn(3, ':').collect();
-            let [area, _, _] = parts[..] else {
-                return Err(Error::invalid(field("id"), &suppression.id, "AREA:REGION:RESOURCE"));
+            let area = match parts[..] {
+                [area, _, _] => area,
+                [area, rest] if rest.ends_with('*') => area,
+                _ => {
+                    let allowed = "AREA:REGION:RESOURCE, in which * stands for anything";
+                    return Err(Error::invalid(field("id"), &suppression.id, allowed));
+                }
             };
             if !areas.iter().any(|known| glob(area, known)) {
                 let allowed = format!("an area of {}", areas.join(", "));
@@ -156,7 +161,12 @@ mod tests {
             "suppressions[0].id is ebs-unusd:eu-west-1:vol-1; allowed: an area of ebs-unused, ebs-gp3"
         );
         let error = check("vol-1", "audit").unwrap_err().to_string();
-        assert_eq!(error, "suppressions[0].id is vol-1; allowed: AREA:REGION:RESOURCE");
+        assert!(
+            error.starts_with("suppressions[0].id is vol-1; allowed: AREA:REGION:RESOURCE"),
+            "{error}"
+        );
+        assert!(check("ebs-unused:vol-1", "audit").is_err(), "it lacks the region");
+        check("ebs-unused:*", "audit").unwrap();
         let error = check("ebs-gp3:eu-west-1:vol-1", " ").unwrap_err().to_string();
         assert!(error.starts_with("suppressions[0].reason is empty"), "{error}");
         let typo = r#"{"suppressions": [{"id": "x", "reason": "y", "untill": "2026-01-01"}]}"#;

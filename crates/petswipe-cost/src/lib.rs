@@ -1,4 +1,23 @@
 //! Where the money of an AWS account goes: what there is, what it is used for, what it costs, and what of it is waste.
+//!
+//! A [`Scanner`] looks at an account through an [`InventorySource`] and a [`UsageSource`] (and a [`SpendSource`], if there is one) and
+//! gives a [`Scan`]: the [`Inventory`], its [`Usage`], and what could not be looked at. The [`analyzer`]s are pure functions of that,
+//! of [`Prices`] and of [`Thresholds`]; each says of each of its resources an [`Assessment`] with a [`Verdict`]. A [`Report`] has those that
+//! flag something as [`Finding`]s, and what they save together.
+//!
+//! # No data is not "idle"
+//!
+//! The wrong way to ask is `datapoints.iter().sum() == 0`: it finds every machine idle whose metrics could not be read.
+//!
+//! ```
+//! use petswipe_cost::{Period, Series, Window};
+//! let week = Window::days_before("2026-11-28T12:00:00Z".parse().unwrap(), 7);
+//! let nothing = Series::new(week, Period::Day, []);
+//! assert_eq!((nothing.sum(), nothing.maximum(), nothing.known()), (0.0, None, 0));
+//! ```
+//!
+//! An analyzer asks how many days are known, and says [`Verdict::Unknown`] where they are too few. Where a listing failed that an area
+//! needs, such as that of the images that may need a snapshot, the area is not judged at all in that region.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -48,3 +67,7 @@ pub use thresholds::Thresholds;
 pub use usage::{
     Measure, Metric, Period, Question, Series, Statistic, StorageClass, Usage, Window,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
