@@ -58,6 +58,12 @@ pub enum Error {
         /// What was looked for.
         what: String,
     },
+    /// Something uses it, so it was left as it is. Look again, and decide again.
+    #[error("{what}; it was left as it is")]
+    Conflict {
+        /// What is in the way.
+        what: String,
+    },
     /// This source can't tell. Use another one.
     #[error("{what} is not supported here")]
     Unsupported {

@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::{Currency, Money, Quote, ResourceRef, Tags, Window};
+use crate::{Action, Currency, Money, Quote, ResourceRef, Tags, Window};
 
 /// What kind of waste is looked for, such as `ebs-unused`. The areas of this crate are constants here; others may have their own.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -238,6 +238,9 @@ pub struct Remediation {
     pub restarts: bool,
     /// Whether it can be undone.
     pub reversible: bool,
+    /// The same for a program, where it needs nobody's judgement beyond the finding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<Action>,
 }
 
 /// What part of a resource's bill a finding is about. Two findings about different parts of one resource add up; two about the

@@ -21,6 +21,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod action;
 pub mod analyzer;
 mod backend;
 #[cfg(any(test, feature = "conformance"))]
@@ -33,6 +34,8 @@ pub mod inventory;
 pub mod memory;
 mod money;
 mod prices;
+#[cfg(feature = "removal")]
+pub mod removal;
 mod report;
 mod resource;
 mod scan;
@@ -43,6 +46,7 @@ mod usage;
 #[cfg(feature = "yaml")]
 pub mod yaml;
 
+pub use action::Action;
 pub use analyzer::{Analyzer, Scene};
 pub use backend::{InventorySource, SpendSource, UsageSource};
 #[cfg(feature = "mock")]

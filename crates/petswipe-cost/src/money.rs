@@ -31,7 +31,13 @@ impl Money {
 
     /// Rounded to the nearest cent; half a cent to the even one.
     pub fn rounded(amount: Decimal) -> Self {
-        Self(amount.round_dp_with_strategy(2, RoundingStrategy::MidpointNearestEven))
+        Self::in_cents(amount.round_dp_with_strategy(2, RoundingStrategy::MidpointNearestEven))
+    }
+
+    /// With two decimals, so that one amount has one form.
+    fn in_cents(mut amount: Decimal) -> Self {
+        amount.rescale(2);
+        Self(amount)
     }
 
     /// The amount.
@@ -53,7 +59,7 @@ impl FromStr for Money {
     fn from_str(text: &str) -> Result<Self, Error> {
         let amount = text.parse::<Decimal>().ok().filter(|amount| amount.normalize().scale() <= 2);
         amount
-            .map(Self)
+            .map(Self::in_cents)
             .ok_or_else(|| Error::invalid("amount", text, "a decimal number with whole cents"))
     }
 }

@@ -13,7 +13,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("petswipe-deploy", &["petswipe-aws", "petswipe-runbook", "petswipe-monitor"]),
     ("petswipe-dr", &["petswipe-aws", "petswipe-runbook", "petswipe-monitor"]),
     ("petswipe-chaos", &["petswipe-aws", "petswipe-runbook", "petswipe-monitor"]),
-    ("petswipe-cost", &["petswipe-aws"]),
+    ("petswipe-cost", &["petswipe-aws", "petswipe-runbook"]),
     (
         "petswipe-local",
         &[

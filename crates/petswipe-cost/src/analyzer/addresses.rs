@@ -6,7 +6,7 @@ use crate::finding::{
     Advice, Area, Assessment, Confidence, Evidence, Part, Remediation, Risk, RiskLevel, Verdict,
 };
 use crate::inventory::Address;
-use crate::{Kind, Resource};
+use crate::{Action, Kind, Resource};
 
 /// Addresses that are associated with nothing.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +49,7 @@ fn assess(scene: &Scene<'_>, address: &Address) -> Assessment {
             "the address is most likely lost for good; DNS records and others' firewalls may name it",
         ),
         remediation: Remediation {
+            action: Some(Action::ReleaseAddress { allocation: address.id.clone() }),
             summary: "release the address".to_owned(),
             commands: vec![release],
             restarts: false,

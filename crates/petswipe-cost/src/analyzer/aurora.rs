@@ -134,6 +134,7 @@ fn assess(scene: &Scene<'_>, database: &Database) -> Assessment {
             "it is away for a moment while it changes; capacity follows load with a delay",
         ),
         remediation: Remediation {
+            action: None,
             summary: "let the cluster scale, and make the instance serverless".to_owned(),
             commands: vec![
                 aws(

@@ -86,6 +86,7 @@ fn coverage(scene: &Scene<'_>, commitment: &Commitment) -> Assessment {
             "it binds for one or three years, whatever is used; act on the other findings first",
         ),
         remediation: Remediation {
+            action: None,
             summary: "ask Cost Explorer what to buy, once what is idle is gone".to_owned(),
             commands: vec![commitment.kind.recommendation().to_owned()],
             restarts: false,
@@ -125,6 +126,7 @@ fn utilisation(scene: &Scene<'_>, commitment: &Commitment) -> Assessment {
             "it is paid until it ends; what runs can be moved to where it is covered",
         ),
         remediation: Remediation {
+            action: None,
             summary: "share it in the organization, exchange or sell reservations, and buy no more"
                 .to_owned(),
             commands: Vec::new(),

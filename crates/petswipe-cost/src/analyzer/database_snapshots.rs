@@ -8,7 +8,7 @@ use crate::finding::{
     Advice, Area, Assessment, Confidence, Evidence, Part, Remediation, Risk, RiskLevel, Verdict,
 };
 use crate::inventory::DatabaseSnapshot;
-use crate::{Kind, Resource};
+use crate::{Action, Kind, Resource};
 
 /// Manual snapshots older than the limit, but for the newest of a database that is gone.
 #[derive(Clone, Copy, Debug)]
@@ -89,6 +89,7 @@ fn assess(scene: &Scene<'_>, snapshot: &DatabaseSnapshot) -> Assessment {
         part: Part::Whole,
         risk: Risk::new(RiskLevel::High, "what the database was like then is gone for good"),
         remediation: Remediation {
+            action: Some(Action::DeleteDatabaseSnapshot { snapshot: snapshot.id.clone() }),
             summary: "delete the snapshot".to_owned(),
             commands: vec![delete],
             restarts: false,

@@ -7,7 +7,7 @@ use crate::finding::{
     Advice, Area, Assessment, Confidence, Evidence, Part, Remediation, Risk, RiskLevel, Verdict,
 };
 use crate::inventory::{Instance, InstanceState, Inventory, Purchase};
-use crate::{Kind, Measure, Metric, Question, Resource, Series, Statistic, Thresholds};
+use crate::{Action, Kind, Measure, Metric, Question, Resource, Series, Statistic, Thresholds};
 
 /// Running instances: idle ones, and those that would do in the next smaller size.
 #[derive(Clone, Copy, Debug)]
@@ -188,6 +188,10 @@ fn stop(scene: &Scene<'_>, instance: &Instance) -> Advice {
             "it may be needed rarely, or be a standby; its volumes stay and cost on",
         ),
         remediation: Remediation {
+            action: instance
+                .scaling_group()
+                .is_none()
+                .then(|| Action::StopInstance { instance: instance.id.clone() }),
             summary: summary.to_owned(),
             commands: vec![command],
             restarts: false,
@@ -208,6 +212,7 @@ fn resize(instance: &Instance, to: &str, saving: Result<crate::Saving, Vec<Strin
             "it is away while it changes, and its memory, which nobody measures without an agent, halves too",
         ),
         remediation: Remediation {
+            action: None,
             summary: format!("change its type to {to}"),
             commands: vec![
                 aws(region, "ec2 stop-instances", &one),

@@ -147,6 +147,7 @@ fn assess(scene: &Scene<'_>, service: &Service) -> Assessment {
             "a rare peak that these days did not show has less room; a deployment replaces all tasks",
         ),
         remediation: Remediation {
+            action: None,
             summary: format!(
                 "register a revision of {} with {units} CPU units and {mib} MiB, and roll it out",
                 service.task_definition

@@ -74,6 +74,7 @@ fn assess(scene: &Scene<'_>, service: &Service) -> Assessment {
             "tasks are taken away with two minutes' notice, and may not come back at once",
         ),
         remediation: Remediation {
+            action: None,
             summary: "run it on the capacity provider FARGATE_SPOT".to_owned(),
             commands: vec![update],
             restarts: true,

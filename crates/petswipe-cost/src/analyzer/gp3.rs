@@ -8,7 +8,7 @@ use crate::finding::{
     Advice, Area, Assessment, Confidence, Evidence, Part, Remediation, Risk, RiskLevel, Verdict,
 };
 use crate::inventory::{Volume, VolumeKind, VolumeState};
-use crate::{Kind, Resource};
+use crate::{Action, Kind, Resource};
 
 /// gp2 volumes in use.
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +82,11 @@ fn assess(scene: &Scene<'_>, volume: &Volume) -> Assessment {
             "slower while it changes, and not to be changed again for 6 hours",
         ),
         remediation: Remediation {
+            action: Some(Action::ConvertVolume {
+                volume: volume.id.clone(),
+                iops: iops.max(3000),
+                throughput_mib: throughput.max(125),
+            }),
             summary: "change its type to gp3 with the performance it has now".to_owned(),
             commands: vec![command],
             restarts: false,

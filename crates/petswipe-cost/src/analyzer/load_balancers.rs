@@ -6,7 +6,7 @@ use crate::finding::{
     Advice, Area, Assessment, Confidence, Evidence, Part, Remediation, Risk, RiskLevel, Verdict,
 };
 use crate::inventory::{Inventory, LoadBalancer, LoadBalancerKind};
-use crate::{Kind, Measure, Metric, Question, Resource, Statistic, Thresholds};
+use crate::{Action, Kind, Measure, Metric, Question, Resource, Statistic, Thresholds};
 
 /// Load balancers without targets, and those with next to no requests.
 #[derive(Clone, Copy, Debug)]
@@ -138,6 +138,7 @@ fn idle(scene: &Scene<'_>, balancer: &LoadBalancer, reason: &str) -> Assessment 
             "its name is gone for good, and DNS records may lead to it",
         ),
         remediation: Remediation {
+            action: Some(Action::DeleteLoadBalancer { balancer: balancer.id.clone() }),
             summary: "delete the load balancer".to_owned(),
             commands: vec![delete],
             restarts: false,

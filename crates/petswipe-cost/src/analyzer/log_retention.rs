@@ -8,7 +8,7 @@ use crate::finding::{
     Advice, Area, Assessment, Confidence, Evidence, Part, Remediation, Risk, RiskLevel, Verdict,
 };
 use crate::inventory::{LogClass, LogGroup};
-use crate::{Kind, Resource};
+use crate::{Action, Kind, Resource};
 
 /// Log groups without a retention.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +76,7 @@ fn assess(scene: &Scene<'_>, group: &LogGroup) -> Assessment {
             "older events are gone for good; laws and audits may ask for them",
         ),
         remediation: Remediation {
+            action: Some(Action::SetRetention { group: group.name.clone(), days: retention }),
             summary: format!("keep events for {retention} days"),
             commands: vec![set],
             restarts: false,

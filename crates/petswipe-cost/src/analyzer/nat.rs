@@ -8,7 +8,7 @@ use crate::finding::{
     Advice, Area, Assessment, Confidence, Evidence, Part, Remediation, Risk, RiskLevel, Verdict,
 };
 use crate::inventory::{Inventory, NatGateway};
-use crate::{Kind, Measure, Metric, Question, Resource, Series, Statistic, Thresholds};
+use crate::{Action, Kind, Measure, Metric, Question, Resource, Series, Statistic, Thresholds};
 
 /// Every NAT gateway, for its use and for what it carries.
 #[derive(Clone, Copy, Debug)]
@@ -146,6 +146,7 @@ fn idle(scene: &Scene<'_>, gateway: &NatGateway, reason: &str, unrouted: bool) -
             )
         },
         remediation: Remediation {
+            action: Some(Action::DeleteNatGateway { gateway: gateway.id.clone() }),
             summary: "delete the NAT gateway, and release its address".to_owned(),
             commands: vec![delete],
             restarts: false,
@@ -252,6 +253,7 @@ fn data(
             "open connections to S3 and DynamoDB break once when an endpoint comes",
         ),
         remediation: Remediation {
+            action: None,
             summary: summary.to_owned(),
             commands,
             restarts: false,

@@ -107,6 +107,7 @@ fn assess(scene: &Scene<'_>, resource: ResourceRef, gateways: &[&NatGateway]) ->
             "when its zone fails, no other has a way out; connections break once",
         ),
         remediation: Remediation {
+            action: None,
             summary: format!("lead all routes to {}, and delete the others", stays.id),
             commands: std::iter::once(first).chain(commands).collect(),
             restarts: false,

@@ -199,6 +199,7 @@ fn delete(scene: &Scene<'_>, database: &Database) -> Advice {
             )
         },
         remediation: Remediation {
+            action: None,
             summary: if own {
                 "make a final snapshot and delete the instance"
             } else {
@@ -227,6 +228,7 @@ fn resize(database: &Database, to: &str, saving: Result<crate::Saving, Vec<Strin
             "it is away for minutes in its maintenance window, and has half the memory then",
         ),
         remediation: Remediation {
+            action: None,
             summary: format!("change its class to {to} in the next maintenance window"),
             commands: vec![modify],
             restarts: true,

@@ -99,6 +99,7 @@ fn uploads(scene: &Scene<'_>, bucket: &Bucket) -> Assessment {
             "an upload that somebody means to go on with after days is gone",
         ),
         remediation: Remediation {
+            action: None,
             summary: format!("let its lifecycle end uploads after {limit} days"),
             commands: lifecycle(
                 bucket,
@@ -164,6 +165,7 @@ fn versions(scene: &Scene<'_>, bucket: &Bucket) -> Assessment {
             "what was overwritten or deleted long ago can't be brought back any more",
         ),
         remediation: Remediation {
+            action: None,
             summary: "let its lifecycle delete versions that are old for 30 days".to_owned(),
             commands: lifecycle(
                 bucket,
@@ -223,6 +225,7 @@ fn classes(scene: &Scene<'_>, bucket: &Bucket) -> Assessment {
             "every object costs a request when it moves, and a little for being watched",
         ),
         remediation: Remediation {
+            action: None,
             summary: "let its lifecycle move objects to Intelligent-Tiering".to_owned(),
             commands: lifecycle(
                 bucket,

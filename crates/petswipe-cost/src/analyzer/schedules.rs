@@ -176,6 +176,7 @@ fn assess(
         part: Part::Whole,
         risk: Risk::new(RiskLevel::Low, "who works late finds it stopped, and starts it"),
         remediation: Remediation {
+            action: None,
             summary: "stop it after work and start it before, by EventBridge Scheduler or Instance Scheduler on AWS".to_owned(),
             commands: commands.to_vec(),
             restarts: true,

@@ -10,7 +10,7 @@ use crate::finding::{
     Advice, Area, Assessment, Confidence, Evidence, Part, Remediation, Risk, RiskLevel, Verdict,
 };
 use crate::inventory::Snapshot;
-use crate::{Kind, Region, Resource};
+use crate::{Action, Kind, Region, Resource};
 
 /// Snapshots older than the limit, of which no image (disabled ones too), no launch template and no backup plan needs any.
 #[derive(Clone, Copy, Debug)]
@@ -86,6 +86,7 @@ fn assess(scene: &Scene<'_>, snapshot: &Snapshot, user: Option<&str>) -> Assessm
             "it may be the only copy of its data; a recycle bin rule keeps deleted snapshots for a while",
         ),
         remediation: Remediation {
+            action: Some(Action::DeleteSnapshot { snapshot: snapshot.id.clone() }),
             summary: "delete the snapshot".to_owned(),
             commands: vec![delete],
             restarts: false,

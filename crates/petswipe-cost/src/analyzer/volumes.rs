@@ -8,7 +8,7 @@ use crate::finding::{
     Advice, Area, Assessment, Confidence, Evidence, Part, Remediation, Risk, RiskLevel, Verdict,
 };
 use crate::inventory::{Inventory, Volume, VolumeKind, VolumeState};
-use crate::{Kind, Measure, Metric, Question, Quotes, Resource, Statistic, Thresholds};
+use crate::{Action, Kind, Measure, Metric, Question, Quotes, Resource, Statistic, Thresholds};
 
 /// Volumes that are attached to nothing, and on request those that are attached and do nothing.
 #[derive(Clone, Copy, Debug)]
@@ -134,6 +134,8 @@ fn advice(scene: &Scene<'_>, volume: &Volume, confidence: Confidence) -> Advice 
             "what is on it is gone but for the snapshot; something may expect to find it",
         ),
         remediation: Remediation {
+            action: (volume.state == VolumeState::Available)
+                .then(|| Action::DeleteVolume { volume: volume.id.clone() }),
             summary: "make a snapshot, then delete the volume".to_owned(),
             commands,
             restarts: false,

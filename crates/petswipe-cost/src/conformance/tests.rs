@@ -53,3 +53,48 @@ impl<P: InventorySource + UsageSource> AccountWorld for World<P> {
 crate::account_conformance!(in_memory, world(|account| account));
 crate::account_conformance!(behind_an_arc, world(Arc::new));
 crate::account_conformance!(behind_a_box, world(Box::new));
+
+#[cfg(feature = "removal")]
+mod removing {
+    use super::*;
+    use crate::conformance::removal::RemovalWorld;
+    use crate::inventory::{Volume, VolumeState};
+    use crate::removal::Remover;
+
+    struct Removing<P>(P, Arc<MemoryAccount>);
+
+    fn removing<P>(wrap: impl FnOnce(Arc<MemoryAccount>) -> P) -> Removing<P> {
+        let account = Arc::new(MemoryAccount::example());
+        account.change(|inventory| {
+            let unused = inventory.volumes[0].clone();
+            let (id, state) = ("vol-attached".to_owned(), VolumeState::InUse);
+            inventory.volumes.push(Volume { id, state, ..unused });
+        });
+        Removing(wrap(account.clone()), account)
+    }
+
+    impl<P: Remover> RemovalWorld for Removing<P> {
+        fn remover(&self) -> &dyn Remover {
+            &self.0
+        }
+
+        fn region(&self) -> Region {
+            Region::new("us-east-1").unwrap()
+        }
+
+        fn unused(&self) -> String {
+            "vol-unused".to_owned()
+        }
+
+        fn attached(&self) -> String {
+            "vol-attached".to_owned()
+        }
+
+        async fn contents(&self) -> Inventory {
+            self.1.inventory()
+        }
+    }
+
+    crate::removal_conformance!(behind_an_arc, removing(|account| account));
+    crate::removal_conformance!(behind_a_box, removing(Box::new));
+}

@@ -16,14 +16,17 @@ use crate::{
 pub struct MemoryAccount {
     account: String,
     regions: Vec<Region>,
-    inventory: Inventory,
     usage: Usage,
     commitments: Option<Commitments>,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+pub(super) struct State {
+    pub(super) inventory: Inventory,
+    /// Snapshots that were made, by the token of the wish.
+    #[cfg(feature = "removal")]
+    pub(super) snapshots: BTreeMap<String, String>,
     denied: BTreeSet<String>,
     throttled: BTreeSet<String>,
     calls: BTreeMap<String, u64>,
@@ -35,7 +38,6 @@ impl MemoryAccount {
         Self {
             account: account.into(),
             regions: regions.into_iter().collect(),
-            inventory: Inventory::default(),
             usage: Usage::default(),
             commitments: None,
             state: Mutex::default(),
@@ -45,7 +47,7 @@ impl MemoryAccount {
     /// A little one: a volume of 100 GiB in `us-east-1` that nothing uses, made in 2026.
     pub fn example() -> Self {
         let region = Region::new("us-east-1").ok();
-        let mut account = Self::new("123456789012", region.clone());
+        let account = Self::new("123456789012", region.clone());
         let volume = region.map(|region| Volume {
             id: "vol-unused".to_owned(),
             region,
@@ -57,14 +59,14 @@ impl MemoryAccount {
             state: VolumeState::Available,
             created_at: jiff::Timestamp::constant(1_767_225_600, 0),
         });
-        account.inventory.volumes.extend(volume);
+        account.state().inventory.volumes.extend(volume);
         account
     }
 
     /// The same with what there is.
     #[must_use]
-    pub fn with_inventory(mut self, inventory: Inventory) -> Self {
-        self.inventory.absorb(inventory);
+    pub fn with_inventory(self, inventory: Inventory) -> Self {
+        self.state().inventory.absorb(inventory);
         self
     }
 
@@ -85,8 +87,13 @@ impl MemoryAccount {
     /// The same with credentials that lack an action, as IAM names it.
     #[must_use]
     pub fn denying(self, action: impl Into<String>) -> Self {
-        self.state().denied.insert(action.into());
+        self.deny(action);
         self
+    }
+
+    /// From now on the credentials lack an action.
+    pub fn deny(&self, action: impl Into<String>) {
+        self.state().denied.insert(action.into());
     }
 
     /// The same with one action that is always one call too many.
@@ -96,9 +103,14 @@ impl MemoryAccount {
         self
     }
 
-    /// What there is.
-    pub fn inventory(&self) -> &Inventory {
-        &self.inventory
+    /// What there is now.
+    pub fn inventory(&self) -> Inventory {
+        self.state().inventory.clone()
+    }
+
+    /// Changes what there is, as somebody else would.
+    pub fn change(&self, change: impl FnOnce(&mut Inventory)) {
+        change(&mut self.state().inventory);
     }
 
     /// The calls that AWS would have needed so far, by IAM's names.
@@ -106,12 +118,12 @@ impl MemoryAccount {
         self.state().calls.clone()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts the calls of an action, or refuses it.
-    fn call(&self, action: &str, times: usize) -> Result<(), Error> {
+    pub(super) fn call(&self, action: &str, times: usize) -> Result<(), Error> {
         let mut state = self.state();
         *state.calls.entry(action.to_owned()).or_default() += times.max(1) as u64;
         let action = action.to_owned();
@@ -170,7 +182,7 @@ impl InventorySource for MemoryAccount {
             return Err(Error::Unsupported { what: format!("listing what is of kind {kind}") });
         };
         self.in_region(region)?;
-        let listed = self.inventory.only(kind, region);
+        let listed = self.state().inventory.only(kind, region);
         self.call(action, listed.len().div_ceil(page))?;
         Ok(listed)
     }

@@ -87,7 +87,7 @@ impl Finding {
     }
 
     /// The bounds of what it saves; nothing where that is not known.
-    pub(super) fn weight(&self) -> (Money, Money) {
+    pub(crate) fn weight(&self) -> (Money, Money) {
         self.monthly_saving
             .as_ref()
             .map_or_else(Default::default, |saving| (saving.low, saving.high))

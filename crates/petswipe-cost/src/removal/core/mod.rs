@@ -1,0 +1,161 @@
+//! What is done next, and what an answer means: pure.
+
+mod state;
+
+pub use state::{State, StepState};
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use petswipe_runbook::{Decision, Error, Event, EventOf, Failure, FailureKind, Runbook, Step};
+use serde::{Deserialize, Serialize};
+
+use super::plan::RemovalPlan;
+
+/// How long an answer about a finding holds: older ones are asked for again before anything is done.
+const FRESH: Duration = Duration::from_secs(60);
+/// How often something is tried that may yet succeed.
+const TRIES: u32 = 3;
+/// How long is waited before it is tried again.
+const PAUSE: Duration = Duration::from_secs(10);
+/// How long a check may take: it lists what its analyzer needs.
+const CHECK: Duration = Duration::from_secs(600);
+/// How long a snapshot may take.
+const SNAPSHOT: Duration = Duration::from_secs(6 * 3600);
+/// How long a change may take.
+const ACT: Duration = Duration::from_secs(300);
+
+/// A command, or a look. The number is that of the step in the plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// Look whether the finding still holds.
+    Recheck(usize),
+    /// Make a snapshot.
+    Snapshot(usize),
+    /// Carry out its action.
+    Act(usize),
+}
+
+impl Effect {
+    fn step(&self) -> usize {
+        match self {
+            Self::Recheck(step) | Self::Snapshot(step) | Self::Act(step) => *step,
+        }
+    }
+}
+
+/// What an effect answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// The finding holds as it stands in the plan.
+    Holds,
+    /// It does not, or no longer.
+    Changed {
+        /// What is different.
+        why: String,
+    },
+    /// A snapshot is complete.
+    Snapshot {
+        /// Its id.
+        id: String,
+    },
+    /// It was carried out.
+    Done,
+}
+
+/// How a removal ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// How many steps were carried out.
+    pub done: usize,
+    /// How many were left, as their finding no longer held.
+    pub skipped: usize,
+    /// How many failed.
+    pub failed: usize,
+    /// How many were not begun, as somebody wanted it to end.
+    pub not_begun: usize,
+}
+
+impl Runbook for RemovalPlan {
+    type State = State;
+    type Effect = Effect;
+    type Output = Answer;
+    type Outcome = Outcome;
+
+    const KIND: &'static str = "cost-removal";
+    const VERSION: u32 = 1;
+
+    fn validate(&self) -> Result<(), Error> {
+        self.check().map_err(|error| match error {
+            crate::Error::Invalid { field, value, allowed } => {
+                Error::invalid(field, value, allowed)
+            }
+            other => {
+                Error::invalid("plan", other, "a plan as `cost_report --plan-removal` writes it")
+            }
+        })
+    }
+
+    fn begin(&self, _: Timestamp) -> State {
+        State::of(self)
+    }
+
+    fn decide(&self, state: &State, now: Timestamp) -> Decision<Effect, Outcome> {
+        if !state.in_flight.is_empty() {
+            return Decision::WaitForEvent;
+        }
+        let Some((index, step)) = state.next() else { return Decision::Finish(state.outcome()) };
+        if state.stopping {
+            return Decision::Finish(state.outcome());
+        }
+        if let Some(at) = state.not_before.filter(|at| *at > now) {
+            return Decision::WaitUntil(at);
+        }
+        let recheck = Step::observation(Effect::Recheck(index), CHECK);
+        let is_fresh = |at: Timestamp| now.duration_since(at).unsigned_abs() <= FRESH;
+        let needs_snapshot = self.steps[index].action.snapshot_of().is_some();
+        let next = match step {
+            StepState::Holds { at, snapshot } if is_fresh(*at) => {
+                match (needs_snapshot, snapshot) {
+                    (true, None) => Step::change(Effect::Snapshot(index), SNAPSHOT),
+                    _ => Step::change(Effect::Act(index), ACT),
+                }
+            }
+            _ => recheck,
+        };
+        Decision::Perform(vec![next])
+    }
+
+    fn evolve(&self, state: &mut State, event: &EventOf<Self>, at: Timestamp) {
+        match event {
+            Event::AbortRequested { .. } => state.stopping = true,
+            // What was known is as old as the process that asked.
+            Event::Resumed { .. } => state.forget(),
+            Event::Intended { effect: Effect::Act(index), .. } => drop(state.begun.insert(*index)),
+            _ => {}
+        }
+        match state.in_flight.observe(event, at) {
+            Some((underway, Ok(answer))) => state.answered(underway.effect.step(), answer, at),
+            Some((underway, Err(failure))) => failed(state, &underway.effect, failure, at),
+            None => {}
+        }
+    }
+}
+
+fn failed(state: &mut State, effect: &Effect, failure: &Failure, at: Timestamp) {
+    let may_yet_succeed = matches!(
+        failure.kind,
+        FailureKind::Transient | FailureKind::TimedOut | FailureKind::Interrupted
+    );
+    state.tries += 1;
+    if may_yet_succeed && state.tries < TRIES {
+        state.not_before = at.checked_add(PAUSE).ok();
+        return;
+    }
+    // Of a change that got no answer nobody knows.
+    let unknown = may_yet_succeed && matches!(effect, Effect::Act(_));
+    let doubt = if unknown { "whether it happened is not known: " } else { "" };
+    state.fail(effect.step(), format!("{doubt}{}", failure.message));
+}
