@@ -41,6 +41,12 @@ impl Located for ScalePlan {
     }
 }
 
+impl Located for petswipe_cost::removal::RemovalPlan {
+    fn location(&self) -> &str {
+        self.account.as_deref().unwrap_or_default()
+    }
+}
+
 /// An open journal and what it held.
 pub(crate) struct Opened<R: Runbook> {
     pub(crate) journal: Arc<dyn Journal>,

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use petswipe_cost::analyzer::{self, Analyzer};
 use petswipe_cost::demo::{Demo, KEEP};
 use petswipe_cost::{
-    Area, InventorySource, Money, Region, Report, ReportOptions, Scan, Scanner, TagFilter, explain,
+    Area, InventorySource, Money, Prices, Region, Report, ReportOptions, RiskLevel, Scan, Scanner,
+    SpendSource, TagFilter, UsageSource, explain,
 };
 
 use crate::signals::Signals;
@@ -19,11 +20,13 @@ mod files;
 mod html;
 mod markdown;
 mod output;
+mod removal;
 mod text;
 
 /// What the exit codes mean.
 const EXIT_CODES: &str = "Exit codes: 0 everything was looked at; 1 the findings save at least more than --fail-above; 2 bad usage or a file \
-    that can't be read or written; 3 something was not looked at, and the report says what";
+    that can't be read or written; 3 something was not looked at, and the report says what. \
+    With --remove --execute: 0 every step was done, 1 some were left or failed, 3 stopped half-way (the message says how to go on)";
 
 /// Find what an account pays for and does not use
 #[derive(Parser, Clone, Debug)]
@@ -71,6 +74,53 @@ pub struct Flags {
     /// Write the report; the ending chooses the format: .json, .html, .md or .csv. May be given several times
     #[arg(long, env = "REPORT", value_name = "FILE", value_delimiter = ',')]
     pub report: Vec<PathBuf>,
+    /// Write a plan that acts on the findings, the safest first, for a person to review: a JSON file
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "remove",
+        help_heading = "Acting on findings"
+    )]
+    pub plan_removal: Option<PathBuf>,
+    /// At most so many steps in that plan
+    #[arg(
+        long,
+        env = "MAX_REMOVALS",
+        value_name = "STEPS",
+        default_value_t = 50,
+        help_heading = "Acting on findings"
+    )]
+    pub max_removals: usize,
+    /// Only findings with such ids in that plan; * stands for anything
+    #[arg(long, value_name = "ID", value_delimiter = ',', help_heading = "Acting on findings")]
+    pub only: Vec<String>,
+    /// No step with a greater risk in that plan
+    #[arg(
+        long,
+        env = "MAX_RISK",
+        value_name = "RISK",
+        default_value = "medium",
+        help_heading = "Acting on findings"
+    )]
+    pub max_risk: MaxRisk,
+    /// Show what that plan would do, and change nothing
+    #[arg(long, value_name = "FILE", help_heading = "Acting on findings")]
+    pub remove: Option<PathBuf>,
+    /// With --remove: do it. Each finding is checked again right before, and what is deleted has a snapshot first where that is possible
+    #[arg(long, requires = "remove", help_heading = "Acting on findings")]
+    pub execute: bool,
+    /// With --execute: go on with the plan in the journal
+    #[arg(long, requires = "remove", help_heading = "Acting on findings")]
+    pub resume: bool,
+    /// Where what is done is journaled
+    #[arg(
+        long,
+        env = "JOURNAL",
+        value_name = "FILE",
+        default_value = ".petswipe/cost_report.jsonl",
+        help_heading = "Acting on findings"
+    )]
+    pub journal: PathBuf,
     /// Print the report as one JSON document on stdout, and nothing else there
     #[arg(long)]
     pub json: bool,
@@ -92,9 +142,34 @@ pub enum Backend {
     Demo,
 }
 
-/// An account to look at.
+/// A level of risk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MaxRisk {
+    /// Nobody would notice.
+    Low,
+    /// Somebody may notice, and it can be mended.
+    Medium,
+    /// Data or availability are at stake.
+    High,
+}
+
+impl From<MaxRisk> for RiskLevel {
+    fn from(risk: MaxRisk) -> Self {
+        match risk {
+            MaxRisk::Low => Self::Low,
+            MaxRisk::Medium => Self::Medium,
+            MaxRisk::High => Self::High,
+        }
+    }
+}
+
+/// An account to look at, and to act upon.
 struct Place {
-    scanner: Scanner,
+    inventory: Arc<dyn InventorySource>,
+    usage: Arc<dyn UsageSource>,
+    spend: Arc<dyn SpendSource>,
+    remover: removal::Hand,
+    prices: Prices,
     regions: Vec<Region>,
     calls: Box<dyn Fn() -> std::collections::BTreeMap<String, u64> + Send + Sync>,
 }
@@ -115,10 +190,22 @@ pub async fn run(flags: &Flags) -> Result<u8, Exit> {
     let suppressions = files::suppressions(flags.suppressions.as_deref())?;
     let baseline = flags.baseline.as_deref().map(files::baseline).transpose()?;
     let outputs = output::formats(&flags.report)?;
+    let removal = flags.remove.as_deref().map(removal::read).transpose()?;
     let now = Timestamp::now();
     let place = demo(flags, now).await?;
-    let scanner = place.scanner.with_analyzers(analyzers);
-    let scanner = scanner.with_limits(limits).map_err(|error| Exit::usage(explain(&error)))?;
+    if let (Some(path), Some(plan)) = (&flags.remove, removal) {
+        let options = ReportOptions {
+            exclude: flags.exclude.clone(),
+            suppressions,
+            ..ReportOptions::default()
+        };
+        return removal::run(flags, path, plan, place, limits, &options).await;
+    }
+    let scanner = Scanner::new(place.inventory.clone(), place.usage.clone(), place.prices.clone())
+        .with_spend(place.spend.clone())
+        .with_analyzers(analyzers)
+        .with_limits(limits)
+        .map_err(|error| Exit::usage(explain(&error)))?;
     let scan = scanned(flags, &scanner, &place.regions, now).await?;
     if let Some(resource) = &flags.explain {
         return Ok(explained(&scan, resource));
@@ -134,6 +221,9 @@ pub async fn run(flags: &Flags) -> Result<u8, Exit> {
         report = report.compared_with(baseline).map_err(|error| Exit::usage(explain(&error)))?;
     }
     output::write(&report, &outputs)?;
+    if let Some(path) = &flags.plan_removal {
+        removal::write(flags, path, &report)?;
+    }
     match flags.json {
         true => print(&serde_json::to_string_pretty(&report).map_err(Exit::usage)?),
         false => print(&text::report(&report, flags.top)),
@@ -189,9 +279,15 @@ async fn demo(flags: &Flags, now: Timestamp) -> Result<Place, Exit> {
         [all] if all == "all" => account.regions().await.map_err(failed)?,
         named => named.iter().map(Region::new).collect::<Result<_, _>>().map_err(failed)?,
     };
-    let scanner =
-        Scanner::new(account.clone(), account.clone(), prices).with_spend(account.clone());
-    Ok(Place { scanner, regions, calls: Box::new(move || account.calls()) })
+    Ok(Place {
+        inventory: account.clone(),
+        usage: account.clone(),
+        spend: account.clone(),
+        remover: account.clone(),
+        prices,
+        regions,
+        calls: Box::new(move || account.calls()),
+    })
 }
 
 /// Looks at it all, until it is done or somebody wants it to end: then the report is of what there is by then.

@@ -245,3 +245,74 @@ fn only_the_areas_asked_for_are_looked_at() {
     let listed = text(&run(directory.path(), &["--areas", "help"]).stdout);
     assert_eq!(listed.lines().count(), 17);
 }
+
+#[test]
+fn a_plan_of_removals_is_shown_until_it_is_executed_and_then_journaled() {
+    let directory = tempfile::tempdir().unwrap();
+    let plan = ["--only", "ebs-unused:*,eip-unattached:*", "--plan-removal", "plan.json"];
+    assert_eq!(run(directory.path(), &plan).status.code(), Some(0));
+    let written = std::fs::read_to_string(directory.path().join("plan.json")).unwrap();
+    let steps = serde_json::from_str::<Value>(&written).unwrap()["steps"].as_array().unwrap().len();
+    assert!(steps > 3);
+
+    let shown = run(directory.path(), &["--remove", "plan.json"]);
+    assert_eq!(shown.status.code(), Some(0), "{shown:?}");
+    assert!(text(&shown.stdout).contains("nothing is changed now"), "{shown:?}");
+    assert!(text(&shown.stdout).contains("make a snapshot of vol-"), "{shown:?}");
+    assert!(!directory.path().join(".petswipe").exists(), "a journal was begun");
+
+    let (code, done) = json(directory.path(), &["--remove", "plan.json", "--execute"]);
+    assert_eq!((code, done["outcome"]["done"].as_u64()), (0, Some(steps as u64)));
+    for step in done["steps"].as_array().unwrap() {
+        assert_eq!(step["state"], "done");
+        let deletes = step["action"]["do"] == "delete-volume";
+        assert_eq!(step["snapshot"].is_string(), deletes, "{step}");
+    }
+    let journal =
+        std::fs::read_to_string(directory.path().join(".petswipe/cost_report.jsonl")).unwrap();
+    let intents = journal.matches("{\"act\":").count();
+    assert_eq!(intents, steps, "each change has its intent in the journal");
+    // It is over, so it is only told again.
+    let (code, again) = json(directory.path(), &["--remove", "plan.json", "--execute", "--resume"]);
+    assert_eq!((code, &again["outcome"]), (0, &done["outcome"]));
+}
+
+#[test]
+fn a_plan_that_fits_nothing_is_refused_or_left() {
+    let directory = tempfile::tempdir().unwrap();
+    let plan = ["--only", "eip-unattached:*", "--plan-removal", "plan.json"];
+    assert_eq!(run(directory.path(), &plan).status.code(), Some(0));
+    let path = directory.path().join("plan.json");
+    let written = std::fs::read_to_string(&path).unwrap();
+
+    // Of another account: the demo account of another seed has other addresses.
+    let (code, left) =
+        json(directory.path(), &["--demo-seed", "9", "--remove", "plan.json", "--execute"]);
+    assert_eq!(
+        (code, left["outcome"]["done"].as_u64(), left["outcome"]["failed"].as_u64()),
+        (1, Some(0), Some(0))
+    );
+    assert!(
+        left["steps"].as_array().unwrap().iter().all(|step| step["why"] == "it is gone already")
+    );
+
+    std::fs::write(&path, written.replace("123456789012", "999999999999")).unwrap();
+    let said = refused(directory.path(), &["--remove", "plan.json", "--execute"]);
+    assert!(
+        said.contains(
+            "the plan is for account 999999999999, and this is 123456789012; nothing was touched"
+        ),
+        "{said}"
+    );
+    std::fs::write(&path, written.replace("\"steps\"", "\"stepps\"")).unwrap();
+    let said = refused(directory.path(), &["--remove", "plan.json"]);
+    assert!(said.contains("--remove is plan.json: the plan: unknown field `stepps`"), "{said}");
+    std::fs::write(&path, &written).unwrap();
+    let said = refused(directory.path(), &["--remove", "plan.json", "--resume"]);
+    assert!(said.contains("--resume goes on for real; give --execute with it"), "{said}");
+    let said = refused(
+        directory.path(),
+        &["--remove", "plan.json", "--execute", "--resume", "--journal", "none.jsonl"],
+    );
+    assert!(said.contains("journal none.jsonl was not found"), "{said}");
+}
