@@ -16,7 +16,7 @@ fn number(money: Money) -> f64 {
 /// A figure of horizontal bars, the longest first: for wide screens, or for narrow ones, where names stand above their bars.
 pub(super) fn bars(label: &str, bars: &[(String, Range)], wide: bool) -> String {
     let mut bars: Vec<_> = bars.iter().collect();
-    bars.sort_by(|one, other| (other.1.high, other.1.low).cmp(&(one.1.high, one.1.low)));
+    bars.sort_by_key(|(_, range)| std::cmp::Reverse((range.high, range.low)));
     let most = bars.iter().map(|(_, range)| number(range.high)).fold(0.01, f64::max);
     let (class, width, left, right, step) = if wide {
         ("wide", 920.0, 170.0, 760.0, STEP)
