@@ -33,7 +33,7 @@ pub struct Rate {
 /// The default is half of what AWS documents as an account's limit, and where it documents none, 10 at once and 5 a second.
 ///
 /// Sources: "Request throttling for the Amazon ECS API" (bucket size and refill rate), "CloudWatch service quotas"
-/// (GetMetricData 50 a second, DescribeAlarms 9 a second), "Request throttling for the Amazon EC2 API" (non-mutating actions 100
+/// (GetMetricData 50 a second, GetMetricStatistics 400, DescribeAlarms 9), "Request throttling for the Amazon EC2 API" (non-mutating actions 100
 /// and 20 a second, those that are neither filtered nor paginated 50 and 10).
 #[derive(Clone)]
 pub struct CallBudget(Arc<Mutex<Books>>);
@@ -55,6 +55,7 @@ struct Bucket {
 const DOCUMENTED: &[(&str, f64, f64)] = &[
     ("cloudwatch:DescribeAlarms", 9.0, 9.0),
     ("cloudwatch:GetMetricData", 50.0, 50.0),
+    ("cloudwatch:GetMetricStatistics", 400.0, 400.0),
     ("ec2:DescribeAddresses", 50.0, 10.0),
     ("ec2:DescribeImages", 100.0, 20.0),
     ("ec2:DescribeInstances", 100.0, 20.0),

@@ -4,7 +4,6 @@
 
 pub mod analyzer;
 #[cfg(feature = "aws")]
-#[cfg_attr(docsrs, doc(cfg(feature = "aws")))]
 pub mod aws;
 mod backend;
 mod error;

@@ -12,13 +12,16 @@ const ACTION: &str = "sts:GetCallerIdentity";
 
 /// The account as its own region knows it. Asked once.
 pub(super) struct Identity {
+    /// The code of the account's own region.
+    region: Option<String>,
     home: Client,
     account: Mutex<Option<String>>,
 }
 
 impl Identity {
     pub(super) fn new(config: &SdkConfig) -> Self {
-        Self { home: Client::new(config), account: Mutex::new(None) }
+        let region = config.region().map(ToString::to_string);
+        Self { region, home: Client::new(config), account: Mutex::new(None) }
     }
 
     /// The account's number.
@@ -32,12 +35,13 @@ impl Identity {
     }
 
     /// What a call's error means: where the service does not know the credentials, and the account's own region does, the region
-    /// is not enabled.
+    /// is not enabled. The own region can't be such a one.
     ///
     /// Tokens of the global endpoint of STS are not valid in regions that have to be enabled, whether they are or not, so such a
     /// region is taken for one that is not. Source: "Manage AWS STS in an AWS Region".
     pub(super) async fn meaning(&self, error: CallError, region: &Region) -> Error {
-        if is_stranger(&error) && self.account().await.is_ok() {
+        let is_home = self.region.as_deref() == Some(region.as_str());
+        if is_stranger(&error) && !is_home && self.account().await.is_ok() {
             return disabled(region);
         }
         called(error)

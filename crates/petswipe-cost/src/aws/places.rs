@@ -32,7 +32,7 @@ impl Places {
 
 /// Says which clients there are.
 macro_rules! clients {
-    ($($(#[$attribute:meta])* $name:ident: $crate_name:ident,)*) => {
+    ($($(#[$attribute:meta])* $name:ident: $crate_name:ident $(with $adjust:ident)?,)*) => {
         /// A region with its clients.
         pub(super) struct Place {
             pub(super) region: Region,
@@ -52,7 +52,11 @@ macro_rules! clients {
             $(
                 $(#[$attribute])*
                 pub(super) fn $name(&self) -> &$crate_name::Client {
-                    self.$name.get_or_init(|| $crate_name::Client::new(&self.config))
+                    self.$name.get_or_init(|| {
+                        let config = $crate_name::config::Builder::from(&self.config);
+                        $(let config = $adjust(config, &self.config);)?
+                        $crate_name::Client::from_conf(config.build())
+                    })
                 }
             )*
         }
@@ -69,6 +73,14 @@ clients! {
     logs: aws_sdk_cloudwatchlogs,
     #[cfg(feature = "aws-rds")]
     rds: aws_sdk_rds,
-    s3: aws_sdk_s3,
+    s3: aws_sdk_s3 with path_style,
     sts: aws_sdk_sts,
+}
+
+/// Where the endpoint is given, the name of a bucket is no part of its host.
+fn path_style(
+    config: aws_sdk_s3::config::Builder,
+    given: &SdkConfig,
+) -> aws_sdk_s3::config::Builder {
+    config.force_path_style(given.endpoint_url().is_some())
 }

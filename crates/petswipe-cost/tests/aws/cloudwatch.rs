@@ -17,6 +17,8 @@ pub struct CloudWatch {
     pub status: Option<(String, String)>,
     /// A message about a whole answer.
     pub message: Option<String>,
+    /// The next token is refused, once.
+    pub expiring: bool,
     /// The second page is said to lead to itself.
     pub circles: bool,
 }
@@ -60,7 +62,7 @@ pub fn answer(cloudwatch: &mut CloudWatch, call: &Call) -> Result<Answer, Refusa
 }
 
 fn metric_data(
-    cloudwatch: &CloudWatch,
+    cloudwatch: &mut CloudWatch,
     asked: &Value,
     from: i64,
     to: i64,
@@ -81,6 +83,9 @@ fn metric_data(
     assert_eq!(once.len(), names.len(), "a metric is asked for twice");
     let page = cloudwatch.page.unwrap_or(100_800);
     let token = asked["NextToken"].as_str();
+    if token.is_some() && std::mem::take(&mut cloudwatch.expiring) {
+        return Err(refuse("The token has expired"));
+    }
     let begin: usize = token.map_or(Ok(0), |token| token["after-".len()..].parse()).unwrap();
     let end = begin + page;
     let mut encoder = Encoder::new(Vec::new());

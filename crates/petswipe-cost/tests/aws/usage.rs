@@ -75,14 +75,36 @@ async fn five_hundred_metrics_are_one_call() {
 
 #[tokio::test]
 async fn pages_that_split_a_metric_add_up() {
-    for page in [1, 2, 5, 7] {
+    for (page, expiring) in [(1, false), (2, true), (5, false), (7, true)] {
         let world = world(3);
-        world.wire.with(|account| account.cloudwatch.page = Some(page));
+        world.wire.with(|account| {
+            account.cloudwatch.page = Some(page);
+            account.cloudwatch.expiring = expiring;
+        });
         let asked = ["vol-2", "vol-0", "vol-1"].map(reads);
         let answer = ask(&world, Metering::MetricData, &asked).await.unwrap();
         assert!(answer.iter().all(|series| series.sum() == 24.0), "{page} a page");
         assert!(world.wire.calls().len() >= 18 / page, "{page} a page");
     }
+}
+
+#[tokio::test]
+async fn days_are_not_asked_for_from_the_middle_of_a_day() {
+    let world = world(1);
+    let ragged = Window { from: at("2026-11-22T06:00:00Z"), to: at("2026-11-25T06:00:00Z") };
+    let hourly = Measure::hourly(&home(), "vol-0", Metric::VolumeReads, Statistic::Sum);
+    let usage = AwsUsage::new(&world.wire.config(), Metering::MetricData);
+    let answer = usage.statistics(&home(), &[reads("vol-0"), hourly], ragged).await.unwrap();
+    // Of 23 and 24 November the whole is within the window.
+    assert_eq!(days(&answer[0]), [Some(3.0), None, None]);
+    let mut begins: Vec<_> = world
+        .wire
+        .calls()
+        .iter()
+        .map(|call| call.cbor()["StartTime"].as_i64().unwrap() % DAY)
+        .collect();
+    begins.sort_unstable();
+    assert_eq!(begins, [0, DAY / 4]);
 }
 
 #[tokio::test]

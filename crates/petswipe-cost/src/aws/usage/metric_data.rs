@@ -2,7 +2,7 @@
 //!
 //! Source: "GetMetricData", Amazon CloudWatch API Reference: at most 500 queries a call, at most 100,800 values a page.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::types::{
@@ -12,7 +12,8 @@ use aws_smithy_types::DateTime;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use petswipe_aws::CallError;
 
-use super::{AT_ONCE, Points, dimensions, seconds, statistic, unusable, whole};
+use super::{AT_ONCE, Points, dimensions, seconds, statistic, whole};
+use crate::aws::pages::{self, Asked};
 use crate::aws::values::time;
 use crate::{Measure, Region, Window};
 
@@ -20,76 +21,76 @@ const ACTION: &str = "cloudwatch:GetMetricData";
 
 const MOST_QUERIES: usize = 500;
 
-/// So many pages fill 500 metrics of 455 days of hours.
-const MOST_PAGES: usize = 100;
-
 /// The values of each measure. None is there twice.
+///
+/// Measures with other whole periods are other calls: where a call begins is where its longest periods begin.
 pub(super) async fn points<'a>(
     client: &Client,
     region: &Region,
     measures: &[&'a Measure],
     window: Window,
 ) -> Result<HashMap<&'a Measure, Points>, CallError> {
-    let calls: Vec<_> =
-        measures.chunks(MOST_QUERIES).map(|some| fetch(client, region, some, window)).collect();
-    let parts: Vec<Vec<Points>> = stream::iter(calls).buffered(AT_ONCE).try_collect().await?;
-    Ok(measures.iter().copied().zip(parts.into_iter().flatten()).collect())
+    let mut spans: BTreeMap<(i64, i64), Vec<&'a Measure>> = BTreeMap::new();
+    for measure in measures {
+        if let Some(span) = whole(window, measure.period) {
+            spans.entry(span).or_default().push(measure);
+        }
+    }
+    let mut calls = Vec::new();
+    for (span, measures) in &spans {
+        calls.extend(measures.chunks(MOST_QUERIES).map(|some| fetch(client, region, some, *span)));
+    }
+    let parts: Vec<Vec<(&Measure, Points)>> =
+        stream::iter(calls).buffered(AT_ONCE).try_collect().await?;
+    Ok(parts.into_iter().flatten().collect())
 }
 
-/// The values of up to 500 measures, in their order.
-async fn fetch(
+/// The values of up to 500 measures from one second up to and without another.
+async fn fetch<'a>(
     client: &Client,
     region: &Region,
-    measures: &[&Measure],
-    window: Window,
-) -> Result<Vec<Points>, CallError> {
-    let spans = measures.iter().filter_map(|measure| whole(window, measure.period));
-    let (from, to) = spans
-        .reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)))
-        .ok_or_else(|| unusable(ACTION, region, "nothing is asked"))?;
+    measures: &[&'a Measure],
+    (from, to): (i64, i64),
+) -> Result<Vec<(&'a Measure, Points)>, CallError> {
+    let asked = Asked { action: ACTION, about: region.as_str() };
+    let queries = measures.iter().enumerate().map(|(index, measure)| query(index, measure));
     let request = client
         .get_metric_data()
-        .set_metric_data_queries(Some(
-            measures.iter().enumerate().map(|(index, measure)| query(index, measure)).collect(),
-        ))
+        .set_metric_data_queries(Some(queries.collect()))
         .start_time(DateTime::from_secs(from))
         .end_time(DateTime::from_secs(to))
         .scan_by(ScanBy::TimestampAscending);
+    let results = pages::all(asked, |token: Option<String>| {
+        let request = request.clone().set_next_token(token);
+        async move {
+            let page = request.send().await;
+            let page = page.map_err(|error| CallError::new(asked.action, asked.about, error))?;
+            // "If there is a message, as much of the operation as possible is still executed": so a part is missing.
+            if let Some(message) = page.messages().first() {
+                let (code, value) = (message.code(), message.value());
+                let said = format!("{}: {}", code.unwrap_or("?"), value.unwrap_or("?"));
+                return Err(asked.unusable(said));
+            }
+            let next = page.next_token.filter(|token| !token.is_empty());
+            Ok((page.metric_data_results.unwrap_or_default(), next))
+        }
+    });
     let mut received: Vec<Received> = measures.iter().map(|_| Received::default()).collect();
-    let mut seen: HashSet<String> = HashSet::new();
-    let mut token: Option<String> = None;
-    for _ in 0..MOST_PAGES {
-        let page = request.clone().set_next_token(token.clone()).send().await;
-        let page = page.map_err(|error| CallError::new(ACTION, region.as_str(), error))?;
-        // "If there is a message, as much of the operation as possible is still executed": so a part is missing.
-        if let Some(message) = page.messages().first() {
-            let (code, value) = (message.code(), message.value());
-            let said = format!("{}: {}", code.unwrap_or("?"), value.unwrap_or("?"));
-            return Err(unusable(ACTION, region, said));
-        }
-        for result in page.metric_data_results() {
-            let index = result.id().and_then(|id| id.strip_prefix('q')?.parse::<usize>().ok());
-            let Some(received) = index.and_then(|index| received.get_mut(index)) else {
-                let said = format!("it answers {:?}, not asked", result.id());
-                return Err(unusable(ACTION, region, said));
-            };
-            received.add(result);
-        }
-        let Some(next) = page.next_token().filter(|next| !next.is_empty()) else {
-            let whole = received.into_iter().zip(measures).map(|(received, measure)| {
-                received.whole().map_err(|why| {
-                    let metric = measure.metric.name().1;
-                    unusable(ACTION, region, format!("{metric} of {}: {why}", measure.subject))
-                })
-            });
-            return whole.collect();
+    for result in results.await? {
+        let index = result.id().and_then(|id| id.strip_prefix('q')?.parse::<usize>().ok());
+        let Some(received) = index.and_then(|index| received.get_mut(index)) else {
+            return Err(asked.unusable(format!("it answers {:?}, not asked", result.id())));
         };
-        if !seen.insert(next.to_owned()) {
-            return Err(unusable(ACTION, region, "its pages go round in circles"));
-        }
-        token = Some(next.to_owned());
+        received.add(&result);
     }
-    Err(unusable(ACTION, region, format!("it has more than {MOST_PAGES} pages")))
+    let whole = received.into_iter().zip(measures).map(|(received, measure)| {
+        let points = received.whole().map_err(|why| {
+            let metric = measure.metric.name().1;
+            asked.unusable(format!("{metric} of {}: {why}", measure.subject))
+        })?;
+        Ok((*measure, points))
+    });
+    whole.collect()
 }
 
 /// Ids begin with a small letter, so a number alone is none.

@@ -10,7 +10,6 @@ use async_trait::async_trait;
 use aws_sdk_cloudwatch::types::Dimension;
 use aws_types::SdkConfig;
 use jiff::Timestamp;
-use petswipe_aws::CallError;
 
 use super::identity::Identity;
 use super::places::Places;
@@ -110,7 +109,6 @@ fn dimensions(measure: &Measure) -> Vec<Dimension> {
     all.map(|(name, value)| Dimension::builder().name(name).value(value).build()).collect()
 }
 
-/// IAM's name of a statistic is that of CloudWatch.
 fn statistic(measure: &Measure) -> aws_sdk_cloudwatch::types::Statistic {
     match measure.statistic {
         crate::Statistic::Average => aws_sdk_cloudwatch::types::Statistic::Average,
@@ -121,10 +119,6 @@ fn statistic(measure: &Measure) -> aws_sdk_cloudwatch::types::Statistic {
 
 fn seconds(period: Period) -> i32 {
     i32::try_from(period.seconds()).unwrap_or(i32::MAX)
-}
-
-fn unusable(action: &'static str, region: &Region, why: impl Into<String>) -> CallError {
-    CallError::unusable(action, region.as_str(), why.into())
 }
 
 #[cfg(test)]
