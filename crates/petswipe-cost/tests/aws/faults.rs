@@ -7,9 +7,9 @@ use petswipe_cost::aws::{AwsInventory, AwsSpend, AwsUsage, Metering};
 use petswipe_cost::{Error, InventorySource, Kind, SpendSource, UsageSource, Window, explain};
 use serde_json::json;
 
-use crate::account::HOME;
+use crate::account::{ABROAD, HOME};
 use crate::elb;
-use crate::world::{NOW, World, at, home};
+use crate::world::{NOW, World, at, home, region};
 
 /// The first call of each kind by IAM's name, without which nothing of it can be listed.
 const FIRST: [(&str, Kind); 16] = [
@@ -104,6 +104,29 @@ async fn wrong_credentials_are_denied_and_no_disabled_region() {
     let measure = crate::usage::reads("vol-1");
     let error = usage.statistics(&home(), &[measure], week).await.unwrap_err();
     assert_eq!(error.missing_action(), Some("cloudwatch:GetMetricData"));
+}
+
+/// A cloud in which only STS knows the credentials.
+struct HalfStrangers;
+
+impl Service for HalfStrangers {
+    fn answer(&mut self, call: &Call) -> Result<Answer, Refusal> {
+        match call.action.as_str() {
+            "sts:GetCallerIdentity" => {
+                Ok(Answer::Xml("<Account>123456789012</Account>".to_owned()))
+            }
+            _ => Strangers.answer(call),
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_own_region_is_enabled_whatever_else_is_wrong() {
+    let inventory = AwsInventory::new(&Wire::new(HalfStrangers).config(), at(NOW));
+    let error = inventory.list(&home(), Kind::Volume).await.unwrap_err();
+    assert_eq!(error.missing_action(), Some("ec2:DescribeVolumes"));
+    let error = inventory.list(&region(ABROAD), Kind::Volume).await.unwrap_err();
+    assert!(matches!(error, Error::Disabled { .. }), "{error:?}");
 }
 
 #[tokio::test]
