@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::account::{ABROAD, HOME};
 use crate::elb;
-use crate::world::{NOW, World, at, home, region};
+use crate::world::{NOW, World, at, home, ids, region};
 
 /// The first call of each kind by IAM's name, without which nothing of it can be listed.
 const FIRST: [(&str, Kind); 16] = [
@@ -149,6 +149,35 @@ async fn what_is_gone_between_two_calls_is_left_out() {
     assert_eq!(world.ids(Kind::LogGroup).await, ["/shop/batch"]);
     assert!(world.ids(Kind::Bucket).await.is_empty());
     assert_eq!(world.ids(Kind::LoadBalancer).await, [elb::arn("app", "web")]);
+}
+
+#[tokio::test]
+async fn whatever_fails_a_listing_is_whole_or_an_error() {
+    let (mut whole, mut failed) = (0, 0);
+    for seed in 0..40 {
+        let world = World::full();
+        world.wire.with(|account| account.page = Some(1));
+        let mut random = fastrand::Rng::with_seed(seed);
+        world.wire.fate(move |_| match random.u8(0..100) {
+            ..6 => Some(Fault::Throttled(None)),
+            6..10 => Some(Fault::LostAnswer),
+            10..14 => Some(Fault::Broken),
+            14..18 => Some(Fault::Refused),
+            18..20 => Some(Fault::Denied),
+            _ => None,
+        });
+        for kind in Kind::LISTED {
+            let wanted = World::full().ids(kind).await;
+            match world.list(kind).await {
+                Ok(listed) => {
+                    whole += 1;
+                    assert_eq!(ids(&listed), wanted, "{kind} with seed {seed}");
+                }
+                Err(_) => failed += 1,
+            }
+        }
+    }
+    assert!(whole >= 100 && failed >= 100, "{whole} were whole and {failed} failed");
 }
 
 #[tokio::test]

@@ -81,7 +81,7 @@ pub fn answer(account: &mut Account, call: &Call) -> Result<Answer, Refusal> {
 }
 
 fn list(account: &mut Account, call: &Call, query: &Form) -> Result<Answer, Refusal> {
-    let most = limit(query.get("max-buckets"), 10_000, 1..=10_000, "InvalidArgument")?;
+    let most = limit(query.get("max-buckets"), 10_000, 1..=1000, "InvalidArgument")?;
     let asked_pages = query.get("max-buckets").is_some();
     let all: Vec<_> =
         account.buckets.iter().map(|(name, one)| (name.clone(), one.clone())).collect();

@@ -57,21 +57,6 @@ impl World {
     pub fn calls(&self, operation: &str) -> usize {
         self.wire.operations().iter().filter(|one| *one == operation).count()
     }
-
-    /// Gives back the number of calls of each operation since the last time, in order of their names.
-    pub fn counted(&self) -> Vec<(String, usize)> {
-        let mut operations = self.wire.operations();
-        self.wire.forget();
-        operations.sort();
-        let mut counted: Vec<(String, usize)> = Vec::new();
-        for operation in operations {
-            match counted.last_mut() {
-                Some((last, count)) if *last == operation => *count += 1,
-                _ => counted.push((operation, 1)),
-            }
-        }
-        counted
-    }
 }
 
 pub fn ids(inventory: &Inventory) -> Vec<String> {

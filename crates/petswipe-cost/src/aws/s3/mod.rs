@@ -1,6 +1,7 @@
 //! Amazon S3: the buckets of all regions, listed once.
 //!
-//! Source: "ListBuckets", Amazon S3 API Reference: at most 1,000 buckets a page with `MaxBuckets`, each with its region.
+//! Source: "ListBuckets", Amazon S3 API Reference: with `MaxBuckets` the list says where each bucket is. As the greatest value of it
+//! the reference has named 1,000 and, for lists without it, pages of 10,000; the smaller one is asked for.
 
 mod bucket;
 mod uploads;
