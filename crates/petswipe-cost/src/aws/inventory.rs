@@ -22,6 +22,7 @@ use crate::{Error, Inventory, InventorySource, Kind, Region};
 /// - Kinds of EC2 need the feature `aws-ec2`, databases and their snapshots `aws-rds`; without it they are
 ///   [`Error::Unsupported`]. Without `aws-ec2` the only region that [`regions`](InventorySource::regions) knows is that of the
 ///   configuration.
+/// - What services of AWS manage, and the account has chosen to hide, is not listed.
 /// - Launch templates are listed with their latest and their default version.
 /// - Buckets are listed by one call for all regions, which is made again when a region is asked a second time.
 /// - A region that does not exist has no addresses either, so asking it is an [`Error::Backend`], unlike one that is not enabled.

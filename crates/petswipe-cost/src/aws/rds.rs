@@ -65,7 +65,7 @@ pub(super) async fn databases(
             class: need(one.db_instance_class(), asked, "class")?.to_owned(),
             multi_az: one.multi_az() == Some(true),
             available: !DOWN.contains(&status.as_str()),
-            storage_gib: one.allocated_storage().map_or(0, count),
+            storage_gib: storage(&one),
             storage_type: one.storage_type().unwrap_or_default().to_owned(),
             created_at: need(time(one.instance_create_time()), asked, "time")?,
             cluster: some(one.db_cluster_identifier()),
@@ -75,6 +75,13 @@ pub(super) async fn databases(
         });
     }
     Ok(databases)
+}
+
+/// A member of an Aurora cluster says 1 GiB, and has none of its own. Source: "CreateDBInstance", `AllocatedStorage`: "Aurora
+/// cluster volumes automatically grow".
+fn storage(one: &sdk::DbInstance) -> u32 {
+    let is_aurora = one.engine().is_some_and(|engine| engine.starts_with("aurora"));
+    one.allocated_storage().filter(|_| !is_aurora).map_or(0, count)
 }
 
 /// Manual and automatic ones that the account owns.

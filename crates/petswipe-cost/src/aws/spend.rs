@@ -30,8 +30,8 @@ const ABOUT: &str = "the account";
 
 /// Asks Cost Explorer, in the one region where it is.
 ///
-/// A window consists of whole days in UTC; all days are read, whichever months they are in. Cost Explorer knows what was spent a
-/// day ago or earlier, up to 14 months back.
+/// A window consists of whole days in UTC; all days are read, whichever months they are in. Cost Explorer takes none that begins
+/// more than 13 months ago, or that ends in the future.
 pub struct AwsSpend {
     client: Client,
     currency: Currency,

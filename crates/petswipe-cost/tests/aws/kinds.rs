@@ -119,6 +119,7 @@ async fn databases_are_those_of_rds_and_run_or_do_not() {
     assert_eq!((shop.storage_gib, shop.storage_type.as_str()), (20, "gp3"));
     assert_eq!(shop.tags["team"], "shop");
     assert_eq!((reader.available, reader.cluster.as_deref()), (false, Some("aurora")));
+    assert_eq!(reader.storage_gib, 0, "the storage is that of the cluster");
     let snapshots = world.list(Kind::DatabaseSnapshot).await.unwrap().database_snapshots;
     let manual: Vec<_> = snapshots.iter().map(|one| (one.id.as_str(), one.manual)).collect();
     assert_eq!(manual, [("before-upgrade", true), ("rds:shop-2026-11-27", false)]);
