@@ -2,6 +2,8 @@
 
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 
+use crate::s3;
+
 /// The operations of REST services, which are known by their paths. Source: "DescribeCanariesLastRun", Amazon CloudWatch Synthetics
 /// API Reference.
 const REST: [(&str, &str); 1] = [("/canaries/last-run", "DescribeCanariesLastRun")];
@@ -10,17 +12,25 @@ const REST: [(&str, &str); 1] = [("/canaries/last-run", "DescribeCanariesLastRun
 /// protocol that names no operation.
 ///
 /// The service is that of the credential scope, the operation that of the protocol: the field `Action` of the query
-/// protocol, the header `X-Amz-Target` of JSON, the path of RPC over CBOR and of REST.
+/// protocol and of EC2's, the header `X-Amz-Target` of JSON, the path of RPC over CBOR and of REST. S3 is known by method,
+/// path and query, and its actions have names of their own: `ListBuckets` is `s3:ListAllMyBuckets`.
 ///
 /// Sources: "Elements of an AWS API request signature" (credential scope), Smithy's "AWS Query", "AWS JSON 1.1" and
 /// "Smithy RPC v2 CBOR" protocols, "Actions, resources, and condition keys for AWS services".
 pub fn action_of(request: &HttpRequest) -> Option<String> {
-    let (_, scope) = request.headers().get("authorization")?.split_once("Credential=")?;
-    let service = match scope.split(',').next()?.split('/').nth(3)? {
+    let service = match scope(request)?.1 {
         "monitoring" => "cloudwatch",
+        "s3" => return Some(format!("s3:{}", s3::action_of(request.method(), request.uri())?)),
         service => service,
     };
     Some(format!("{service}:{}", operation_of(request)?))
+}
+
+/// The region and the service that a request is signed for.
+pub(crate) fn scope(request: &HttpRequest) -> Option<(&str, &str)> {
+    let (_, scope) = request.headers().get("authorization")?.split_once("Credential=")?;
+    let mut parts = scope.split(',').next()?.split('/').skip(2);
+    Some((parts.next()?, parts.next()?))
 }
 
 pub(crate) fn operation_of(request: &HttpRequest) -> Option<String> {
@@ -69,12 +79,23 @@ mod tests {
             "Version=2015-12-01&Action=DescribeRules&ListenerArn=x",
         );
         assert_eq!(action_of(&query).as_deref(), Some("elasticloadbalancing:DescribeRules"));
+        let body = "Action=DescribeVolumes&Version=2016-11-15&MaxResults=500";
+        let ec2 = request("ec2", None, "https://ec2.example/", body);
+        assert_eq!(action_of(&ec2).as_deref(), Some("ec2:DescribeVolumes"));
         let uri = "https://monitoring.example/service/GraniteServiceVersion20100801/operation/GetMetricData";
         let cbor = request("monitoring", None, uri, "");
         assert_eq!(action_of(&cbor).as_deref(), Some("cloudwatch:GetMetricData"));
         let rest =
             request("synthetics", None, "https://synthetics.example/canaries/last-run", "{}");
         assert_eq!(action_of(&rest).as_deref(), Some("synthetics:DescribeCanariesLastRun"));
+        let s3 = request("s3", None, "https://logs.s3.eu-central-1.amazonaws.com/?uploads", "");
+        assert_eq!(action_of(&s3).as_deref(), Some("s3:ListBucketMultipartUploads"));
+    }
+
+    #[test]
+    fn a_scope_says_where_and_what() {
+        let request = request("ec2", None, "https://ec2.example/", "");
+        assert_eq!(scope(&request), Some(("eu-central-1", "ec2")));
     }
 
     #[test]

@@ -33,7 +33,8 @@ pub struct Rate {
 /// The default is half of what AWS documents as an account's limit, and where it documents none, 10 at once and 5 a second.
 ///
 /// Sources: "Request throttling for the Amazon ECS API" (bucket size and refill rate), "CloudWatch service quotas"
-/// (GetMetricData 50 a second, DescribeAlarms 9 a second).
+/// (GetMetricData 50 a second, GetMetricStatistics 400, DescribeAlarms 9), "Request throttling for the Amazon EC2 API" (non-mutating actions 100
+/// and 20 a second, those that are neither filtered nor paginated 50 and 10).
 #[derive(Clone)]
 pub struct CallBudget(Arc<Mutex<Books>>);
 
@@ -54,6 +55,18 @@ struct Bucket {
 const DOCUMENTED: &[(&str, f64, f64)] = &[
     ("cloudwatch:DescribeAlarms", 9.0, 9.0),
     ("cloudwatch:GetMetricData", 50.0, 50.0),
+    ("cloudwatch:GetMetricStatistics", 400.0, 400.0),
+    ("ec2:DescribeAddresses", 50.0, 10.0),
+    ("ec2:DescribeImages", 100.0, 20.0),
+    ("ec2:DescribeInstances", 100.0, 20.0),
+    ("ec2:DescribeLaunchTemplateVersions", 100.0, 20.0),
+    ("ec2:DescribeNatGateways", 100.0, 20.0),
+    ("ec2:DescribeRegions", 50.0, 10.0),
+    ("ec2:DescribeRouteTables", 100.0, 20.0),
+    ("ec2:DescribeSnapshots", 100.0, 20.0),
+    ("ec2:DescribeSubnets", 100.0, 20.0),
+    ("ec2:DescribeVolumes", 100.0, 20.0),
+    ("ec2:DescribeVpcEndpoints", 100.0, 20.0),
     ("ecs:DescribeServices", 100.0, 20.0),
     ("ecs:DescribeTaskDefinition", 50.0, 20.0),
     ("ecs:DescribeTasks", 100.0, 20.0),

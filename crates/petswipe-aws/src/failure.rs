@@ -41,8 +41,8 @@ pub struct CallError {
 impl CallError {
     /// The error of a call: `action` is the API's name for it, `about` the resource.
     ///
-    /// Codes: the "Common errors" of the Amazon ECS, Elastic Load Balancing, CloudWatch, Application Auto Scaling, RDS and
-    /// IAM API references, and the errors of each operation.
+    /// Codes: the "Common errors" of the Amazon ECS, Elastic Load Balancing, CloudWatch, Application Auto Scaling, RDS, EC2
+    /// and IAM API references, "Error responses" of S3, and the errors of each operation.
     pub fn new<E>(
         action: impl Into<String>,
         about: impl Into<String>,
@@ -125,9 +125,11 @@ fn of_code(code: &str, status: u16, retry_after: Option<u64>) -> Failure {
     match code {
         "AccessDenied"
         | "AccessDeniedException"
+        | "AuthFailure"
         | "ExpiredToken"
         | "ExpiredTokenException"
         | "IncompleteSignature"
+        | "InvalidAccessKeyId"
         | "InvalidClientTokenId"
         | "MissingAuthenticationToken"
         | "NotAuthorized"
@@ -138,6 +140,7 @@ fn of_code(code: &str, status: u16, retry_after: Option<u64>) -> Failure {
         | "UnrecognizedClientException" => Failure::Denied,
         "LimitExceededException" if status == 429 => throttled(retry_after),
         "RequestLimitExceeded"
+        | "SlowDown"
         | "Throttling"
         | "ThrottlingException"
         | "ThrottledException"
@@ -145,7 +148,7 @@ fn of_code(code: &str, status: u16, retry_after: Option<u64>) -> Failure {
         code if code.ends_with("NotFound")
             || code.ends_with("NotFoundException")
             || code.ends_with("NotFoundFault")
-            || code == "NoSuchEntity" =>
+            || code.starts_with("NoSuch") =>
         {
             Failure::NotFound
         }
@@ -174,6 +177,11 @@ mod tests {
             ("ServiceNotFoundException", 400, Failure::NotFound),
             ("DBInstanceNotFound", 404, Failure::NotFound),
             ("NoSuchEntity", 404, Failure::NotFound),
+            ("NoSuchBucket", 404, Failure::NotFound),
+            ("InvalidVolume.NotFound", 400, Failure::NotFound),
+            ("AuthFailure", 401, Failure::Denied),
+            ("RequestLimitExceeded", 503, minute),
+            ("SlowDown", 503, minute),
             ("InvalidParameterException", 400, Failure::Refused),
             ("ServerException", 500, Failure::Unknown),
             ("", 503, Failure::Unknown),

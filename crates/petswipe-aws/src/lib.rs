@@ -20,6 +20,7 @@ mod batch;
 mod budget;
 mod failure;
 mod policy;
+mod s3;
 #[cfg(feature = "script")]
 pub mod script;
 

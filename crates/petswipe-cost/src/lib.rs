@@ -23,6 +23,8 @@
 
 mod action;
 pub mod analyzer;
+#[cfg(feature = "aws")]
+pub mod aws;
 mod backend;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;

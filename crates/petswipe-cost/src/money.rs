@@ -111,6 +111,8 @@ pub struct Currency([u8; 3]);
 impl Currency {
     /// US dollars, in which AWS lists its prices outside China.
     pub const USD: Self = Self(*b"USD");
+    /// Yuan, in which AWS bills in China.
+    pub const CNY: Self = Self(*b"CNY");
 }
 
 impl fmt::Display for Currency {

@@ -1,7 +1,7 @@
 //! A connector that answers in process what services answer over HTTP, with everything that goes wrong on the way.
 //!
 //! Unlike a mock of a client it exercises the SDK's own serializers, parsers and error handling, over the services' wire
-//! formats: the query protocol, JSON 1.1, REST of JSON and RPC over CBOR. The one who writes a [`Service`] keeps its state.
+//! formats: the query protocol and EC2's kind of it, JSON 1.1, REST of JSON, S3's REST of XML, and RPC over CBOR. The one who writes a [`Service`] keeps its state.
 
 mod cbor;
 mod form;
@@ -30,7 +30,10 @@ use aws_types::region::Region;
 pub use form::Form;
 pub use http::Parts;
 
-use crate::action::{action_of, operation_of};
+use crate::action::{action_of, operation_of, scope};
+
+/// What requests are numbered by.
+const REQUEST: &str = "59dbff89-35bd-4eac-99ed-be587EXAMPLE";
 
 /// One or more services.
 pub trait Service: Send + 'static {
@@ -46,6 +49,10 @@ pub trait Service: Send + 'static {
 pub struct Call {
     /// Its action as IAM names it, such as `ecs:UpdateService`.
     pub action: String,
+    /// The region it is signed for.
+    pub region: String,
+    /// Where it was sent.
+    pub uri: String,
     /// Its body.
     pub body: Vec<u8>,
 }
@@ -54,6 +61,12 @@ impl Call {
     /// The operation without its service: `UpdateService`.
     pub fn operation(&self) -> &str {
         self.action.rsplit(':').next().unwrap_or_default()
+    }
+
+    /// The bucket and the key of a call to S3, empty where it names none, and the fields of its query.
+    pub fn s3(&self) -> (&str, &str, Form) {
+        let (bucket, key, query) = crate::s3::parts(&self.uri);
+        (bucket, key, Form::parse(query.as_bytes()))
     }
 
     /// The fields of a body in the query protocol.
@@ -75,7 +88,7 @@ impl Call {
 /// The body of an answer.
 #[derive(Clone, Debug)]
 pub enum Answer {
-    /// What belongs inside the result of the query protocol.
+    /// What belongs inside the result of the query protocol, or inside the response of EC2; of S3 the whole document.
     Xml(String),
     /// JSON 1.1, or REST of JSON.
     Json(serde_json::Value),
@@ -138,6 +151,8 @@ pub enum Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Protocol {
     Query,
+    Ec2,
+    S3,
     Json,
     Cbor,
 }
@@ -247,44 +262,87 @@ impl<S: Service> HttpConnector for Wire<S> {
     }
 }
 
-impl<S: Service> Line<S> {
-    fn call(&mut self, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
-        let protocol = match request.headers().get("smithy-protocol") {
-            Some("rpc-v2-cbor") => Protocol::Cbor,
-            _ if request.headers().get("x-amz-target").is_some() => Protocol::Json,
+impl Protocol {
+    fn of(request: &HttpRequest) -> Self {
+        match request.headers().get("smithy-protocol") {
+            Some("rpc-v2-cbor") => return Self::Cbor,
+            _ if request.headers().get("x-amz-target").is_some() => return Self::Json,
             // REST of JSON has errors of the same shape.
             _ if request.headers().get("content-type") == Some("application/json") => {
-                Protocol::Json
+                return Self::Json;
             }
-            _ => Protocol::Query,
-        };
+            _ => {}
+        }
+        match scope(request) {
+            Some((_, "ec2")) => Self::Ec2,
+            Some((_, "s3")) => Self::S3,
+            _ => Self::Query,
+        }
+    }
+}
+
+impl Fault {
+    /// How a service of that protocol refuses; `None` where it gives no answer at all.
+    fn refusal(self, protocol: Protocol) -> Option<Refusal> {
+        let with = |status: u16, code: &str| Refusal { status, ..code.into() };
+        Some(match (self, protocol) {
+            (Self::Throttled(retry_after), _) => {
+                let refusal = match protocol {
+                    Protocol::Query => "Throttling".into(),
+                    Protocol::Ec2 => with(503, "RequestLimitExceeded"),
+                    Protocol::S3 => with(503, "SlowDown"),
+                    Protocol::Json | Protocol::Cbor => "ThrottlingException".into(),
+                };
+                Refusal { retry_after, ..refusal }
+            }
+            (Self::Denied, Protocol::Query) => "AccessDenied".into(),
+            (Self::Denied, Protocol::Ec2) => with(403, "UnauthorizedOperation"),
+            (Self::Denied, Protocol::S3) => with(403, "AccessDenied"),
+            (Self::Denied, _) => "AccessDeniedException".into(),
+            (Self::Expired, Protocol::Ec2) => "RequestExpired".into(),
+            (Self::Expired, Protocol::S3) => "ExpiredToken".into(),
+            (Self::Expired, _) => "ExpiredTokenException".into(),
+            (Self::Refused, Protocol::Query) => "ValidationError".into(),
+            (Self::Refused, Protocol::Ec2) => "InvalidParameterValue".into(),
+            (Self::Refused, Protocol::S3) => "InvalidArgument".into(),
+            (Self::Refused, _) => "InvalidParameterValueException".into(),
+            (Self::Broken, _) => with(500, "InternalFailure"),
+            (Self::Unreachable | Self::LostAnswer, _) => return None,
+        })
+    }
+}
+
+impl<S: Service> Line<S> {
+    fn call(&mut self, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
+        let protocol = Protocol::of(request);
         let call = Call {
             action: action_of(request).unwrap_or_default(),
+            region: scope(request).map_or("", |(region, _)| region).to_owned(),
+            uri: request.uri().to_owned(),
             body: request.body().bytes().unwrap_or_default().to_vec(),
         };
         self.calls.push(call.clone());
         let cut = |kind: std::io::ErrorKind| ConnectorError::io(std::io::Error::from(kind).into());
-        let answer = match (self.fate)(&call) {
+        let fault = (self.fate)(&call);
+        let answer = match fault.map(|fault| (fault, fault.refusal(protocol))) {
             None => self.service.answer(&call),
-            Some(Fault::Throttled(retry_after)) => {
-                let code =
-                    if protocol == Protocol::Query { "Throttling" } else { "ThrottlingException" };
-                Err(Refusal { retry_after, ..code.into() })
-            }
-            Some(Fault::Denied) if protocol == Protocol::Query => Err("AccessDenied".into()),
-            Some(Fault::Denied) => Err("AccessDeniedException".into()),
-            Some(Fault::Expired) => Err("ExpiredTokenException".into()),
-            Some(Fault::Refused) if protocol == Protocol::Query => Err("ValidationError".into()),
-            Some(Fault::Refused) => Err("InvalidParameterValueException".into()),
-            Some(Fault::Broken) => Err(Refusal { status: 500, ..("InternalFailure".into()) }),
-            Some(Fault::Unreachable) => return Err(cut(std::io::ErrorKind::ConnectionRefused)),
-            Some(Fault::LostAnswer) => {
+            Some((_, Some(refusal))) => Err(refusal),
+            Some((Fault::LostAnswer, None)) => {
                 let _ = self.service.answer(&call);
                 return Err(cut(std::io::ErrorKind::ConnectionReset));
             }
+            Some((_, None)) => return Err(cut(std::io::ErrorKind::ConnectionRefused)),
         };
         let operation = operation_of(request).unwrap_or_default();
         let response = match answer {
+            Ok(Answer::Xml(document)) if protocol == Protocol::S3 => response(200, document),
+            Ok(Answer::Xml(members)) if protocol == Protocol::Ec2 => response(
+                200,
+                format!(
+                    "<{operation}Response xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\">\
+                     <requestId>{REQUEST}</requestId>{members}</{operation}Response>"
+                ),
+            ),
             Ok(Answer::Xml(result)) => response(
                 200,
                 format!(
@@ -307,6 +365,19 @@ fn refused(protocol: Protocol, refusal: &Refusal) -> Option<HttpResponse> {
             let error =
                 format!("<Type>{kind}</Type><Code>{code}</Code><Message>{message}</Message>");
             response(*status, format!("<ErrorResponse><Error>{error}</Error></ErrorResponse>"))
+        }
+        // Source: "Troubleshooting API request errors", Amazon EC2 Developer Guide.
+        Protocol::Ec2 => {
+            let error = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
+            let body = format!(
+                "<Response><Errors>{error}</Errors><RequestID>{REQUEST}</RequestID></Response>"
+            );
+            response(*status, body)
+        }
+        // Source: "REST error responses", Amazon S3 API Reference.
+        Protocol::S3 => {
+            let body = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
+            response(*status, body)
         }
         Protocol::Json => {
             let body = serde_json::json!({"__type": code, "message": message});

@@ -1,0 +1,69 @@
+//! What the sources have to be allowed.
+
+use petswipe_aws::{Policy, Statement};
+
+/// All actions of a scan, every one of them a read: for [`AwsInventory`](super::AwsInventory), [`AwsUsage`](super::AwsUsage) and
+/// [`AwsSpend`](super::AwsSpend), with all features.
+///
+/// Most of these actions know no resources, so they are allowed on all. `sts:GetCallerIdentity` needs no permission; it is here
+/// for policies that limit everything, such as those of an organization.
+///
+/// Source: "Actions, resources, and condition keys for AWS services", Service Authorization Reference.
+///
+/// ```
+/// let policy = petswipe_cost::aws::policy();
+/// assert!(policy.actions().contains("ec2:DescribeVolumes"));
+/// ```
+pub fn policy() -> Policy {
+    let all = |sid: &str, actions: &[&str]| {
+        Statement::allow(sid, actions.iter().copied().map(str::to_owned), ["*"])
+    };
+    Policy::new([
+        all(
+            "Inventory",
+            &[
+                "ec2:DescribeAddresses",
+                "ec2:DescribeImages",
+                "ec2:DescribeInstances",
+                "ec2:DescribeLaunchTemplateVersions",
+                "ec2:DescribeNatGateways",
+                "ec2:DescribeRegions",
+                "ec2:DescribeRouteTables",
+                "ec2:DescribeSnapshots",
+                "ec2:DescribeSubnets",
+                "ec2:DescribeVolumes",
+                "ec2:DescribeVpcEndpoints",
+                "ecs:DescribeServices",
+                "ecs:DescribeTaskDefinition",
+                "ecs:ListClusters",
+                "ecs:ListServices",
+                "elasticloadbalancing:DescribeLoadBalancers",
+                "elasticloadbalancing:DescribeTags",
+                "elasticloadbalancing:DescribeTargetGroups",
+                "elasticloadbalancing:DescribeTargetHealth",
+                "logs:DescribeLogGroups",
+                "logs:ListTagsForResource",
+                "rds:DescribeDBInstances",
+                "rds:DescribeDBSnapshots",
+                "s3:GetBucketLocation",
+                "s3:GetBucketTagging",
+                "s3:GetBucketVersioning",
+                "s3:GetLifecycleConfiguration",
+                "s3:ListAllMyBuckets",
+                "s3:ListBucketMultipartUploads",
+                "s3:ListMultipartUploadParts",
+                "sts:GetCallerIdentity",
+            ],
+        ),
+        all("Usage", &["cloudwatch:GetMetricData", "cloudwatch:GetMetricStatistics"]),
+        all(
+            "Spend",
+            &[
+                "ce:GetReservationCoverage",
+                "ce:GetReservationUtilization",
+                "ce:GetSavingsPlansCoverage",
+                "ce:GetSavingsPlansUtilization",
+            ],
+        ),
+    ])
+}
