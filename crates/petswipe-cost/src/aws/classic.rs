@@ -12,8 +12,8 @@ use super::error::is_gone;
 use super::pages::{self, Asked};
 use super::values::{self, count, need, time};
 use crate::Region;
+use crate::Tags;
 use crate::inventory::{LoadBalancer, LoadBalancerKind};
-use crate::resource::Tags;
 
 const PAGE: i32 = 400;
 const TAGGED_AT_ONCE: usize = 20;

@@ -12,8 +12,8 @@ use super::error::is_gone;
 use super::pages::{self, Asked};
 use super::values::{count, need};
 use crate::Region;
+use crate::Tags;
 use crate::inventory::{LogClass, LogGroup};
-use crate::resource::Tags;
 
 const PAGE: i32 = 50;
 

@@ -7,8 +7,8 @@ use petswipe_aws::CallError;
 use super::pages::{self, Asked};
 use super::values::{self, count, need, time};
 use crate::Region;
+use crate::Tags;
 use crate::inventory::{Database, DatabaseSnapshot};
-use crate::resource::Tags;
 
 /// So many entries a page. Source: "DescribeDBInstances", `MaxRecords`: 20 to 100.
 const PAGE: i32 = 100;

@@ -17,8 +17,8 @@ async fn targets_are_those_that_are_registered_whatever_their_health() {
     assert_eq!(web.dimension(), "app/web/50dc6c495c0c9188");
     assert_eq!((tcp.kind, tcp.targets), (LoadBalancerKind::Network, Some(0)));
     assert_eq!((old.kind, old.targets), (LoadBalancerKind::Classic, Some(3)));
-    assert_eq!(web.tags["name"], web.id);
-    assert_eq!(old.tags["name"], "old");
+    assert_eq!(web.tags.get("name").unwrap(), &web.id);
+    assert_eq!(old.tags.get("name").unwrap(), "old");
     // A group behind no load balancer is nobody's.
     assert_eq!(world.calls("DescribeTargetHealth"), 1);
 }

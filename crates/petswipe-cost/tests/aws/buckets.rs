@@ -83,7 +83,7 @@ async fn rules_say_what_they_do() {
         .to_owned();
     let bucket = with(stored).list(Kind::Bucket).await.unwrap().buckets.remove(0);
     assert_eq!(bucket.versioning, Some(Versioning::Suspended));
-    assert_eq!(bucket.tags.unwrap()["team"], "shop");
+    assert_eq!(bucket.tags.unwrap().get("team").unwrap(), "shop");
     let all = LifecycleRule {
         enabled: true,
         whole_bucket: true,

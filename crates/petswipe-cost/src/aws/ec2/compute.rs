@@ -6,9 +6,9 @@ use petswipe_aws::CallError;
 
 use super::{Asked, pages, tags};
 use crate::Region;
+use crate::Tags;
 use crate::aws::values::{need, time};
 use crate::inventory::{Image, Instance, InstanceState, LaunchTemplate, Purchase};
-use crate::resource::Tags;
 
 pub(super) async fn instances(
     client: &Client,

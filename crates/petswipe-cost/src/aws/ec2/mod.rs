@@ -13,7 +13,7 @@ use petswipe_aws::CallError;
 
 use super::pages::Asked;
 use super::values;
-use crate::resource::Tags;
+use crate::Tags;
 use crate::{Inventory, Kind, Region};
 
 /// Lists a kind; `None` for one that is not of EC2.

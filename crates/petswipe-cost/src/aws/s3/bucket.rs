@@ -8,9 +8,9 @@ use petswipe_aws::CallError;
 
 use super::uploads;
 use crate::Region;
+use crate::Tags;
 use crate::aws::values;
 use crate::inventory::{Bucket, LifecycleRule, Versioning};
-use crate::resource::Tags;
 
 /// A bucket as far as it lets itself be looked at; `None` for one that is gone.
 pub(super) async fn look(
