@@ -15,6 +15,8 @@ use petswipe_cost::{
 use crate::signals::Signals;
 use crate::{DONE, Exit, HALF_WAY, NOT_AS_ASKED, print, say};
 
+#[cfg(feature = "aws-cost")]
+mod account;
 mod csv;
 mod files;
 mod html;
@@ -68,6 +70,17 @@ pub struct Flags {
     /// Only say of one resource, by its id, its name or the id of a finding, why it is flagged or not
     #[arg(long, value_name = "RESOURCE")]
     pub explain: Option<String>,
+    /// How CloudWatch is asked on AWS: 500 metrics a call, which are charged, or one call for each metric, which is free up to a limit
+    #[arg(
+        long,
+        env = "METERING",
+        default_value = "metric-data",
+        help_heading = "On an AWS account"
+    )]
+    pub metering: Metering,
+    /// Print the IAM policy document of whoever runs this on AWS, and call nothing
+    #[arg(long, help_heading = "On an AWS account")]
+    pub iam_policy: bool,
     /// How many findings the table shows; 0 for all
     #[arg(long, env = "TOP", default_value_t = 20)]
     pub top: usize,
@@ -140,6 +153,17 @@ pub struct Flags {
 pub enum Backend {
     /// An account in memory.
     Demo,
+    /// The account of the ambient AWS configuration. Needs `--features aws-cost`.
+    Aws,
+}
+
+/// How metrics are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Metering {
+    /// Five hundred a call, each of which is charged.
+    MetricData,
+    /// One call for each metric, within the free tier of the API.
+    MetricStatistics,
 }
 
 /// A level of risk.
@@ -168,7 +192,8 @@ struct Place {
     inventory: Arc<dyn InventorySource>,
     usage: Arc<dyn UsageSource>,
     spend: Arc<dyn SpendSource>,
-    remover: removal::Hand,
+    /// Who acts upon it; `None` where nobody can.
+    remover: Option<removal::Hand>,
     prices: Prices,
     regions: Vec<Region>,
     calls: Box<dyn Fn() -> std::collections::BTreeMap<String, u64> + Send + Sync>,
@@ -179,6 +204,9 @@ struct Place {
 /// # Errors
 /// Bad usage, and a file that can't be read or written.
 pub async fn run(flags: &Flags) -> Result<u8, Exit> {
+    if flags.iam_policy {
+        return iam_policy();
+    }
     let analyzers = areas(&flags.areas)?;
     if analyzers.is_empty() {
         let names = analyzer::all().into_iter().map(|one| one.area().to_string());
@@ -192,7 +220,17 @@ pub async fn run(flags: &Flags) -> Result<u8, Exit> {
     let outputs = output::formats(&flags.report)?;
     let removal = flags.remove.as_deref().map(removal::read).transpose()?;
     let now = Timestamp::now();
-    let place = demo(flags, now).await?;
+    let place = match flags.backend {
+        Backend::Demo => demo(flags, now).await?,
+        #[cfg(feature = "aws-cost")]
+        Backend::Aws => account::open(flags, now).await?,
+        #[cfg(not(feature = "aws-cost"))]
+        Backend::Aws => {
+            return Err(Exit::usage(
+                "--backend aws needs a program that was built with --features aws-cost",
+            ));
+        }
+    };
     if let (Some(path), Some(plan)) = (&flags.remove, removal) {
         let options = ReportOptions {
             exclude: flags.exclude.clone(),
@@ -229,6 +267,17 @@ pub async fn run(flags: &Flags) -> Result<u8, Exit> {
         false => print(&text::report(&report, flags.top)),
     }
     Ok(code(flags, &report))
+}
+
+#[cfg(feature = "aws-cost")]
+fn iam_policy() -> Result<u8, Exit> {
+    print(&account::iam_policy());
+    Ok(DONE)
+}
+
+#[cfg(not(feature = "aws-cost"))]
+fn iam_policy() -> Result<u8, Exit> {
+    Err(Exit::usage("--iam-policy needs a program that was built with --features aws-cost"))
 }
 
 fn code(flags: &Flags, report: &Report) -> u8 {
@@ -283,7 +332,7 @@ async fn demo(flags: &Flags, now: Timestamp) -> Result<Place, Exit> {
         inventory: account.clone(),
         usage: account.clone(),
         spend: account.clone(),
-        remover: account.clone(),
+        remover: Some(account.clone()),
         prices,
         regions,
         calls: Box::new(move || account.calls()),

@@ -64,6 +64,11 @@ pub(super) async fn run(
         }
         return Ok(DONE);
     }
+    let Some(remover) = place.remover else {
+        return Err(Exit::usage(
+            "--execute is not possible with --backend aws; run the commands of the findings, which are in the report",
+        ));
+    };
     let here = place.inventory.account().await.unwrap_or_default();
     let recheck = Rechecker::new(
         place.inventory,
@@ -97,7 +102,7 @@ pub(super) async fn run(
         )));
     }
     let clock = Arc::new(SystemClock::new());
-    let performer = RemovalPerformer::new(plan.clone(), recheck, place.remover, clock);
+    let performer = RemovalPerformer::new(plan.clone(), recheck, remover, clock);
     let abort = AbortHandle::new();
     let mut driver =
         Driver::<RemovalPlan>::new(Arc::clone(&journal), Arc::new(performer)).abort(abort.clone());

@@ -12,7 +12,7 @@ use server::{Kind, Server};
 
 use crate::servers::Servers;
 
-/// moto: Elastic Load Balancing, Application Auto Scaling.
+/// moto: Elastic Load Balancing, Application Auto Scaling, EC2, RDS, logs.
 const MOTO: Kind = Kind {
     name: "moto",
     variable: "PETSWIPE_MOTO",
@@ -22,7 +22,7 @@ const MOTO: Kind = Kind {
     health: "/moto-api/data.json",
 };
 
-/// ministack: ECS, CloudWatch. It gets no Docker even where there is one, so it behaves the same everywhere.
+/// ministack: ECS, CloudWatch, S3. It gets no Docker even where there is one, so it behaves the same everywhere.
 const MINISTACK: Kind = Kind {
     name: "ministack",
     variable: "PETSWIPE_MINISTACK",
@@ -41,7 +41,11 @@ const MINISTACK: Kind = Kind {
 };
 
 /// Both servers, running. They end when this is dropped, and also when this process is killed.
-pub(crate) struct Emulators([Server; 2]);
+pub(crate) struct Emulators {
+    servers: [Server; 2],
+    /// The interpreter of their environment, in which boto3 is, a client of AWS that is none of ours.
+    python: String,
+}
 
 impl Emulators {
     /// Installs them if they are not there yet, starts them, and waits until they answer.
@@ -49,12 +53,13 @@ impl Emulators {
         let python = install::environment()?;
         let moto = Server::start(&python, &MOTO)?;
         let ministack = Server::start(&python, &MINISTACK)?;
-        Ok(Emulators([moto, ministack]))
+        Ok(Emulators { servers: [moto, ministack], python: python.display().to_string() })
     }
 
     /// What tells the tests where they are.
     pub(crate) fn variables(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.0.iter().map(|server| (server.variable(), server.url()))
+        let servers = self.servers.iter().map(|server| (server.variable(), server.url()));
+        servers.chain([("PETSWIPE_PYTHON", self.python.as_str())])
     }
 }
 

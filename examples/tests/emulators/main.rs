@@ -14,6 +14,7 @@
 mod agent;
 mod fixture;
 
+mod costed;
 mod counted;
 mod created;
 mod destroyed;

@@ -70,7 +70,7 @@ async fn a_database_and_its_snapshot_are_found_as_they_were_made() {
     let database = databases.iter().find(|one| one.id == name).unwrap();
     assert_eq!((database.engine.as_str(), database.class.as_str()), ("postgres", "db.t3.micro"));
     assert_eq!((database.storage_gib, database.available), (20, true));
-    assert_eq!(database.tags["team"], "shop");
+    assert_eq!(database.tags.get("team").unwrap(), "shop");
     let snapshots = list(&config, Kind::DatabaseSnapshot).await.database_snapshots;
     let one = snapshots.iter().find(|one| one.id == snapshot).unwrap();
     assert_eq!((one.database.as_str(), one.manual, one.size_gib), (name.as_str(), true, 20));

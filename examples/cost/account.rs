@@ -1,0 +1,48 @@
+//! The account of the ambient AWS configuration, which is only read.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use petswipe_cost::aws::{AwsInventory, AwsSpend, AwsUsage, Metering as By, policy};
+use petswipe_cost::{InventorySource, Prices, Region, explain};
+
+use super::{Flags, Metering, Place, files};
+use crate::Exit;
+use crate::aws::within_budget;
+
+/// The rights that a scan needs, as an IAM policy document.
+pub(super) fn iam_policy() -> String {
+    policy().to_string()
+}
+
+/// That account, with all clients within one budget of calls.
+pub(super) async fn open(flags: &Flags, now: Timestamp) -> Result<Place, Exit> {
+    let failed = |error: petswipe_cost::Error| Exit::usage(explain(&error));
+    let named = flags.regions.first().map(String::as_str).filter(|name| *name != "all");
+    let home = named.unwrap_or("us-east-1");
+    let mut prices = Prices::embedded();
+    for path in &flags.prices {
+        prices.overlay(files::prices(path)?).map_err(failed)?;
+    }
+    let home = Region::new(home).map_err(failed)?;
+    let (config, budget) = within_budget(home.as_str()).await?;
+    let inventory = Arc::new(AwsInventory::new(&config, now));
+    let regions = match flags.regions.as_slice() {
+        [] => vec![home],
+        [all] if all == "all" => inventory.regions().await.map_err(failed)?,
+        named => named.iter().map(Region::new).collect::<Result<_, _>>().map_err(failed)?,
+    };
+    let metering = match flags.metering {
+        Metering::MetricData => By::MetricData,
+        Metering::MetricStatistics => By::MetricStatistics,
+    };
+    Ok(Place {
+        inventory,
+        usage: Arc::new(AwsUsage::new(&config, metering)),
+        spend: Arc::new(AwsSpend::new(&config)),
+        remover: None,
+        prices,
+        regions,
+        calls: Box::new(move || budget.calls()),
+    })
+}
