@@ -25,7 +25,11 @@ pub use inventory::Inventory;
 pub use money::{Currency, HOURS_PER_MONTH, Money};
 pub use prices::{PriceTable, Prices, Quote, Quotes};
 pub use resource::{Kind, Region, Resource, ResourceRef, Tags};
-pub use spend::{Commitment, CommitmentKind, Commitments};
+pub use spend::{
+    Anomaly, Commitment, CommitmentKind, Commitments, Daily, FORECAST_DAYS, Forecast, Jump, Jumps,
+    Line, Rightsizing, RightsizingAction, Sensitivity, Spend, Sums, TREND_DAYS, Trend, anomalies,
+    forecast, forecast_month, trend,
+};
 pub use thresholds::Thresholds;
 pub use usage::{
     Measure, Metric, Period, Question, Series, Statistic, StorageClass, Usage, Window,
