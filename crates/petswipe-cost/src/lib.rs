@@ -5,6 +5,9 @@
 pub mod analyzer;
 mod backend;
 mod error;
+#[cfg(feature = "exports")]
+#[cfg_attr(docsrs, doc(cfg(feature = "exports")))]
+pub mod exports;
 mod finding;
 pub mod inventory;
 mod money;

@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::model::{FAR, Filter, Model, NEW_LEVEL, WARM_UP};
-use super::tail::chance_above;
+use super::tail::{chance_above, share_above};
 use super::{Daily, Spend};
 use crate::{Error, Money};
 
@@ -151,7 +151,7 @@ impl Found {
     /// Counts a day on, unless it is back at what was expected.
     fn follow(&mut self, index: usize, day: Date, cost: f64) {
         let excess = cost - self.before.expected(index, 1.0);
-        if excess > FAR * self.before.spread() * self.before.unit() {
+        if excess > FAR * self.before.spread() * self.before.unit(index) {
             self.extra += excess;
             self.last = day;
         } else {
@@ -186,9 +186,9 @@ pub(super) fn scan(daily: &Daily, level: f64, least: f64) -> Vec<Found> {
         }
         let filter = model.best();
         let expected = filter.expected(index, 1.0) + model.fee(day);
-        let error = (cost - expected) / filter.unit();
+        let error = (cost - expected) / filter.unit(index);
         let chance = unlikely(error, filter, level);
-        if let Some(chance) = chance.filter(|chance| *chance < level && cost - expected >= least) {
+        if let Some(chance) = chance.filter(|_| cost - expected >= least) {
             let (last, goes_on, amount, extra) = (day, true, cost, cost - expected);
             let before = filter.clone();
             found.push(Found {
@@ -211,10 +211,12 @@ pub(super) fn scan(daily: &Daily, level: f64, least: f64) -> Vec<Found> {
     found
 }
 
-/// The chance of such an error, if it is worth working out: an error of two and a half spreads is nothing rare.
+/// The chance of such an error, if it can be below the level: one as great as others before is at least as likely as their share.
 fn unlikely(error: f64, filter: &Filter, level: f64) -> Option<f64> {
-    let is_usual = error <= 0.0 || (level < 2e-3 && error <= 2.5 * filter.spread());
-    (!is_usual).then(|| chance_above(error, &filter.errors))
+    if error <= 0.0 || share_above(error, &filter.errors) >= level {
+        return None;
+    }
+    Some(chance_above(error, &filter.errors)).filter(|chance| *chance < level)
 }
 
 #[cfg(test)]
@@ -237,7 +239,7 @@ mod tests {
         ] {
             for (per_year, services) in [(1.0, 10.0), (12.0, 10.0)] {
                 let level = per_year / 365.25 / (services + 1.0);
-                let years = 300;
+                let years = 100;
                 let days = 400;
                 let mut alarms = 0;
                 for seed in 0..years {
@@ -251,7 +253,7 @@ mod tests {
                             let mut values = daily.values().to_vec();
                             values[97..].iter_mut().for_each(|value| *value *= 1.0 + jump);
                             daily = Daily::new(daily.from(), values);
-                            scan(&daily, level, 1.0).iter().any(|found| found.index == 97)
+                            scan(&daily, level, 1.0).iter().any(|found| found.index >= 97)
                         })
                         .count()
                 });

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::model::{Model, WARM_UP, deviation};
+use super::model::{Model, WARM_UP, deviation, lasting};
 use super::statistics::t_quantile_above;
 use super::table::{after, between, later};
 use super::trend::slope;
@@ -155,15 +155,24 @@ pub(super) fn ahead(daily: &Daily, days: usize, level_percent: f64) -> Option<Ah
         filter.expected(index, ahead as f64 + 1.0) + model.sure_fee(daily.day(index))
     };
     let expected = (0..days).map(day).sum();
-    // An error moves the level of all days after it by its speed.
-    let lasting = |ahead: usize| (1.0 + filter.speed * ahead as f64).powi(2);
-    let deviation = deviation(&filter.errors) * filter.unit();
-    let errors = deviation.powi(2) * (0..days).map(lasting).sum::<f64>();
     let known = daily.len() as f64;
-    let slope_deviation = ((slope.high - slope.low) / (2.0 * 1.959_964)).powi(2)
-        + (filter.speed * deviation).powi(2) / known;
-    let steps = days as f64 * (days as f64 + 1.0) / 2.0;
-    let variance = errors + slope_deviation * steps.powi(2);
+    let ahead = days as f64;
+    let deviation = deviation(&filter.errors);
+    let lasting = lasting(&filter.errors);
+    let unit = (0..7).map(|weekday| filter.unit(weekday)).sum::<f64>() / 7.0 * deviation;
+    // An error moves the level of all days after it by its speed.
+    let moved = |after: usize| {
+        let size = deviation * filter.unit(daily.len() + days - 1 - after);
+        (size * (1.0 + filter.speed * after as f64)).powi(2)
+    };
+    let errors: f64 = (0..days).map(moved).sum();
+    // The level is as well known as the days are many that it remembers.
+    let level = (unit * ahead).powi(2) * (filter.speed / (2.0 - filter.speed)).max(1.57 / known);
+    // A wrong slope has been adding up since the level last forgot, and goes on to.
+    let slope_variance = ((slope.high - slope.low) / (2.0 * 1.959_964)).powi(2)
+        + (filter.speed * unit).powi(2) / known;
+    let reached = (ahead + 1.0) / 2.0 + ((1.0 - filter.speed) / filter.speed).min(known / 2.0);
+    let variance = lasting * (errors + level + slope_variance * (ahead * reached).powi(2));
     let chance = (1.0 - level_percent / 100.0) / 2.0;
     let reach = t_quantile_above(chance, known - 8.0) * variance.sqrt();
     Some(Ahead { expected, reach })
@@ -179,7 +188,7 @@ mod tests {
 
     /// How often the sum of so many days lay in the interval, of 1.
     fn coverage(series: Series, history: usize, days: usize, level_percent: f64) -> f64 {
-        let runs = 400;
+        let runs = 200;
         let covered = (0..runs).filter(|seed| {
             let all = series.daily(history + days, *seed);
             let known = Daily::new(FIRST, all.values()[..history].to_vec());

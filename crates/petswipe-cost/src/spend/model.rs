@@ -28,6 +28,8 @@ const RECENT: usize = 90;
 const FORGETTING: f64 = 0.99;
 /// A spread below this share of the level is taken for this: no cost is steadier for ever.
 const LEAST_SPREAD: f64 = 0.005;
+/// A weekday errs at least as one does that costs this share of a mean day.
+const LEAST_SHARE: f64 = 0.2;
 /// So many days in a row far on one side are a new level.
 pub(super) const NEW_LEVEL: u32 = 7;
 /// Spreads beyond which a day is far from what was expected.
@@ -48,7 +50,9 @@ pub(super) struct Filter {
     floor: f64,
     /// Relative errors, the last one at the end.
     pub(super) errors: VecDeque<f64>,
-    /// Their mean size, the later ones counting more.
+    /// How far days usually err, of late.
+    spread: f64,
+    /// The mean size of the errors, the later ones counting more.
     loss: f64,
     /// Days in a row far above (positive) or below what was expected.
     run: i32,
@@ -60,22 +64,20 @@ impl Filter {
         (self.level + self.drift * ahead) * self.profile[index % 7]
     }
 
-    /// What errors are divided by.
-    pub(super) fn unit(&self) -> f64 {
-        self.level.abs() + self.floor
+    /// What errors of the day of this index are divided by: a day that costs less errs by less, but not by nothing.
+    pub(super) fn unit(&self, index: usize) -> f64 {
+        self.level.abs() * self.profile[index % 7].max(LEAST_SHARE) + self.floor
     }
 
     /// How far days usually err.
     pub(super) fn spread(&self) -> f64 {
-        let recent = self.errors.iter().rev().take(RECENT);
-        let sizes = recent.map(|error| error.abs());
-        (1.4826 * median(sizes).unwrap_or_default()).max(LEAST_SPREAD)
+        self.spread
     }
 
     /// Takes in what a day cost, fees aside. An error beyond `most` is remembered as that.
     fn take(&mut self, index: usize, cost: f64, recent: &[f64], most: f64) {
         let spread = self.spread();
-        let error = (cost - self.expected(index, 1.0)) / self.unit();
+        let error = (cost - self.expected(index, 1.0)) / self.unit(index);
         self.level += self.drift;
         self.remember(error.min(most));
         let bounded = error.clamp(-FAR * spread, FAR * spread);
@@ -85,7 +87,7 @@ impl Filter {
             self.settle(index, recent);
             return;
         }
-        let correction = bounded * self.unit();
+        let correction = bounded * self.unit(index);
         let square = self.profile.iter().map(|share| share * share).sum::<f64>() / 7.0;
         let share = self.profile[index % 7];
         let level = self.level;
@@ -102,6 +104,7 @@ impl Filter {
             self.errors.pop_front();
         }
         self.errors.push_back(error);
+        self.spread = usual(self.errors.iter().rev().take(RECENT));
         self.loss = FORGETTING * self.loss + (1.0 - FORGETTING) * error.abs();
     }
 
@@ -151,36 +154,44 @@ impl Model {
                 .for_each(|(own, share)| *own = (share / level).max(0.0));
         }
         // The error of a day against the other days of its weekday is what the error of a day to come is like.
-        let unit = level.abs() + floor;
+        let unit = |index: usize| level.abs() * f64::max(profile[index % 7], LEAST_SHARE) + floor;
         let error = |index: usize| {
             let other = if level > floor { typical(first, index % 7, Some(index)) } else { level };
             let middle = WARM_UP as f64 / 2.0;
-            (first[index] - other - drift * (index as f64 - middle)) / unit
+            (first[index] - other - drift * (index as f64 - middle)) / unit(index)
         };
         let errors: VecDeque<f64> = (0..WARM_UP).map(error).collect();
         let mut fees = Fees::default();
-        let usual = (1.4826 * median(errors.iter().map(|error| error.abs())).unwrap_or_default())
-            .max(LEAST_SPREAD);
+        let usual = usual(errors.iter());
         for (index, error) in errors.iter().enumerate() {
             if *error > FEE * usual {
-                fees.put(daily.day(index), error * unit);
+                fees.put(daily.day(index), error * unit(index));
             }
         }
         let bounded: VecDeque<f64> =
             errors.iter().map(|error| error.clamp(-FEE * usual, FEE * usual)).collect();
         let start = level - drift * WARM_UP as f64 / 2.0;
         let filters = SPEEDS.map(|speed| {
-            let (errors, loss, run) = (VecDeque::new(), 0.0, 0);
-            let mut filter =
-                Filter { speed, level: start, drift, profile, floor, errors, loss, run };
+            let (errors, loss, run) = (bounded.clone(), 0.0, 0);
+            let mut filter = Filter {
+                speed,
+                level: start,
+                drift,
+                profile,
+                floor,
+                errors,
+                spread: usual,
+                loss,
+                run,
+            };
             for (index, cost) in first.iter().enumerate() {
-                let error = (cost - filter.expected(index, 1.0)) / filter.unit();
+                let error = (cost - filter.expected(index, 1.0)) / filter.unit(index);
                 let limit = FAR * usual;
                 let share = profile[index % 7];
-                filter.level += drift + speed * error.clamp(-limit, limit) * filter.unit() * share;
+                filter.level +=
+                    drift + speed * error.clamp(-limit, limit) * filter.unit(index) * share;
                 filter.loss = FORGETTING * filter.loss + (1.0 - FORGETTING) * error.abs();
             }
-            filter.errors = bounded.clone();
             filter
         });
         let filters = filters.to_vec();
@@ -204,10 +215,13 @@ impl Model {
         self.fees.before(day).into_iter().find(|fee| *fee > 0.0).unwrap_or_default()
     }
 
-    /// The monthly fee of a day that came in each of the last two months.
+    /// The monthly fee of a day that came in each of the last two months; of the first of a month, if the days do not go back as
+    /// far as that, in the last one.
     pub(super) fn sure_fee(&self, day: Date) -> f64 {
         let [last, earlier] = self.fees.before(day);
-        if last.min(earlier) > 0.0 { last } else { 0.0 }
+        let earliest = day.checked_sub(2.months()).unwrap_or(day);
+        let is_young = day.day() == 1 && earliest < self.from.from();
+        if is_young || last.min(earlier) > 0.0 { last } else { 0.0 }
     }
 
     /// Takes in the next day. The errors remembered of it are no greater than `most` spreads.
@@ -216,7 +230,7 @@ impl Model {
         let Some(cost) = self.from.values().get(index).copied() else { return };
         let day = self.from.day(index);
         let best = self.best();
-        let (unit, spread) = (best.unit(), best.spread());
+        let (unit, spread) = (best.unit(index), best.spread());
         let excess = cost - best.expected(index, 1.0);
         // A fee is taken out as far as it was really charged.
         let fee = self.fee(day).min(excess.max(0.0));
@@ -250,6 +264,11 @@ impl Model {
             filter.settle(self.days - 1, &recent);
         }
     }
+}
+
+/// The median size of errors, scaled as a [`spread`] is.
+fn usual<'a>(errors: impl Iterator<Item = &'a f64>) -> f64 {
+    (1.4826 * median(errors.map(|error| error.abs())).unwrap_or_default()).max(LEAST_SPREAD)
 }
 
 /// The median of a weekday, without one of its days.
@@ -286,4 +305,19 @@ pub(super) fn deviation(errors: &VecDeque<f64>) -> f64 {
     let bound = 5.0 * spread(&recent).max(LEAST_SPREAD / 5.0);
     let squares = recent.iter().map(|error| error.clamp(-bound, bound).powi(2));
     (squares.sum::<f64>() / recent.len().max(1) as f64).sqrt()
+}
+
+/// How much more sums of errors vary than they would if each day erred by itself: 1 where they do. Of errors that last from one
+/// day to the next it is (1 + r) / (1 - r), with the correlation r of neighbours. Source: Bartlett, "On the theoretical
+/// specification and sampling properties of autocorrelated time-series", JRSS Supplement 8 (1946).
+pub(super) fn lasting(errors: &VecDeque<f64>) -> f64 {
+    let recent: Vec<f64> = errors.iter().rev().take(2 * RECENT).copied().collect();
+    let bound = 3.0 * spread(&recent).max(LEAST_SPREAD / 5.0);
+    let mean = median(recent.iter().copied()).unwrap_or_default();
+    let bounded: Vec<f64> =
+        recent.iter().map(|error| (error - mean).clamp(-bound, bound)).collect();
+    let products: f64 = bounded.windows(2).map(|pair| pair[0] * pair[1]).sum();
+    let squares: f64 = bounded.iter().map(|error| error * error).sum();
+    let correlation = if squares > 0.0 { (products / squares).clamp(0.0, 0.8) } else { 0.0 };
+    (1.0 + correlation) / (1.0 - correlation)
 }

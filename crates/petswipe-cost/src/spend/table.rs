@@ -197,6 +197,15 @@ impl Spend {
         Daily::new(self.from, sums.into_iter().map(float).collect())
     }
 
+    /// The same over these days too, on which nothing more was spent.
+    #[must_use]
+    pub fn widened(self, from: Date, to: Date) -> Self {
+        if self.days() == 0 {
+            return Self { from, to: to.max(from), ..self };
+        }
+        Self { from: self.from.min(from), to: self.to.max(to), ..self }
+    }
+
     /// What lies before a day: the part that AWS has finished, say.
     #[must_use]
     pub fn until(&self, day: Date) -> Self {
