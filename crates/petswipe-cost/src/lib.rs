@@ -4,12 +4,16 @@
 
 pub mod analyzer;
 mod backend;
+#[cfg(any(test, feature = "conformance"))]
+#[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
+pub mod conformance;
 mod error;
 #[cfg(feature = "exports")]
 #[cfg_attr(docsrs, doc(cfg(feature = "exports")))]
 pub mod exports;
 mod finding;
 pub mod inventory;
+mod memory;
 mod money;
 mod prices;
 mod resource;
@@ -25,6 +29,7 @@ pub use finding::{
     Verdict,
 };
 pub use inventory::Inventory;
+pub use memory::MemorySpend;
 pub use money::{Currency, HOURS_PER_MONTH, Money};
 pub use prices::{PriceTable, Prices, Quote, Quotes};
 pub use resource::{Kind, Region, Resource, ResourceRef, Tags};

@@ -211,12 +211,19 @@ pub(super) fn scan(daily: &Daily, level: f64, least: f64) -> Vec<Found> {
     found
 }
 
-/// The chance of such an error, if it can be below the level: one as great as others before is at least as likely as their share.
+/// The chance of such an error, if it is below the level. One that is not far off is nothing rare, and one as great as others
+/// before is at least as likely as their share. The errors of the last week are not asked: if something has just begun that was not
+/// seen on its first day, they would hide it on the next.
 fn unlikely(error: f64, filter: &Filter, level: f64) -> Option<f64> {
-    if error <= 0.0 || share_above(error, &filter.errors) >= level {
+    if error <= FAR * filter.spread() {
         return None;
     }
-    Some(chance_above(error, &filter.errors)).filter(|chance| *chance < level)
+    let known = filter.errors.len().saturating_sub(NEW_LEVEL as usize);
+    let errors: Vec<f64> = filter.errors.iter().take(known).copied().collect();
+    if share_above(error, &errors) >= level {
+        return None;
+    }
+    Some(chance_above(error, &errors)).filter(|chance| *chance < level)
 }
 
 #[cfg(test)]
@@ -239,7 +246,7 @@ mod tests {
         ] {
             for (per_year, services) in [(1.0, 10.0), (12.0, 10.0)] {
                 let level = per_year / 365.25 / (services + 1.0);
-                let years = 100;
+                let years = 200;
                 let days = 400;
                 let mut alarms = 0;
                 for seed in 0..years {

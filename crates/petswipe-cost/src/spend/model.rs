@@ -168,8 +168,11 @@ impl Model {
                 fees.put(daily.day(index), error * unit(index));
             }
         }
+        // What stands out on the first of a month is a fee, and no error.
+        let is_fee = |index: usize| daily.day(index).day() == 1 && errors[index] > FEE * usual;
+        let errors_alone = (0..WARM_UP).filter(|index| !is_fee(*index)).map(|index| errors[index]);
         let bounded: VecDeque<f64> =
-            errors.iter().map(|error| error.clamp(-FEE * usual, FEE * usual)).collect();
+            errors_alone.map(|error| error.clamp(-FEE * usual, FEE * usual)).collect();
         let start = level - drift * WARM_UP as f64 / 2.0;
         let filters = SPEEDS.map(|speed| {
             let (errors, loss, run) = (bounded.clone(), 0.0, 0);

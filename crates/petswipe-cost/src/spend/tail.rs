@@ -7,8 +7,6 @@
 //! 3rd edition, sections 3.2 and 17.2); it is wider than the best single fit, as it has to be with few errors. Whatever the
 //! distribution, an error as great as some seen before is at least as likely as their share.
 
-use std::collections::VecDeque;
-
 use super::statistics::{t_above, t_log_constant};
 
 /// Degrees of freedom: from tails so heavy that there is no variance to as good as normal.
@@ -23,7 +21,7 @@ const FORGETTING: f64 = 0.998;
 const CAUTION: f64 = 2.0;
 
 /// The chance of an error greater than `error` after these.
-pub(super) fn chance_above(error: f64, errors: &VecDeque<f64>) -> f64 {
+pub(super) fn chance_above(error: f64, errors: &[f64]) -> f64 {
     let mut weighed = Vec::with_capacity(FREEDOMS.len() * SCALES as usize);
     let weights: Vec<f64> =
         (0..errors.len()).rev().map(|age| libm::pow(FORGETTING, age as f64)).collect();
@@ -53,7 +51,7 @@ pub(super) fn chance_above(error: f64, errors: &VecDeque<f64>) -> f64 {
 }
 
 /// The share of errors that were as great.
-pub(super) fn share_above(error: f64, errors: &VecDeque<f64>) -> f64 {
+pub(super) fn share_above(error: f64, errors: &[f64]) -> f64 {
     let greater = errors.iter().filter(|seen| **seen >= error).count();
     greater as f64 / (errors.len() + 1) as f64
 }
@@ -66,8 +64,8 @@ mod tests {
     #[test]
     fn few_errors_promise_less_than_many() {
         let mut rng = fastrand::Rng::with_seed(7);
-        let many: VecDeque<f64> = (0..300).map(|_| 0.05 * normal(&mut rng)).collect();
-        let few: VecDeque<f64> = many.iter().take(35).copied().collect();
+        let many: Vec<f64> = (0..300).map(|_| 0.05 * normal(&mut rng)).collect();
+        let few: Vec<f64> = many.iter().take(35).copied().collect();
         let (few, many) = (chance_above(0.25, &few), chance_above(0.25, &many));
         assert!(many < 5e-4, "{many}");
         assert!(few > many && few < 1e-2, "{few}");
@@ -75,14 +73,13 @@ mod tests {
 
     #[test]
     fn an_error_among_great_ones_is_nothing_special() {
-        let errors: VecDeque<f64> =
-            (0..90).map(|day| if day % 30 == 0 { 0.5 } else { 0.01 }).collect();
+        let errors: Vec<f64> = (0..90).map(|day| if day % 30 == 0 { 0.5 } else { 0.01 }).collect();
         assert!(chance_above(0.5, &errors) > 0.03);
     }
 
     #[test]
     fn where_nothing_ever_cost_anything_the_first_cost_is_unlikely() {
-        let errors = VecDeque::from(vec![0.0; 60]);
+        let errors = vec![0.0; 60];
         assert!(chance_above(20.0, &errors) < 1e-6);
     }
 }
