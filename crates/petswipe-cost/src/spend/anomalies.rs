@@ -78,7 +78,7 @@ pub struct Jump {
 /// What a search for [`Jump`]s found, and how far it could see.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Jumps {
-    /// Those found, the latest first; of one day, the dearest first.
+    /// Those found, the latest first; of one day that of the total, and then the dearest first.
     pub found: Vec<Jump>,
     /// The chance below which a single day of a single service is an alarm.
     pub level: f64,
@@ -116,7 +116,7 @@ pub fn anomalies(spend: &Spend, settled_until: Date, sensitivity: Sensitivity) -
         let jumps = scan(&settled.daily(service), level, least);
         found.extend(jumps.into_iter().map(|found| found.named(service)));
     }
-    found.sort_by(|one, other| (other.day, other.extra).cmp(&(one.day, one.extra)));
+    found.sort_by_key(|jump| std::cmp::Reverse((jump.day, jump.service.is_none(), jump.extra)));
     Jumps { found, level, series, days: settled.days().saturating_sub(WARM_UP) }
 }
 
@@ -228,47 +228,146 @@ fn unlikely(error: f64, filter: &Filter, level: f64) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::ToSpan;
+    use jiff::civil::date;
+
     use super::super::simulation::{Noise, Series};
     use super::*;
+    use crate::{Currency, Line};
+
+    const SERIES: f64 = 11.0;
+
+    /// False alarms in so many series of 400 examined days each, and how many are stated.
+    fn false_alarms(series: Series, per_year: f64, runs: u64) -> (f64, f64) {
+        let level = per_year / DAYS_PER_YEAR / SERIES;
+        let count = |seed| scan(&series.daily(400 + WARM_UP, seed), level, 1.0).len();
+        let alarms: usize = (0..runs).map(count).sum();
+        (alarms as f64, level * 400.0 * runs as f64)
+    }
 
     #[test]
-    fn rates() {
+    fn there_are_no_more_false_alarms_than_stated() {
         let plain = Series::default();
-        let mut table = String::new();
-        for (name, series) in [
-            ("normal", plain),
-            ("heavy", Series { noise: Noise::Heavy(3), ..plain }),
-            ("heavy5", Series { noise: Noise::Heavy(5), ..plain }),
-            ("lasting", Series { noise: Noise::Lasting, ..plain }),
-            ("walk", Series { noise: Noise::Walk, sigma: 0.02, ..plain }),
-            ("growth", Series { growth: 5.0, ..plain }),
-            ("fee", Series { fee: 3.0, ..plain }),
+        let heavy = Series { noise: Noise::Heavy(3), ..plain };
+        for (name, series, per_year, runs) in [
+            ("normal", plain, 12.0, 40),
+            ("heavy-tailed", heavy, 12.0, 40),
+            ("lasting", Series { noise: Noise::Lasting, ..plain }, 12.0, 40),
+            ("walk", Series { noise: Noise::Walk, sigma: 0.02, ..plain }, 12.0, 40),
+            ("growth", Series { growth: 5.0, ..plain }, 12.0, 40),
+            ("fee", Series { fee: 3.0, ..plain }, 12.0, 40),
+            ("normal, by default", plain, 1.0, 100),
+            ("heavy-tailed, by default", heavy, 1.0, 100),
         ] {
-            for (per_year, services) in [(1.0, 10.0), (12.0, 10.0)] {
-                let level = per_year / 365.25 / (services + 1.0);
-                let years = 200;
-                let days = 400;
-                let mut alarms = 0;
-                for seed in 0..years {
-                    alarms += scan(&series.daily(days + WARM_UP, seed), level, 1.0).len();
-                }
-                let expected = level * (years * days as u64) as f64;
-                let shape = [0.25, 0.5].map(|jump| {
-                    (0..200)
-                        .filter(|seed| {
-                            let mut daily = series.daily(100, *seed + 1000);
-                            let mut values = daily.values().to_vec();
-                            values[97..].iter_mut().for_each(|value| *value *= 1.0 + jump);
-                            daily = Daily::new(daily.from(), values);
-                            scan(&daily, level, 1.0).iter().any(|found| found.index >= 97)
-                        })
-                        .count()
-                });
-                table += &format!(
-                    "{name:8} {per_year:3} alarms {alarms} expected {expected:.1}  power25,50 {shape:?}/200\n"
-                );
-            }
+            let (alarms, stated) = false_alarms(series, per_year, runs);
+            // As many more as chance alone brings once in a thousand times.
+            assert!(alarms <= stated + 3.1 * stated.sqrt(), "{name}: {alarms} of {stated}");
         }
-        panic!("{table}");
+    }
+
+    #[test]
+    fn a_jump_of_half_is_found_within_three_days_and_mostly_on_the_first() {
+        let level = 1.0 / DAYS_PER_YEAR / SERIES;
+        let (mut at_once, mut soon) = (0, 0);
+        for seed in 0..100 {
+            let daily = Series::default().daily(103, 5_000 + seed);
+            let mut values = daily.values().to_vec();
+            values[100..].iter_mut().for_each(|value| *value *= 1.5);
+            let found = scan(&Daily::new(daily.from(), values), level, 1.0);
+            at_once += u32::from(found.iter().any(|found| found.index == 100));
+            soon += u32::from(found.iter().any(|found| found.index >= 100));
+        }
+        assert!(at_once >= 70 && soon >= 85, "{at_once} at once, {soon} within three days");
+    }
+
+    const FIRST: Date = date(2026, 1, 1);
+
+    /// Costs of a service that are about 100, by the day.
+    fn lines(service: &str, days: i64, cost: impl Fn(Date) -> i64) -> Vec<Line> {
+        let day = |index: i64| FIRST + index.days();
+        let line = |index: i64| {
+            let wobble = [0, 3, 1, -2, 2, -3, 1, 0, -1][(index % 9) as usize];
+            Line::new(day(index), service, Decimal::from(cost(day(index)) + wobble))
+        };
+        (0..days).map(line).collect()
+    }
+
+    fn found(lines: Vec<Line>, settled_until: Date) -> Jumps {
+        anomalies(&Spend::of(Currency::USD, lines), settled_until, Sensitivity::default())
+    }
+
+    #[test]
+    fn a_jump_names_its_service_and_what_it_has_cost() {
+        let (begins, ends) = (date(2026, 5, 6), date(2026, 5, 16));
+        let jumped = |day: Date| if (begins..ends).contains(&day) { 160 } else { 100 };
+        let mut all = lines("a", 150, jumped);
+        all.extend(lines("b", 150, |_| 100));
+        let jumps = found(all, date(2026, 5, 31));
+        assert_eq!((jumps.series, jumps.days), (3, 115));
+        let [total, only] = &jumps.found[..] else { panic!("{:?}", jumps.found) };
+        assert_eq!((only.service.as_deref(), total.service.as_deref()), (Some("a"), None));
+        for jump in [only, total] {
+            assert_eq!((jump.day, jump.last, jump.goes_on), (begins, date(2026, 5, 15), false));
+            let extra = jump.extra.amount();
+            assert!((extra - Decimal::from(600)).abs() < Decimal::from(40), "{extra}");
+            assert!(jump.chance < jumps.level);
+        }
+    }
+
+    #[test]
+    fn a_jump_that_stays_is_one_alarm_and_goes_on() {
+        let begins = date(2026, 5, 6);
+        let all = lines("a", 150, |day| if day < begins { 100 } else { 200 });
+        let jumps = found(all, date(2026, 5, 31));
+        let of_service: Vec<_> = jumps.found.iter().filter(|jump| jump.service.is_some()).collect();
+        let [jump] = of_service[..] else { panic!("{:?}", jumps.found) };
+        assert_eq!((jump.day, jump.last, jump.goes_on), (begins, date(2026, 5, 30), true));
+        assert!((jump.extra.amount() - Decimal::from(2_500)).abs() < Decimal::from(100));
+    }
+
+    #[test]
+    fn a_monthly_fee_is_an_alarm_once_and_one_that_grows_again() {
+        let fee = |day: Date| match (day.month(), day.day()) {
+            (1 | 2, _) => 100,
+            (7, 3) => 900,
+            (_, 3) => 500,
+            _ => 100,
+        };
+        let jumps = found(lines("a", 220, fee), date(2026, 8, 1));
+        let days = jumps.found.iter().filter(|jump| jump.service.is_some()).map(|jump| jump.day);
+        assert_eq!(days.collect::<Vec<_>>(), [date(2026, 7, 3), date(2026, 3, 3)]);
+    }
+
+    #[test]
+    fn days_that_are_not_settled_are_no_alarm_and_few_days_are_unknown() {
+        let jump = date(2026, 4, 10);
+        let all = lines("a", 100, |day| if day < jump { 100 } else { 900 });
+        assert_eq!(found(all.clone(), jump).found, []);
+        assert_eq!(found(all.clone(), date(2026, 4, 11)).found.len(), 2);
+        let few = found(all[..35].to_vec(), date(2026, 4, 11));
+        assert_eq!((few.found, few.days), (vec![], 0));
+        assert_eq!(found(vec![], jump).days, 0);
+    }
+
+    #[test]
+    fn a_service_that_cost_nothing_is_an_alarm_when_it_does_unless_it_is_little() {
+        let used = |amount| {
+            let mut all = lines("a", 100, |_| 100);
+            all.push(Line::new(date(2026, 4, 1), "new", amount));
+            found(all, date(2026, 4, 11)).found
+        };
+        let jumps = used(Decimal::from(40));
+        assert_eq!(jumps.iter().filter(|jump| jump.service.as_deref() == Some("new")).count(), 1);
+        assert_eq!(used(Decimal::new(99, 2)), []);
+    }
+
+    #[test]
+    fn a_sensitivity_has_its_range() {
+        let cent = Money::rounded(Decimal::new(1, 2));
+        assert!(Sensitivity::new(0.1, cent).is_ok());
+        for wrong in [0.0, -1.0, 52.1, f64::NAN] {
+            assert!(Sensitivity::new(wrong, cent).is_err(), "{wrong}");
+        }
+        assert!(Sensitivity::new(1.0, Money::ZERO).is_err());
     }
 }

@@ -171,11 +171,10 @@ impl Model {
         // What stands out on the first of a month is a fee, and no error.
         let is_fee = |index: usize| daily.day(index).day() == 1 && errors[index] > FEE * usual;
         let errors_alone = (0..WARM_UP).filter(|index| !is_fee(*index)).map(|index| errors[index]);
-        let bounded: VecDeque<f64> =
-            errors_alone.map(|error| error.clamp(-FEE * usual, FEE * usual)).collect();
+        let errors_alone: VecDeque<f64> = errors_alone.collect();
         let start = level - drift * WARM_UP as f64 / 2.0;
         let filters = SPEEDS.map(|speed| {
-            let (errors, loss, run) = (bounded.clone(), 0.0, 0);
+            let (errors, loss, run) = (errors_alone.clone(), 0.0, 0);
             let mut filter = Filter {
                 speed,
                 level: start,
