@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{Commitments, Error, Inventory, Kind, Measure, Region, Series, Window};
+use crate::{
+    Anomaly, Commitments, Error, Inventory, Kind, Measure, Region, Rightsizing, Series, Spend,
+    Window,
+};
 
 /// A place that knows what there is in an account.
 ///
@@ -66,16 +69,50 @@ pub trait UsageSource: Send + Sync {
 
 /// A place that knows what was spent.
 ///
+/// Windows begin and end at midnight of UTC: costs and commitments are counted in whole days.
+///
 /// # Contract
 /// - `commitments_cover_the_window_asked`: [`Commitments::window`] is the window asked for, and its numbers are of all of it.
+/// - `costs_are_of_the_days_asked`: [`costs`](Self::costs) has exactly the days of the window, each cost on its day under its
+///   service, and nothing from outside.
+/// - `a_day_without_costs_is_a_day`: a window in which nothing was spent has its days, and they cost nothing.
+/// - `costs_by_tag_add_up_to_the_costs`: divided by a tag key, the costs of each service and day add up to what they are without.
+/// - `what_lacks_the_tag_is_untagged`: a cost whose resource does not have the key is under no value, and if nothing has it, all
+///   costs are.
+/// - `anomalies_touch_the_window_asked`: [`anomalies`](Self::anomalies) gives those with a day in the window, each once, and no others.
+/// - `each_instance_is_sized_once`: [`rightsizing`](Self::rightsizing) names no instance twice.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait SpendSource: Send + Sync {
+    /// What was spent on each day of the window, by service; with a tag key also by its values, as the source names it.
+    ///
+    /// The last day or two may still grow: AWS adds to them. What is left out of the costs, such as tax and credits, is up to the
+    /// source, and the same for every call.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a window that does not begin and end at midnight of UTC or has no day,
+    /// [`Error::Denied`] with the missing action, [`Error::Throttled`], [`Error::Backend`]; also where the costs are in more than
+    /// one currency.
+    async fn costs<'a>(&self, window: Window, by_tag: Option<&'a str>) -> Result<Spend, Error>;
+
     /// What reservations and Savings Plans cover, and how much of them is used.
     ///
     /// # Errors
     /// [`Error::Denied`] with the missing action, [`Error::Throttled`], [`Error::Backend`].
     async fn commitments(&self, window: Window) -> Result<Commitments, Error>;
+
+    /// What the cloud's own detector has found, the latest first.
+    ///
+    /// # Errors
+    /// As [`costs`](Self::costs); [`Error::Unsupported`] where there is no detector.
+    async fn anomalies(&self, window: Window) -> Result<Vec<Anomaly>, Error>;
+
+    /// Which instances the cloud itself would end or size otherwise, the greatest saving first.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] with the missing action, [`Error::Unsupported`] where it is not switched on, [`Error::Throttled`],
+    /// [`Error::Backend`].
+    async fn rightsizing(&self) -> Result<Vec<Rightsizing>, Error>;
 }
 
 /// Forwards to what it points to.
@@ -110,8 +147,24 @@ macro_rules! forward {
 
         #[async_trait]
         impl<T: SpendSource + ?Sized> SpendSource for $pointer<T> {
+            async fn costs<'a>(
+                &self,
+                window: Window,
+                by_tag: Option<&'a str>,
+            ) -> Result<Spend, Error> {
+                (**self).costs(window, by_tag).await
+            }
+
             async fn commitments(&self, window: Window) -> Result<Commitments, Error> {
                 (**self).commitments(window).await
+            }
+
+            async fn anomalies(&self, window: Window) -> Result<Vec<Anomaly>, Error> {
+                (**self).anomalies(window).await
+            }
+
+            async fn rightsizing(&self) -> Result<Vec<Rightsizing>, Error> {
+                (**self).rightsizing().await
             }
         }
     };

@@ -49,6 +49,9 @@ impl Area {
     /// Several NAT gateways where one would do.
     pub const NAT_CONSOLIDATION: Self = Self::named("nat-consolidation");
 
+    /// What was spent, of which no finding is, but which may be missing.
+    pub const SPEND: Self = Self::named("spend");
+
     /// An area of one's own.
     pub const fn named(name: &'static str) -> Self {
         Self(Cow::Borrowed(name))

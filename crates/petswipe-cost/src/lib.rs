@@ -31,6 +31,8 @@ pub mod conformance;
 pub mod demo;
 mod error;
 mod exclusion;
+#[cfg(feature = "exports")]
+pub mod exports;
 mod finding;
 pub mod inventory;
 pub mod memory;
@@ -63,11 +65,16 @@ pub use inventory::Inventory;
 pub use money::{Currency, HOURS_PER_MONTH, Money};
 pub use prices::{PriceTable, Prices, Quote, Quotes};
 pub use report::{
-    Change, Changes, Finding, Range, Report, ReportOptions, ScanCost, Suppressed, Totals, Unknown,
+    Amount, Change, Changes, Day, Finding, Range, Report, ReportOptions, ScanCost, SpendReport,
+    Suppressed, Totals, Unknown,
 };
 pub use resource::{Kind, Region, Resource, ResourceRef};
 pub use scan::{NotAnalysed, Scan, Scanner, Why};
-pub use spend::{Commitment, CommitmentKind, Commitments};
+pub use spend::{
+    Anomaly, Commitment, CommitmentKind, Commitments, Daily, FORECAST_DAYS, Forecast, Jump, Jumps,
+    Line, Rightsizing, RightsizingAction, Sensitivity, Spend, Sums, TREND_DAYS, Trend, anomalies,
+    forecast, forecast_month, trend,
+};
 pub use tags::Tags;
 pub use thresholds::Thresholds;
 pub use usage::{

@@ -59,8 +59,11 @@ pub fn policy() -> Policy {
         all(
             "Spend",
             &[
+                "ce:GetAnomalies",
+                "ce:GetCostAndUsage",
                 "ce:GetReservationCoverage",
                 "ce:GetReservationUtilization",
+                "ce:GetRightsizingRecommendation",
                 "ce:GetSavingsPlansCoverage",
                 "ce:GetSavingsPlansUtilization",
             ],

@@ -1,8 +1,10 @@
-//! What reservations and Savings Plans cover: AWS Cost Explorer.
+//! What was spent, and what reservations and Savings Plans cover: AWS Cost Explorer.
 //!
 //! Sources: "GetSavingsPlansCoverage", "GetSavingsPlansUtilization", "GetReservationCoverage", "GetReservationUtilization", AWS
 //! Billing and Cost Management API Reference: the end of a period is exclusive, and each request costs 0.01 USD.
 
+mod advice;
+mod costs;
 mod sums;
 
 use std::fmt;
@@ -21,7 +23,10 @@ use petswipe_aws::CallError;
 use self::sums::Share;
 use super::error::called;
 use super::pages::{self, Asked};
-use crate::{Commitment, CommitmentKind, Commitments, Currency, Error, Money, SpendSource, Window};
+use crate::{
+    Anomaly, Commitment, CommitmentKind, Commitments, Currency, Error, Money, Rightsizing, Spend,
+    SpendSource, Window,
+};
 
 /// Reservations of other services are no part of what is asked.
 const EC2: &str = "Amazon Elastic Compute Cloud - Compute";
@@ -58,6 +63,18 @@ impl AwsSpend {
 
 #[async_trait]
 impl SpendSource for AwsSpend {
+    async fn costs<'a>(&self, window: Window, by_tag: Option<&'a str>) -> Result<Spend, Error> {
+        self.daily(window, by_tag).await
+    }
+
+    async fn anomalies(&self, window: Window) -> Result<Vec<Anomaly>, Error> {
+        self.detected(window).await
+    }
+
+    async fn rightsizing(&self) -> Result<Vec<Rightsizing>, Error> {
+        self.sizes().await
+    }
+
     async fn commitments(&self, window: Window) -> Result<Commitments, Error> {
         let period = days(window)?;
         let (plans, used_plans, reservations, used_reservations) = try_join4(

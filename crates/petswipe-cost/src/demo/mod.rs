@@ -4,6 +4,7 @@
 mod compute;
 mod data;
 mod network;
+mod spend;
 mod storage;
 
 use std::collections::BTreeSet;
@@ -50,6 +51,8 @@ pub struct Demo {
     pub kept: BTreeSet<String>,
     /// The ids of what too little is known of.
     pub unknown: BTreeSet<String>,
+    /// The service whose costs jump, and the day of it.
+    pub jump: (String, jiff::civil::Date),
 }
 
 impl Demo {
@@ -105,6 +108,7 @@ impl Demo {
             .with_inventory(builder.inventory)
             .with_usage(builder.usage)
             .with_commitments(commitments(window));
+        spend::fill(account.spend(), &mut builder.rng, now);
         let Builder { planted, kept, unknown, .. } = builder;
         let mut prices = Prices::none(Currency::USD);
         let north_virginia = Prices::embedded();
@@ -112,7 +116,10 @@ impl Demo {
             let table = north_virginia.table(&regions[0]);
             table.map_or(Ok(()), |table| prices.overlay(table.elsewhere(region.clone())))?;
         }
-        Ok(Self { account, regions, prices, planted, kept, unknown })
+        let (service, ago) = spend::JUMP;
+        let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let jump = (service.to_owned(), today.saturating_sub(jiff::Span::new().days(ago)));
+        Ok(Self { account, regions, prices, planted, kept, unknown, jump })
     }
 }
 

@@ -5,10 +5,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
+use super::MemorySpend;
 use crate::inventory::{Volume, VolumeKind, VolumeState};
 use crate::{
-    Commitments, Error, Inventory, InventorySource, Kind, Measure, Region, Series, SpendSource,
-    Tags, Usage, UsageSource, Window,
+    Anomaly, Commitments, Currency, Error, Inventory, InventorySource, Kind, Measure, Region,
+    Rightsizing, Series, Spend, SpendSource, Tags, Usage, UsageSource, Window,
 };
 
 /// An account in memory. It counts the calls that AWS would need for what it is asked.
@@ -17,7 +18,7 @@ pub struct MemoryAccount {
     account: String,
     regions: Vec<Region>,
     usage: Usage,
-    commitments: Option<Commitments>,
+    spend: MemorySpend,
     state: Mutex<State>,
 }
 
@@ -39,7 +40,7 @@ impl MemoryAccount {
             account: account.into(),
             regions: regions.into_iter().collect(),
             usage: Usage::default(),
-            commitments: None,
+            spend: MemorySpend::new(Currency::USD),
             state: Mutex::default(),
         }
     }
@@ -79,9 +80,14 @@ impl MemoryAccount {
 
     /// The same with what is reserved and committed.
     #[must_use]
-    pub fn with_commitments(mut self, commitments: Commitments) -> Self {
-        self.commitments = Some(commitments);
+    pub fn with_commitments(self, commitments: Commitments) -> Self {
+        commitments.kinds.into_iter().for_each(|commitment| self.spend.commit(commitment));
         self
+    }
+
+    /// What it spends, to put more in.
+    pub fn spend(&self) -> &MemorySpend {
+        &self.spend
     }
 
     /// The same with credentials that lack an action, as IAM names it.
@@ -208,11 +214,30 @@ impl UsageSource for MemoryAccount {
 
 #[async_trait]
 impl SpendSource for MemoryAccount {
+    async fn costs<'a>(&self, window: Window, by_tag: Option<&'a str>) -> Result<Spend, Error> {
+        self.call("ce:GetCostAndUsage", 1)?;
+        self.spend.costs(window, by_tag).await
+    }
+
     async fn commitments(&self, window: Window) -> Result<Commitments, Error> {
-        self.call("ce:GetSavingsPlansCoverage", 1)?;
-        match &self.commitments {
-            Some(commitments) => Ok(Commitments { window, ..commitments.clone() }),
-            None => Ok(Commitments { window, kinds: Vec::new() }),
+        for of in [
+            "SavingsPlansCoverage",
+            "SavingsPlansUtilization",
+            "ReservationCoverage",
+            "ReservationUtilization",
+        ] {
+            self.call(&format!("ce:Get{of}"), 1)?;
         }
+        self.spend.commitments(window).await
+    }
+
+    async fn anomalies(&self, window: Window) -> Result<Vec<Anomaly>, Error> {
+        self.call("ce:GetAnomalies", 1)?;
+        self.spend.anomalies(window).await
+    }
+
+    async fn rightsizing(&self) -> Result<Vec<Rightsizing>, Error> {
+        self.call("ce:GetRightsizingRecommendation", 1)?;
+        self.spend.rightsizing().await
     }
 }

@@ -2,10 +2,12 @@
 
 mod changes;
 mod finding;
+mod spend;
 mod totals;
 
 pub use changes::{Change, Changes};
 pub use finding::{Finding, Suppressed, Unknown};
+pub use spend::{Amount, Day, SpendReport};
 pub use totals::{Range, Totals};
 
 use std::collections::BTreeMap;
@@ -56,6 +58,9 @@ pub struct Report {
     pub scan_cost: ScanCost,
     /// The day that the prices of each region are of.
     pub priced_at: BTreeMap<Region, Date>,
+    /// What was spent, if that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spend: Option<SpendReport>,
     /// What is different from an older report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changes: Option<Changes>,
@@ -158,6 +163,7 @@ impl Report {
                 .filter(|(region, _)| looked_at(region))
                 .map(|(region, date)| (region.clone(), date))
                 .collect(),
+            spend: spend(scan, today),
             changes: None,
         }
     }
@@ -200,6 +206,14 @@ impl Report {
         });
         all
     }
+}
+
+/// AWS adds to a day for about a day more. Source: "Analyzing your costs with Cost Explorer" (data is refreshed every 24 hours).
+const UNSETTLED: i64 = 2;
+
+fn spend(scan: &Scan, today: Date) -> Option<SpendReport> {
+    let settled_until = today.saturating_sub(jiff::Span::new().days(UNSETTLED - 1));
+    SpendReport::of(scan.spend.as_ref()?, settled_until).ok()
 }
 
 /// What is to be said of the suppressions.

@@ -12,7 +12,7 @@ use super::missing::{Gap, NotAnalysed};
 use crate::analyzer::{self, Analyzer, Scene};
 use crate::{
     Area, Assessment, Commitments, Error, Inventory, InventorySource, Kind, Measure, Period,
-    Prices, Region, SpendSource, Thresholds, Usage, UsageSource, Window,
+    Prices, Region, Spend, SpendSource, Thresholds, Usage, UsageSource, Window,
 };
 
 /// At most so many listings and questions at a time; how fast calls are made is the call budget's matter.
@@ -43,6 +43,8 @@ pub struct Scanner {
     prices: Prices,
     limits: Thresholds,
     analyzers: Vec<Arc<dyn Analyzer>>,
+    /// For how many days back costs are asked for, and by which tag.
+    costs: Option<(u16, Option<String>)>,
 }
 
 impl std::fmt::Debug for Scanner {
@@ -66,6 +68,8 @@ pub struct Scan {
     pub usage: Usage,
     /// What is reserved and committed.
     pub commitments: Option<Commitments>,
+    /// What was spent, if that was asked for.
+    pub spend: Option<Spend>,
     /// What was not looked at, once for each area and region.
     pub not_analysed: Vec<NotAnalysed>,
     /// Whether it was stopped before its end.
@@ -87,13 +91,20 @@ impl Scanner {
         prices: Prices,
     ) -> Self {
         let (limits, analyzers) = (Thresholds::default(), analyzer::all());
-        Self { inventory, usage, spend: None, prices, limits, analyzers }
+        Self { inventory, usage, spend: None, prices, limits, analyzers, costs: None }
     }
 
     /// The same with a source of spend, for what is reserved and committed.
     #[must_use]
     pub fn with_spend(mut self, spend: Arc<dyn SpendSource>) -> Self {
         self.spend = Some(spend);
+        self
+    }
+
+    /// The same, asking the source of spend what the last whole days cost, by service and the values of a tag.
+    #[must_use]
+    pub fn with_costs(mut self, days: u16, by_tag: Option<&str>) -> Self {
+        self.costs = Some((days, by_tag.map(str::to_owned)));
         self
     }
 
@@ -131,6 +142,7 @@ impl Scanner {
             inventory: Inventory::default(),
             usage: Usage::default(),
             commitments: None,
+            spend: None,
             not_analysed: Vec::new(),
             interrupted: false,
             metrics_asked: 0,
@@ -150,6 +162,7 @@ impl Scanner {
         self.list(&mut scan, &mut gaps, &mut stop).await;
         self.ask(&mut scan, &mut gaps, &mut stop).await;
         self.commitments(&mut scan, &mut gaps, &mut stop).await;
+        self.costs(&mut scan, &mut gaps, &mut stop).await;
         gaps.into_scan(&mut scan);
         scan
     }
@@ -284,6 +297,30 @@ impl Scanner {
                 }
             }
         }
+    }
+}
+
+impl Scanner {
+    async fn costs<S>(&self, scan: &mut Scan, gaps: &mut Gaps, mut stop: &mut S)
+    where
+        S: Future<Output = ()> + futures_util::future::FusedFuture + Unpin,
+    {
+        let (Some((days, by_tag)), Some(spend)) = (&self.costs, &self.spend) else { return };
+        let window = Window::days_before(scan.now, *days);
+        let gap = if scan.interrupted {
+            Gap::interrupted()
+        } else {
+            let answer = spend.costs(window, by_tag.as_deref()).fuse();
+            pin_mut!(answer);
+            select_biased! {
+                () = stop => { scan.interrupted = true; Gap::interrupted() }
+                answer = answer => match answer {
+                    Ok(costs) => { scan.spend = Some(costs); return }
+                    Err(error) => Gap::of(&error),
+                },
+            }
+        };
+        gaps.add(Area::SPEND, &Region::global(), gap);
     }
 }
 

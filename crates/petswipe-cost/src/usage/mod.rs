@@ -9,9 +9,11 @@ pub use series::Series;
 use std::collections::HashMap;
 
 use jiff::Timestamp;
+use jiff::civil::{Date, date};
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use crate::Region;
+use crate::{Error, Region};
 
 /// A stretch of time: from its beginning, up to its end and without it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +38,38 @@ impl Window {
         let midnight = now.as_second() - now.as_second().rem_euclid(DAY);
         let second = |second| Timestamp::from_second(second).unwrap_or(now);
         Self { from: second(midnight - i64::from(days) * DAY), to: second(midnight) }
+    }
+
+    /// The days of UTC from one up to another and without it.
+    ///
+    /// ```
+    /// use jiff::civil::date;
+    /// use petswipe_cost::Window;
+    /// let november = Window::of_days(date(2026, 11, 1), date(2026, 12, 1));
+    /// assert_eq!(november.from.to_string(), "2026-11-01T00:00:00Z");
+    /// assert_eq!(november.days()?, (date(2026, 11, 1), date(2026, 12, 1)));
+    /// # Ok::<(), petswipe_cost::Error>(())
+    /// ```
+    pub fn of_days(from: Date, to: Date) -> Self {
+        let midnight = |day: Date| {
+            let midnight = TimeZone::UTC.to_ambiguous_timestamp(day.at(0, 0, 0, 0)).unambiguous();
+            midnight.unwrap_or(if day > date(1970, 1, 1) { Timestamp::MAX } else { Timestamp::MIN })
+        };
+        Self { from: midnight(from), to: midnight(to) }
+    }
+
+    /// Its first day, and the day after its last.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] unless it begins and ends at midnight of UTC and has a day.
+    pub fn days(self) -> Result<(Date, Date), Error> {
+        let is_midnight = |at: Timestamp| at.as_second() % DAY == 0 && at.subsec_nanosecond() == 0;
+        if !is_midnight(self.from) || !is_midnight(self.to) || self.from >= self.to {
+            let value = format!("{} to {}", self.from, self.to);
+            return Err(Error::invalid("window", value, "whole days of UTC, at least one"));
+        }
+        let day = |at: Timestamp| at.to_zoned(TimeZone::UTC).date();
+        Ok((day(self.from), day(self.to)))
     }
 }
 

@@ -26,14 +26,23 @@ async fn a_scan_makes_exactly_the_calls_that_its_policy_allows() {
         let usage = AwsUsage::new(&config, metering);
         usage.statistics(&home(), &[reads("vol-1")], window).await.unwrap();
     }
-    AwsSpend::new(&config).commitments(window).await.unwrap();
+    let spend = AwsSpend::new(&config);
+    spend.commitments(window).await.unwrap();
+    spend.costs(window, None).await.unwrap();
+    // The script knows of anomalies in this window only.
+    let autumn = Window { from: at("2026-10-20T00:00:00Z"), to: at("2026-11-19T00:00:00Z") };
+    spend.anomalies(autumn).await.unwrap();
+    spend.rightsizing().await.unwrap();
 
     let calls = budget.calls();
     let made: BTreeSet<String> = calls.keys().cloned().collect();
     assert_eq!(made, policy().actions());
     let expected: BTreeMap<String, u64> = [
+        ("ce:GetAnomalies", 2),
+        ("ce:GetCostAndUsage", 1),
         ("ce:GetReservationCoverage", 1),
         ("ce:GetReservationUtilization", 1),
+        ("ce:GetRightsizingRecommendation", 1),
         ("ce:GetSavingsPlansCoverage", 1),
         ("ce:GetSavingsPlansUtilization", 1),
         ("cloudwatch:GetMetricData", 1),

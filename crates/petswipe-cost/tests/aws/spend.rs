@@ -75,6 +75,50 @@ async fn a_window_is_whole_days_in_utc() {
     assert!(world.wire.calls().is_empty());
 }
 
+#[tokio::test]
+async fn costs_are_of_every_day_and_those_of_a_tag_add_up_to_them() {
+    for page in [None, Some(7), Some(1)] {
+        let world = World::new(|account| account.costs.page = page);
+        let spend = AwsSpend::new(&world.wire.config());
+        let plain = spend.costs(window(), None).await.unwrap();
+        assert_eq!((plain.days(), plain.total().to_string().as_str()), (30, "37.5000000090"));
+        assert_eq!(plain.by_service().of(&"AmazonS3").to_string(), "7.50");
+        let tagged = spend.costs(window(), Some("team")).await.unwrap();
+        assert_eq!(tagged.total(), plain.total());
+        assert_eq!(tagged.by_tag().of(&Some("shop")).to_string(), "18.0000000090");
+        assert_eq!(tagged.by_tag().of(&None).to_string(), "19.50");
+        let calls = page.map_or(2, |page| 2 * 30_usize.div_ceil(page));
+        assert_eq!(world.wire.calls().len(), calls);
+    }
+}
+
+#[tokio::test]
+async fn anomalies_are_those_with_a_day_in_the_window_the_latest_first() {
+    let world = World::full();
+    let found = AwsSpend::new(&world.wire.config()).anomalies(window()).await.unwrap();
+    let ids: Vec<_> = found.iter().map(|one| (one.id.as_str(), one.to.is_some())).collect();
+    assert_eq!(ids, [("a-2", false), ("a-1", true)]);
+    assert_eq!((found[0].impact.to_string().as_str(), found[0].score), ("123.46", 0.9));
+    assert_eq!(found[0].service.as_deref(), Some("AmazonEC2"));
+    assert_eq!(found[0].region.as_ref().map(|region| region.as_str()), Some("us-east-1"));
+}
+
+#[tokio::test]
+async fn instances_of_another_size_come_with_what_they_save_the_greatest_first() {
+    use petswipe_cost::RightsizingAction::{Modify, Terminate};
+    let world = World::full();
+    let found = AwsSpend::new(&world.wire.config()).rightsizing().await.unwrap();
+    let found: Vec<_> = found
+        .into_iter()
+        .map(|one| (one.instance, one.action, one.monthly_saving.to_string()))
+        .collect();
+    let expected = [
+        ("i-idle".to_owned(), Terminate, "140.16".to_owned()),
+        ("i-smaller".to_owned(), Modify { to: "m5.large".to_owned() }, "70.08".to_owned()),
+    ];
+    assert_eq!(found, expected);
+}
+
 /// One call too many, in the words of Cost Explorer.
 struct Busy;
 

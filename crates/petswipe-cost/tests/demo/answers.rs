@@ -129,3 +129,46 @@ async fn every_resource_can_be_explained() {
     assert_eq!(said[0].reason, "it does not run, so it is not paid for");
     assert!(Report::explain(&scan, "vol-nothing").is_empty());
 }
+
+#[tokio::test]
+async fn what_was_spent_is_told_and_the_planted_jump_is_the_only_one() {
+    for seed in 0..5 {
+        let Demo { account, regions, prices, jump, .. } = demo(200, seed);
+        let account = Arc::new(account);
+        let scanner = crate::world::scanner(&account, &prices).with_costs(120, Some("team"));
+        let scan = scanner.scan(&regions, crate::world::now(), std::future::pending()).await;
+        let spend = Report::of(&scan, &excluding()).spend.unwrap();
+        for list in [&spend.by_service, &spend.by_tag] {
+            assert_eq!(list.iter().map(|one| one.amount).sum::<Money>(), spend.total);
+        }
+        for list in [&spend.by_day, &spend.by_month] {
+            assert_eq!(list.iter().map(|one| one.amount).sum::<Money>(), spend.total);
+        }
+        assert_eq!(spend.by_day.len(), 120);
+        assert_eq!(spend.by_service[0].name, "AmazonEC2");
+        let found: Vec<_> = spend
+            .jumps
+            .found
+            .iter()
+            .filter_map(|one| Some((one.service.clone()?, one.day)))
+            .collect();
+        assert_eq!(found, [jump], "seed {seed}");
+        assert!(spend.trend.is_some_and(|trend| trend.per_month > 0.0));
+        let forecast = spend.forecast.unwrap();
+        assert!(forecast.low <= forecast.expected && forecast.expected <= forecast.high);
+    }
+}
+
+#[tokio::test]
+async fn costs_that_are_denied_are_named() {
+    let Demo { account, regions, prices, planted, .. } = demo(200, 1);
+    let account = Arc::new(account.denying("ce:GetCostAndUsage"));
+    let scanner = crate::world::scanner(&account, &prices).with_costs(120, None);
+    let scan = scanner.scan(&regions, crate::world::now(), std::future::pending()).await;
+    let report = Report::of(&scan, &excluding());
+    assert!(report.spend.is_none() && report.partial);
+    assert_eq!(report.not_analysed.len(), 1);
+    assert_eq!(report.not_analysed[0].area.as_str(), "spend");
+    assert_eq!(report.not_analysed[0].action.as_deref(), Some("ce:GetCostAndUsage"));
+    assert_same(&ids(&report), &planted, "findings");
+}
