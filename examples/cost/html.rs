@@ -8,6 +8,7 @@ use super::text;
 use crate::report::{STYLE, escape};
 
 mod chart;
+mod trend;
 
 /// What this page has beside the style of all reports.
 const OWN_STYLE: &str = include_str!("page.css");
@@ -48,6 +49,7 @@ pub(super) fn page(report: &Report) -> String {
         let regions = report.totals.by_region.iter().map(|(region, sum)| (region.clone(), *sum));
         charted(&mut out, "By region", "Where they run", &regions.collect::<Vec<_>>());
     }
+    spend(&mut out, report);
     list(&mut out, "Not analysed", &text::missing(report));
     changes(&mut out, report);
     list(&mut out, "Remarks", &text::remarks(report));
@@ -128,6 +130,19 @@ fn charted(out: &mut String, title: &str, label: &str, bars: &[(String, Range)])
         out.push_str(&chart::bars(label, bars, wide));
     }
     out.push_str("<figcaption><span class=\"key\"><span class=\"swatch least\"></span>at least</span> <span class=\"key\"><span class=\"swatch most\"></span>at most</span> <span>a month</span></figcaption>\n</figure>\n</section>\n");
+}
+
+fn spend(out: &mut String, report: &Report) {
+    let Some(spend) = &report.spend else { return };
+    out.push_str("<section>\n<h2>Spend</h2>\n<figure>\n");
+    for wide in [true, false] {
+        out.push_str(&trend::days(spend, wide));
+    }
+    out.push_str("<figcaption><span class=\"key\"><span class=\"swatch least\"></span>a day</span> <span class=\"key\"><span class=\"swatch most\"></span>may still grow</span> <span class=\"key\"><span class=\"swatch jump\"></span>stands out</span></figcaption>\n</figure>\n<ul>\n");
+    for line in super::spend::lines(spend) {
+        let _ = writeln!(out, "<li>{}</li>", escape(&line));
+    }
+    out.push_str("</ul>\n</section>\n");
 }
 
 fn list(out: &mut String, title: &str, lines: &[String]) {

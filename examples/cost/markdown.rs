@@ -53,6 +53,12 @@ pub(super) fn report(report: &Report) -> String {
             let _ = writeln!(out, "| {} | {} |", cell(&text::tag_value(value)), text::range(*sum));
         }
     }
+    if let Some(spend) = &report.spend {
+        let _ = writeln!(out, "\n## Spend\n");
+        for line in super::spend::lines(spend) {
+            let _ = writeln!(out, "- {}", cell(&line));
+        }
+    }
     if let Some(changes) = &report.changes {
         let _ = writeln!(out, "\n## Changes\n");
         for (what, ids) in [

@@ -23,6 +23,7 @@ mod html;
 mod markdown;
 mod output;
 mod removal;
+mod spend;
 mod text;
 
 /// What the exit codes mean.
@@ -64,6 +65,9 @@ pub struct Flags {
     /// Sum savings by the values of this tag
     #[arg(long, env = "BY_TAG", value_name = "KEY")]
     pub by_tag: Option<String>,
+    /// For how many days back to say what was spent, its trend, a forecast and what stands out. At most 390, as far as Cost Explorer goes
+    #[arg(long, env = "SPEND_DAYS", value_name = "DAYS", default_value_t = 120, value_parser = clap::value_parser!(u16).range(1..=390))]
+    pub spend_days: u16,
     /// End with 1 if the findings save at least more than this a month
     #[arg(long, env = "FAIL_ABOVE", value_name = "AMOUNT")]
     pub fail_above: Option<Money>,
@@ -207,12 +211,11 @@ pub async fn run(flags: &Flags) -> Result<u8, Exit> {
     if flags.iam_policy {
         return iam_policy();
     }
-    let analyzers = areas(&flags.areas)?;
-    if analyzers.is_empty() {
-        let names = analyzer::all().into_iter().map(|one| one.area().to_string());
-        print(&names.collect::<Vec<_>>().join("\n"));
+    if flags.areas.iter().any(|name| name == "help") {
+        print(&known_areas().join("\n"));
         return Ok(DONE);
     }
+    let analyzers = areas(&flags.areas)?;
     // Everything that was given is read and checked before anything is asked.
     let limits = files::thresholds(&flags.preset, flags.thresholds.as_deref())?;
     let suppressions = files::suppressions(flags.suppressions.as_deref())?;
@@ -244,6 +247,10 @@ pub async fn run(flags: &Flags) -> Result<u8, Exit> {
         .with_analyzers(analyzers)
         .with_limits(limits)
         .map_err(|error| Exit::usage(explain(&error)))?;
+    let scanner = match is_wanted(&flags.areas, &Area::SPEND) {
+        true => scanner.with_costs(flags.spend_days, flags.by_tag.as_deref()),
+        false => scanner,
+    };
     let scan = scanned(flags, &scanner, &place.regions, now).await?;
     if let Some(resource) = &flags.explain {
         return Ok(explained(&scan, resource));
@@ -297,22 +304,24 @@ fn code(flags: &Flags, report: &Report) -> u8 {
     DONE
 }
 
-/// The analyzers of those areas, or all of them; none for the word `help`.
+/// The names of all areas; that of what was spent has no analyzer.
+fn known_areas() -> Vec<String> {
+    let areas = analyzer::all().into_iter().map(|one| one.area());
+    areas.chain([Area::SPEND]).map(|area| area.to_string()).collect()
+}
+
+/// The analyzers of those areas, or all of them.
 fn areas(names: &[String]) -> Result<Vec<Arc<dyn Analyzer>>, Exit> {
-    let all = analyzer::all();
-    if names.is_empty() {
-        return Ok(all);
-    }
-    if names.iter().any(|name| name == "help") {
-        return Ok(Vec::new());
-    }
-    let known: Vec<Area> = all.iter().map(|one| one.area()).collect();
-    if let Some(wrong) = names.iter().find(|name| !known.iter().any(|area| area.as_str() == *name))
-    {
-        let known: Vec<_> = known.iter().map(Area::as_str).collect();
+    let known = known_areas();
+    if let Some(wrong) = names.iter().find(|name| !known.contains(name)) {
         return Err(Exit::usage(format!("--areas is {wrong}; allowed: {}", known.join(", "))));
     }
-    Ok(all.into_iter().filter(|one| names.iter().any(|name| name == one.area().as_str())).collect())
+    let wanted = |one: &Arc<dyn Analyzer>| is_wanted(names, &one.area());
+    Ok(analyzer::all().into_iter().filter(wanted).collect())
+}
+
+fn is_wanted(names: &[String], area: &Area) -> bool {
+    names.is_empty() || names.iter().any(|name| name == area.as_str())
 }
 
 async fn demo(flags: &Flags, now: Timestamp) -> Result<Place, Exit> {

@@ -181,6 +181,12 @@ pub(super) fn report(report: &Report, top: usize) -> String {
         }
         let _ = writeln!(out);
     }
+    if let Some(spend) = &report.spend {
+        for line in super::spend::lines(spend) {
+            let _ = writeln!(out, "{line}");
+        }
+        let _ = writeln!(out);
+    }
     if let Some(changes) = &report.changes {
         let _ = writeln!(
             out,

@@ -243,7 +243,11 @@ fn only_the_areas_asked_for_are_looked_at() {
     let calls: Vec<_> = report["calls"].as_object().unwrap().keys().cloned().collect();
     assert_eq!(calls, ["ec2:DescribeAddresses", "ec2:DescribeVolumes", "sts:GetCallerIdentity"]);
     let listed = text(&run(directory.path(), &["--areas", "help"]).stdout);
-    assert_eq!(listed.lines().count(), 17);
+    assert_eq!(listed.lines().count(), 18);
+    let (_, spend) = json(directory.path(), &["--areas", "spend", "--by-tag", "team"]);
+    assert!(spend["findings"].as_array().unwrap().is_empty());
+    assert_eq!(spend["spend"]["jumps"]["found"][0]["service"], "AmazonCloudWatch");
+    assert_eq!(spend["spend"]["by_tag"].as_array().unwrap().len(), 5);
 }
 
 #[test]
