@@ -14,7 +14,7 @@ use super::columns::{Columns, Kind, Tags};
 use super::csv::{self, Files};
 use super::engine::{BadInput, Engine, Limits, TABLE};
 use super::files::{self, Written};
-use super::query::{Dialect, Query};
+use super::query::{Dialect, Grain, Query};
 use crate::{Currency, Error, Line, Spend};
 
 /// What files of an export are said to be.
@@ -126,7 +126,8 @@ impl Export {
         query.sql(Dialect::DataFusion, &self.columns, TABLE)
     }
 
-    /// Adds up what a query asks for, however large the files are.
+    /// Adds up what a query asks for, however large the files are. Only the sums have to fit into memory: one for each day, service
+    /// and value of the tag.
     ///
     /// A charge without the tag asked for is untagged, and so is every charge if nothing has it.
     ///
@@ -164,8 +165,15 @@ impl Export {
             });
         };
         let currency: Currency = currency.parse()?;
-        let spend = Spend::of(currency, lines);
-        let spend = query.days.map_or(spend.clone(), |(from, to)| spend.widened(from, to));
+        let mut spend = Spend::of(currency, lines);
+        if query.grain == Grain::Month {
+            let last = spend.to().yesterday().unwrap_or(spend.to()).last_of_month();
+            let end = last.tomorrow().unwrap_or(last);
+            spend = spend.widened(last.first_of_month(), end);
+        }
+        if let Some((from, to)) = query.days {
+            spend = spend.widened(from, to);
+        }
         Ok(spend.by_key(query.tag.as_deref()))
     }
 

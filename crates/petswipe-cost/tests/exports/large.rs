@@ -6,7 +6,7 @@ use std::path::Path;
 
 use petswipe_cost::exports::{Export, Format, Limits, Query};
 
-/// As many services as that, each with its own tag value: more groups than fit into the least memory.
+/// Every line is a sum of its own, of a hundred bytes or so: together they take several times the memory that is allowed.
 fn write(path: &Path, lines: u32) -> String {
     let mut file = BufWriter::new(File::create(path).unwrap());
     writeln!(file, "ChargePeriodStart,BilledCost,ServiceName,BillingCurrency,ChargeCategory,Tags")
