@@ -301,12 +301,12 @@ impl Fees {
     }
 }
 
-/// How far errors lie from 0, those far off counting as not so far: the root of their mean square.
+/// How far errors lie from 0, those far off counting as not so far: the root of their mean square, and never nothing.
 pub(super) fn deviation(errors: &VecDeque<f64>) -> f64 {
     let recent: Vec<f64> = errors.iter().rev().take(RECENT).copied().collect();
     let bound = 5.0 * spread(&recent).max(LEAST_SPREAD / 5.0);
     let squares = recent.iter().map(|error| error.clamp(-bound, bound).powi(2));
-    (squares.sum::<f64>() / recent.len().max(1) as f64).sqrt()
+    (squares.sum::<f64>() / recent.len().max(1) as f64).sqrt().max(LEAST_SPREAD)
 }
 
 /// How much more sums of errors vary than they would if each day erred by itself: 1 where they do. Of errors that last from one
