@@ -67,6 +67,9 @@ impl Export {
     /// Opens a file, all files below a directory, or those that a `*` in the last part of the path stands for. Nothing but names
     /// and types of columns is read.
     ///
+    /// Every file is counted. An export that is set to create new files instead of overwriting them has each month many times: name
+    /// the directory of one delivery. Source: "Understanding export delivery", AWS Data Exports.
+    ///
     /// # Errors
     /// [`Error::NotFound`] if there is no such file; [`Error::Malformed`] for a file that is cut off or empty, for columns that
     /// are missing, and for a directory with both Parquet and CSV; [`Error::Invalid`] for a file of another kind than `format`

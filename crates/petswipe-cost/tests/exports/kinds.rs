@@ -110,6 +110,19 @@ async fn effective_costs_are_read_where_there_are_some() {
     assert!(matches!(refused, Err(Error::Unsupported { .. })), "{refused:?}");
 }
 
+#[tokio::test]
+async fn the_tags_of_cur_may_be_among_those_of_accounts_and_users() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a.csv");
+    write_csv(&file, Kind::Cur2, &charges());
+    let text = std::fs::read_to_string(&file).unwrap();
+    let text = text.replace("resource_tags", "tags").replace("user_team", "resourceTags/team");
+    std::fs::write(&file, text).unwrap();
+    let export = Export::open(&file, Format::Auto, Limits::default()).await.unwrap();
+    let spend = spend(&export, &Query::daily().by_tag("resourceTags/team").unwrap()).await;
+    assert_eq!(spend.by_tag().of(&Some("shop")).to_string(), "0.3");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
