@@ -11,6 +11,7 @@ const CORES: &[&str] = &[
     "crates/petswipe-monitor/src/alarms",
     "crates/petswipe-monitor/src/dashboards",
     "crates/petswipe-monitor/src/apply/plan",
+    "crates/petswipe-cost/src/spend",
     "crates/petswipe-deploy/src/rollout",
     "crates/*/src/**/analyzer",
     "crates/*/src/**/core",

@@ -130,6 +130,8 @@ impl Columns {
             for name in [&mut columns.effective, &mut columns.class, &mut columns.tag_column] {
                 *name = name.as_deref().and_then(actual);
             }
+            // CUR 2.0 may have the tags of resources in a column of their own, or in one with those of accounts and users.
+            columns.tag_column = columns.tag_column.or_else(|| actual("tags"));
             return Ok(columns);
         }
         let lacks = |kind: &Kind| {

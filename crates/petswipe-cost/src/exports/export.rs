@@ -14,7 +14,7 @@ use super::columns::{Columns, Kind, Tags};
 use super::csv::{self, Files};
 use super::engine::{BadInput, Engine, Limits, TABLE};
 use super::files::{self, Written};
-use super::query::{Dialect, Query};
+use super::query::{Dialect, Grain, Query};
 use crate::{Currency, Error, Line, Spend};
 
 /// What files of an export are said to be.
@@ -66,6 +66,9 @@ pub struct Export {
 impl Export {
     /// Opens a file, all files below a directory, or those that a `*` in the last part of the path stands for. Nothing but names
     /// and types of columns is read.
+    ///
+    /// Every file is counted. An export that is set to create new files instead of overwriting them has each month many times: name
+    /// the directory of one delivery. Source: "Understanding export delivery", AWS Data Exports.
     ///
     /// # Errors
     /// [`Error::NotFound`] if there is no such file; [`Error::Malformed`] for a file that is cut off or empty, for columns that
@@ -126,7 +129,8 @@ impl Export {
         query.sql(Dialect::DataFusion, &self.columns, TABLE)
     }
 
-    /// Adds up what a query asks for, however large the files are.
+    /// Adds up what a query asks for, however large the files are. Only the sums have to fit into memory: one for each day, service
+    /// and value of the tag.
     ///
     /// A charge without the tag asked for is untagged, and so is every charge if nothing has it.
     ///
@@ -164,8 +168,15 @@ impl Export {
             });
         };
         let currency: Currency = currency.parse()?;
-        let spend = Spend::of(currency, lines);
-        let spend = query.days.map_or(spend.clone(), |(from, to)| spend.widened(from, to));
+        let mut spend = Spend::of(currency, lines);
+        if query.grain == Grain::Month {
+            let last = spend.to().yesterday().unwrap_or(spend.to()).last_of_month();
+            let end = last.tomorrow().unwrap_or(last);
+            spend = spend.widened(last.first_of_month(), end);
+        }
+        if let Some((from, to)) = query.days {
+            spend = spend.widened(from, to);
+        }
         Ok(spend.by_key(query.tag.as_deref()))
     }
 

@@ -50,7 +50,7 @@ pub enum Grain {
     /// By day of UTC. A charge belongs to the day on which it begins.
     #[default]
     Day,
-    /// By month. The day of a line is the first of its month.
+    /// By month. The day of a line is the first of its month, and the days of the table are those of whole months.
     Month,
 }
 
@@ -75,7 +75,8 @@ impl Query {
         Self { grain: Grain::Month, ..Self::default() }
     }
 
-    /// The same, also by the value of a tag key as the export writes it: `user_team` in CUR, `team` in FOCUS.
+    /// The same, also by the value of a tag key as the export writes it: `user_team` in the column `resource_tags` of CUR 2.0,
+    /// `resourceTags/team` in its column `tags`, which is asked where there is no other, and `team` in FOCUS.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a key that is empty, longer than 256 characters, or has control characters, quotation marks or a

@@ -94,15 +94,26 @@ pub struct Jumps {
 /// **False alarms.** If nothing happens, the number of alarms to expect in a year is at most the one stated: each day of each
 /// series is an alarm if its chance is below that number divided by days and series. Expectations add up however services
 /// depend on each other, so no assumption is needed for that (Bonferroni). The chance is that of a t distribution whose tails
-/// are learnt from the days before. Measured on simulated costs, this keeps the promise for normal and heavy-tailed errors, for
-/// weekends, growth and errors that last.
+/// are learnt from the days before, so what is left is measured, on simulated costs of eleven series whose days err by 5 %, with
+/// weekends:
+///
+/// | days err | alarms, of those stated | +50 % found on its first day | within three days |
+/// |---|---|---|---|
+/// | normally, 1 stated in a year | 0.0 | 80 % | 91 % |
+/// | the same, 12 in a year | 0.1 | 100 % | 100 % |
+/// | by t of 5 degrees of freedom, 1 in a year | 0.8 | 33 % | 47 % |
+/// | the same, 12 in a year | 0.5 | 89 % | 94 % |
+/// | by t of 3 degrees of freedom, 1 in a year | 0.9 | 8 % | 13 % |
+/// | the same, 12 in a year | 0.7 | 57 % | 73 % |
+///
+/// Growth, monthly fees, and errors that last into the next day bring no more alarms than normal errors do, up to 0.2.
 ///
 /// **Monthly fees.** A cost that came on the same day of the month before, or of the one before that, is expected. One that
 /// comes for the first time is an alarm, and one that grows is one for what it has grown by.
 ///
-/// **Delay.** A jump that is far beyond the usual errors is found on its first day: with errors of 5 %, one of 50 % nearly
-/// always. A slow rise is not found here, but by [`trend`](super::trend()). A jump that stays becomes what is expected after
-/// [seven days](Jump::extra), and what it costs is counted on.
+/// **Delay.** A jump is looked for on each of its first days, as the table shows; where days that cost half as much again come by
+/// themselves, it is no alarm. A slow rise is not found here, but by [`trend`](super::trend()). A jump that stays is one alarm:
+/// after seven days it is what is expected, and [`Jump::extra`] is counted on against what was expected before.
 ///
 /// A series with fewer than 35 settled days is not examined, and [`Jumps::days`] is 0.
 pub fn anomalies(spend: &Spend, settled_until: Date, sensitivity: Sensitivity) -> Jumps {

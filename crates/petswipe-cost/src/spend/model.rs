@@ -130,7 +130,7 @@ impl Filter {
 /// All speeds side by side, and the fees.
 #[derive(Clone, Debug)]
 pub(super) struct Model {
-    from: Daily,
+    daily: Daily,
     filters: Vec<Filter>,
     fees: Fees,
     /// The last costs, fees aside.
@@ -198,7 +198,7 @@ impl Model {
         });
         let filters = filters.to_vec();
         let recent = first[WARM_UP - NEW_LEVEL as usize..].iter().copied().collect();
-        Some(Self { from: daily.last(usize::MAX), filters, fees, recent, days: WARM_UP })
+        Some(Self { daily: daily.clone(), filters, fees, recent, days: WARM_UP })
     }
 
     /// The speed that has erred least of late.
@@ -222,15 +222,15 @@ impl Model {
     pub(super) fn sure_fee(&self, day: Date) -> f64 {
         let [last, earlier] = self.fees.before(day);
         let earliest = day.checked_sub(2.months()).unwrap_or(day);
-        let is_young = day.day() == 1 && earliest < self.from.from();
+        let is_young = day.day() == 1 && earliest < self.daily.from();
         if is_young || last.min(earlier) > 0.0 { last } else { 0.0 }
     }
 
     /// Takes in the next day. The errors remembered of it are no greater than `most` spreads.
     pub(super) fn take(&mut self, most: f64) {
         let index = self.days;
-        let Some(cost) = self.from.values().get(index).copied() else { return };
-        let day = self.from.day(index);
+        let Some(cost) = self.daily.values().get(index).copied() else { return };
+        let day = self.daily.day(index);
         let best = self.best();
         let (unit, spread) = (best.unit(index), best.spread());
         let excess = cost - best.expected(index, 1.0);
@@ -252,7 +252,7 @@ impl Model {
     /// Leaves a day out, as one that says nothing of the days to come.
     pub(super) fn skip(&mut self) {
         let index = self.days;
-        if let Some(cost) = self.from.values().get(index) {
+        if let Some(cost) = self.daily.values().get(index) {
             self.recent.push_back(*cost);
             self.recent.pop_front();
         }
@@ -301,12 +301,12 @@ impl Fees {
     }
 }
 
-/// How far errors lie from 0, those far off counting as not so far: the root of their mean square.
+/// How far errors lie from 0, those far off counting as not so far: the root of their mean square, and never nothing.
 pub(super) fn deviation(errors: &VecDeque<f64>) -> f64 {
     let recent: Vec<f64> = errors.iter().rev().take(RECENT).copied().collect();
     let bound = 5.0 * spread(&recent).max(LEAST_SPREAD / 5.0);
     let squares = recent.iter().map(|error| error.clamp(-bound, bound).powi(2));
-    (squares.sum::<f64>() / recent.len().max(1) as f64).sqrt()
+    (squares.sum::<f64>() / recent.len().max(1) as f64).sqrt().max(LEAST_SPREAD)
 }
 
 /// How much more sums of errors vary than they would if each day erred by itself: 1 where they do. Of errors that last from one

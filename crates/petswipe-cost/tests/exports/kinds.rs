@@ -49,6 +49,7 @@ async fn every_kind_of_file_gives_the_same_costs() {
             assert_eq!(used.tag_key(), None);
             let months = spend(&export, &Query::monthly()).await;
             assert_eq!(months.by_day(), all.by_month(), "{}", file.display());
+            assert_eq!((months.from(), months.to()), (date(2026, 10, 1), date(2026, 12, 1)));
             let query = Query::daily().between(date(2026, 11, 2), date(2026, 12, 1));
             let late = spend(&export, &query).await;
             assert_eq!(late.total().to_string(), "-0.2499999833");
@@ -107,6 +108,19 @@ async fn effective_costs_are_read_where_there_are_some() {
     let export = Export::open(&file, Format::Auto, Limits::default()).await.unwrap();
     let refused = export.spend(&Query::daily().of(Cost::Effective)).await;
     assert!(matches!(refused, Err(Error::Unsupported { .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn the_tags_of_cur_may_be_among_those_of_accounts_and_users() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a.csv");
+    write_csv(&file, Kind::Cur2, &charges());
+    let text = std::fs::read_to_string(&file).unwrap();
+    let text = text.replace("resource_tags", "tags").replace("user_team", "resourceTags/team");
+    std::fs::write(&file, text).unwrap();
+    let export = Export::open(&file, Format::Auto, Limits::default()).await.unwrap();
+    let spend = spend(&export, &Query::daily().by_tag("resourceTags/team").unwrap()).await;
+    assert_eq!(spend.by_tag().of(&Some("shop")).to_string(), "0.3");
 }
 
 proptest! {

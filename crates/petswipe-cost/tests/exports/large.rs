@@ -6,7 +6,7 @@ use std::path::Path;
 
 use petswipe_cost::exports::{Export, Format, Limits, Query};
 
-/// As many services as that, each with its own tag value: more groups than fit into the least memory.
+/// Every line is a sum of its own, of a hundred bytes or so: together they take several times the memory that is allowed.
 fn write(path: &Path, lines: u32) -> String {
     let mut file = BufWriter::new(File::create(path).unwrap());
     writeln!(file, "ChargePeriodStart,BilledCost,ServiceName,BillingCurrency,ChargeCategory,Tags")
@@ -42,6 +42,17 @@ async fn what_does_not_fit_into_memory_is_added_up_on_disk() {
     let spend = export.spend(&Query::daily().by_tag("owner").unwrap()).await.unwrap();
     assert_eq!(spend.total().normalize().to_string(), total);
     assert_eq!((spend.by_service().len(), spend.by_tag().len()), (1_000, 50_000));
+
+    // Without a place on disk it does not go: so it was needed.
+    let place = dir.path().join("gone");
+    std::fs::create_dir(&place).unwrap();
+    let nowhere = Limits { spill: Some(place.clone()), ..limits.clone() };
+    let export = Export::open(&file, Format::Auto, nowhere).await.unwrap();
+    std::fs::remove_dir_all(place).unwrap();
+    assert!(export.spend(&Query::daily().by_tag("owner").unwrap()).await.is_err());
+    // What needs no more than a few sums goes without one.
+    let total_alone = export.spend(&Query::monthly()).await.unwrap().total();
+    assert_eq!(total_alone, spend.total());
 
     let tiny = Limits { memory_bytes: 1_000, ..limits };
     let export = Export::open(&file, Format::Auto, tiny).await.unwrap();
