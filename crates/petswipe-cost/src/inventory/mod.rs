@@ -22,7 +22,7 @@ use crate::{Kind, Resource};
 
 /// Everything that was listed, kind by kind.
 ///
-/// What could not be listed is not in here, and looks like what does not exist: [`scan`](crate::scan) knows the difference, and
+/// What could not be listed is not in here, and looks like what does not exist: [`Scanner`](crate::Scanner) knows the difference, and
 /// asks no analyzer about a region in which something it needs was not listed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

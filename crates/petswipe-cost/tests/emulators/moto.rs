@@ -139,7 +139,7 @@ async fn a_log_group_is_found_with_its_tags() {
     let groups = list(&config, Kind::LogGroup).await.log_groups;
     let group = groups.iter().find(|one| one.name == name).unwrap();
     assert_eq!((group.retention_days, group.stored_bytes), (None, 0));
-    assert_eq!(group.tags.as_ref().unwrap()["team"], "shop");
+    assert_eq!(group.tags.as_ref().unwrap().get("team").unwrap(), "shop");
     logs.put_retention_policy().log_group_name(&name).retention_in_days(30).send().await.unwrap();
     let groups = list(&config, Kind::LogGroup).await.log_groups;
     let group = groups.iter().find(|one| one.name == name).unwrap();
