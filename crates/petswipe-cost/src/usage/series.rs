@@ -168,6 +168,12 @@ mod tests {
     }
 
     #[test]
+    fn what_can_not_be_measured_is_a_gap_and_counted() {
+        let series = Series::of(window(4), Period::Day, [-1.0, f64::INFINITY, f64::NAN, 7.0]);
+        assert_eq!((series.known(), series.absurd(), series.sum()), (1, 3, 7.0));
+    }
+
+    #[test]
     fn hours_fall_into_hours() {
         let series = Series::of(window(2), Period::Hour, (0..48).map(f64::from));
         assert_eq!((series.len(), series.known(), series.maximum()), (48, 48, Some(47.0)));

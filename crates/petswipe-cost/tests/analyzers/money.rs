@@ -146,3 +146,25 @@ fn a_saving_names_its_prices_and_their_oldest_day() {
     assert_eq!(saving.prices[0].key, "elb:application:hour");
     assert_eq!(saving.priced_at.unwrap(), saving.prices[0].priced_at);
 }
+
+#[tokio::test]
+async fn of_two_findings_about_one_bill_only_the_one_that_saves_more_is_in_the_total() {
+    use petswipe_cost::memory::MemoryAccount;
+    use petswipe_cost::{Prices, Report, ReportOptions, Scanner};
+    // 100 GiB of gp2 that nothing uses: to delete it saves 5.00 to 10.00, to make it gp3 1.88 to 2.00.
+    let volumes = vec![volume(VolumeKind::Gp2, 100, VolumeState::Available)];
+    let inventory = Inventory { volumes, ..Inventory::default() };
+    let account = MemoryAccount::new("123456789012", [region()]).with_inventory(inventory);
+    let account = std::sync::Arc::new(account);
+    let scanner = Scanner::new(account.clone(), account, Prices::embedded());
+    let scan = scanner.scan(&[region()], crate::world::now(), std::future::pending()).await;
+    let report = Report::of(&scan, &ReportOptions::default());
+    let of = |area: &Area| report.findings.iter().find(|finding| finding.area == *area).unwrap();
+    let (delete, convert) = (of(&Area::VOLUMES), of(&Area::GP3));
+    assert!(delete.counted && delete.alternative_to.is_none());
+    assert!(!convert.counted);
+    assert_eq!(convert.alternative_to.as_ref(), Some(&delete.id));
+    let total = report.totals.monthly_saving;
+    assert_eq!((total.low.to_string(), total.high.to_string()), texts("5.00", "10.00"));
+    assert_eq!((report.totals.findings, report.totals.alternatives), (2, 1));
+}
