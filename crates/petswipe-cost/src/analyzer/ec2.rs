@@ -85,8 +85,23 @@ fn assess(scene: &Scene<'_>, instance: &Instance) -> Assessment {
     let enough = days.len() >= usize::from(limits.known_days);
     if enough && idle >= needed {
         let reason = format!("it did nothing on {idle} of the {} days that are known", days.len());
-        let advice = stop(scene, instance);
-        return Assessment::flagged(area, resource, Verdict::Idle, reason, advice).because(facts);
+        // A day that is known in part may still be known to be busy.
+        let mut each = daily.periods().zip(received.periods().zip(sent.periods()));
+        let worked = each.any(|(cpu, (received, sent))| {
+            let carried = (received.unwrap_or_default() + sent.unwrap_or_default()) / MIB;
+            cpu.is_some_and(|cpu| cpu > limits.idle_cpu_percent)
+                || carried > limits.idle_network_mib
+        });
+        if !worked {
+            let advice = stop(scene, instance);
+            return Assessment::flagged(area, resource, Verdict::Idle, reason, advice)
+                .because(facts);
+        }
+        if limits.idle_days > 0 {
+            let advice = sometimes(stop(scene, instance));
+            return Assessment::flagged(area, resource, Verdict::Improvable, reason, advice)
+                .because(facts);
+        }
     }
     if mean.known().min(peak.known()) < usize::from(limits.known_days) {
         let known = mean.known().min(peak.known());
@@ -139,7 +154,8 @@ fn smaller_one(scene: &Scene<'_>, instance: &Instance, mean: &Series, peak: &Ser
             _ => Assessment::busy(area, resource, "there is no smaller size of its family"),
         };
     };
-    let ratio = (now / then).try_into().unwrap_or(2.0_f64);
+    // A size that costs nothing tells nothing of its capacity.
+    let ratio = now.checked_div(then).and_then(|ratio| ratio.try_into().ok()).unwrap_or(2.0_f64);
     if peak * ratio > limits.peak_percent {
         let reason = format!("it needs its size at times: its CPU was at {} once", percent(peak));
         return Assessment::busy(area, resource, reason);
@@ -157,6 +173,18 @@ fn smaller_one(scene: &Scene<'_>, instance: &Instance, mean: &Series, peak: &Ser
 pub(super) fn price_key(instance: &Instance) -> String {
     let of = if instance.linux_shared { "" } else { ":not-linux-shared" };
     format!("ec2:{}{of}", instance.instance_type)
+}
+
+/// What is idle on some days and works on others: whether it is needed then, only people know.
+fn sometimes(mut advice: Advice) -> Advice {
+    advice.confidence = Confidence::Low;
+    if let Ok(saving) = &mut advice.saving {
+        saving.low = crate::Money::ZERO;
+    }
+    advice.risk = Risk::new(RiskLevel::High, "it works on the other days");
+    let summary = "stop it on days without work, or make it smaller".to_owned();
+    advice.remediation = crate::Remediation { summary, action: None, ..advice.remediation };
+    advice
 }
 
 fn stop(scene: &Scene<'_>, instance: &Instance) -> Advice {

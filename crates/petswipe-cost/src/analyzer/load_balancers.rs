@@ -76,6 +76,7 @@ fn assess(scene: &Scene<'_>, balancer: &LoadBalancer) -> Assessment {
             None => Assessment::unknown(area, resource, "its targets are not known").because(facts),
         };
     };
+    let answered = scene.usage.of(&requests).is_some();
     let requests = scene.series(&requests, limits.days);
     // A day without requests has no value, but its heartbeat has one.
     let alive = heartbeat.map(|measure| scene.series(&measure, limits.days));
@@ -94,9 +95,10 @@ fn assess(scene: &Scene<'_>, balancer: &LoadBalancer) -> Assessment {
     if most.is_some_and(|most| most >= limits.requests_per_day) {
         return Assessment::busy(area, resource, "it is asked often enough").because(facts);
     }
-    // With nothing behind it an Application Load Balancer can still redirect, so requests count in any case.
+    // With nothing behind it an Application Load Balancer can still redirect, so requests count in any case. A classic one can't,
+    // and nothing is reported of it then; but that nothing came has to be an answer, and not the lack of one.
     if balancer.targets == Some(0)
-        && (known == days.len() || balancer.kind == LoadBalancerKind::Classic)
+        && (known == days.len() || balancer.kind == LoadBalancerKind::Classic && answered)
     {
         return idle(scene, balancer, "it has no targets, and hardly any requests").because(facts);
     }

@@ -121,7 +121,8 @@ fn smaller_class(scene: &Scene<'_>, database: &Database, mean: f64, peak: f64) -
             _ => Assessment::busy(area, resource, "there is no smaller class of its family"),
         };
     };
-    let ratio = (now / then).try_into().unwrap_or(2.0_f64);
+    // A size that costs nothing tells nothing of its capacity.
+    let ratio = now.checked_div(then).and_then(|ratio| ratio.try_into().ok()).unwrap_or(2.0_f64);
     if peak * ratio > scene.limits.rds.peak_percent {
         let reason = format!("it needs its class at times: its CPU was at {} once", percent(peak));
         return Assessment::busy(area, resource, reason);

@@ -38,6 +38,9 @@ pub struct PriceTable {
     prices: BTreeMap<String, Decimal>,
 }
 
+/// Nothing costs more than that an hour, a GB or a month; what does is a typo.
+const MOST: Decimal = Decimal::from_parts(1_000_000, 0, 0, false, 0);
+
 /// What the keys begin with.
 const FAMILIES: [&str; 18] = [
     "aurora:",
@@ -98,8 +101,8 @@ impl PriceTable {
                 let allowed = format!("a key that begins with one of {}", FAMILIES.join(" "));
                 return Err(Error::invalid("prices: the key", key, allowed));
             }
-            if price.is_sign_negative() {
-                return Err(Error::invalid(format!("prices.{key}"), price, "0 or more"));
+            if price.is_sign_negative() || *price > MOST {
+                return Err(Error::invalid(format!("prices.{key}"), price, "0 to 1000000"));
             }
         }
         Ok(self)
@@ -192,7 +195,7 @@ mod tests {
             "{error}"
         );
         let error = with(r#"{"ebs:gp3": "-1"}"#).unwrap_err().to_string();
-        assert_eq!(error, "prices.ebs:gp3 is -1; allowed: 0 or more");
+        assert_eq!(error, "prices.ebs:gp3 is -1; allowed: 0 to 1000000");
         let error = with(r#"{"ebs:gp3": "cheap"}"#).unwrap_err().to_string();
         assert!(error.contains("line 1 column"), "{error}");
         assert!(PriceTable::from_json("{}").is_err());

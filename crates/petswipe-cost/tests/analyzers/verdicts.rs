@@ -75,7 +75,7 @@ fn presets_are_what_others_hold() {
             .remove(0)
             .verdict
     };
-    assert_eq!(by("trusted-advisor"), Verdict::Idle);
+    assert_eq!(by("trusted-advisor"), Verdict::Improvable);
     assert_eq!(by("compute-optimizer"), Verdict::Busy);
     assert_eq!(by("guide"), Verdict::Busy);
 }
@@ -286,4 +286,38 @@ fn a_name_that_a_shell_would_read_is_quoted_in_commands() {
     let advice = said(&Area::LOGS, &inventory, &Usage::default()).advice.unwrap();
     let expected = r"aws logs put-retention-policy --region us-east-1 --log-group-name '$(reboot)/it'\''s' --retention-in-days 90";
     assert_eq!(advice.remediation.commands, [expected]);
+}
+
+#[test]
+fn what_works_on_other_days_is_never_stopped_by_a_plan() {
+    let mean = [vec![60.0; 10], vec![3.0; 4]].concat();
+    let net = [vec![900.0; 10], vec![1.0; 4]].concat();
+    let usage = Days::default().of_instance(&mean, &mean, &net);
+    let inventory = Inventory { instances: vec![instance("m5.large")], ..Inventory::default() };
+    let limits = Thresholds::preset("trusted-advisor").unwrap();
+    let advice = assess_by(&Area::EC2, &inventory, &usage.0, &limits).remove(0).advice.unwrap();
+    assert_eq!(advice.remediation.action, None);
+    assert_eq!(advice.saving.unwrap().low, petswipe_cost::Money::ZERO);
+}
+
+#[test]
+fn a_busy_day_of_which_one_metric_is_missing_is_busy() {
+    let peak = but_one(30, 2.0, 95.0);
+    let received = but_one(30, 100.0, f64::NAN);
+    let usage = Days::default().of_instance(&[0.5; 30], &peak, &received);
+    assert_eq!(of_instance(&usage.0).0, Verdict::Busy);
+}
+
+#[test]
+fn a_classic_load_balancer_without_targets_is_idle_only_if_its_metrics_were_answered() {
+    let mut classic = balancer(LoadBalancerKind::Classic, Some(0));
+    classic.id = "web".to_owned();
+    let inventory = Inventory { load_balancers: vec![classic], ..Inventory::default() };
+    assert_eq!(
+        said(&Area::LOAD_BALANCERS, &inventory, &Usage::default()).verdict,
+        Verdict::Unknown
+    );
+    let answered =
+        Days::default().with("web", Metric::ClassicRequests, Statistic::Sum, &[f64::NAN; 7]);
+    assert_eq!(said(&Area::LOAD_BALANCERS, &inventory, &answered.0).verdict, Verdict::Idle);
 }

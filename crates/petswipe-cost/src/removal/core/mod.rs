@@ -159,3 +159,36 @@ fn failed(state: &mut State, effect: &Effect, failure: &Failure, at: Timestamp) 
     let doubt = if unknown { "whether it happened is not known: " } else { "" };
     state.fail(effect.step(), format!("{doubt}{}", failure.message));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::removal::Removal;
+    use crate::{Action, Area, Region};
+
+    #[test]
+    fn what_never_succeeds_is_tried_three_times_however_often_it_is_checked_between() {
+        let at = Timestamp::UNIX_EPOCH;
+        let step = Removal {
+            finding: "eip-unattached:us-east-1:eipalloc-1".to_owned(),
+            area: Area::ADDRESSES,
+            region: Region::new("us-east-1").unwrap(),
+            action: Action::ReleaseAddress { allocation: "eipalloc-1".to_owned() },
+            saves: None,
+            risk: String::new(),
+            reversible: false,
+            reason: String::new(),
+        };
+        let plan =
+            RemovalPlan { account: None, report_at: at, steps: vec![step], by_hand: Vec::new() };
+        let mut state = State::of(&plan);
+        let mute = Failure::new(FailureKind::TimedOut, "no answer came");
+        for tried in 1..=3 {
+            state.answered(0, &Answer::Holds, at);
+            assert!(matches!(state.steps[0], StepState::Holds { .. }), "over after {tried} tries");
+            failed(&mut state, &Effect::Act(0), &mute, at);
+        }
+        let why = "whether it happened is not known: no answer came".to_owned();
+        assert_eq!(state.steps[0], StepState::Failed { why, snapshot: None });
+    }
+}

@@ -98,7 +98,11 @@ impl State {
     }
 
     pub(super) fn answered(&mut self, index: usize, answer: &Answer, at: Timestamp) {
-        (self.tries, self.not_before) = (0, None);
+        self.not_before = None;
+        // That a finding still holds is no success of what failed before it was asked again.
+        if *answer != Answer::Holds {
+            self.tries = 0;
+        }
         let Some(step) = self.steps.get_mut(index) else { return };
         let snapshot = step.snapshot().map(str::to_owned);
         *step = match answer {
