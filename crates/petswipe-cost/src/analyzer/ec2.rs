@@ -1,13 +1,15 @@
 //! EC2 instances that do nothing, or less than they could.
 
 use super::shell::aws;
-use super::sizes::smaller;
+use super::sizes::{self, Next};
 use super::{Analyzer, MIB, Scene, monthly, percent, short};
 use crate::finding::{
     Advice, Area, Assessment, Confidence, Evidence, Part, Remediation, Risk, RiskLevel, Verdict,
 };
 use crate::inventory::{Instance, InstanceState, Inventory, Purchase};
-use crate::{Action, Kind, Measure, Metric, Question, Resource, Series, Statistic, Thresholds};
+use crate::{
+    Action, Kind, Measure, Metric, Question, Quotes, Resource, Series, Statistic, Thresholds,
+};
 
 /// Running instances: idle ones, and those that would do in the next smaller size.
 #[derive(Clone, Copy, Debug)]
@@ -131,31 +133,19 @@ fn smaller_one(scene: &Scene<'_>, instance: &Instance, mean: &Series, peak: &Ser
         let reason = format!("its Auto Scaling group {group} decides how many there are");
         return Assessment::busy(area, resource, reason);
     }
-    // Within a family the price goes with the number of vCPUs, so the ratio of prices is that of capacity.
-    let mut target = None;
-    let saving = scene.saving(&instance.region, |quotes| {
-        let now = monthly(quotes.get(price_key(instance))?);
-        let known = |name: &String| {
-            scene.prices.quotes(&instance.region).get(format_args!("ec2:{name}")).is_some()
-        };
-        let name = smaller(&instance.instance_type).find(|name| known(name))?;
-        let then = monthly(quotes.get(format_args!("ec2:{name}"))?);
-        target = Some((name, now, then));
-        Some((now - then, now - then))
-    });
-    let Some((name, now, then)) = target else {
-        return match saving {
-            Err(missing) if !missing.is_empty() => {
-                let advice = resize(instance, "a smaller size", Err(missing));
-                let reason =
-                    format!("its mean CPU is {}, but its price is not known", percent(mean));
-                Assessment::flagged(area, resource, Verdict::Improvable, reason, advice)
-            }
-            _ => Assessment::busy(area, resource, "there is no smaller size of its family"),
-        };
+    let price = |name: &str, quotes: &mut Quotes<'_>| quotes.get(key(instance, name)).map(monthly);
+    let next = sizes::next(scene, &instance.region, &instance.instance_type, price);
+    let (name, saving, ratio) = match next {
+        Next::Priced { name, saving, ratio } => (name, saving, ratio),
+        Next::Unpriced(missing) => {
+            let advice = resize(instance, "a smaller size", Err(missing));
+            let reason = format!("its mean CPU is {}, but its price is not known", percent(mean));
+            return Assessment::flagged(area, resource, Verdict::Improvable, reason, advice);
+        }
+        Next::None => {
+            return Assessment::busy(area, resource, "there is no smaller size of its family");
+        }
     };
-    // A size that costs nothing tells nothing of its capacity.
-    let ratio = now.checked_div(then).and_then(|ratio| ratio.try_into().ok()).unwrap_or(2.0_f64);
     if peak * ratio > limits.peak_percent {
         let reason = format!("it needs its size at times: its CPU was at {} once", percent(peak));
         return Assessment::busy(area, resource, reason);
@@ -165,14 +155,19 @@ fn smaller_one(scene: &Scene<'_>, instance: &Instance, mean: &Series, peak: &Ser
         percent(mean),
         percent(peak)
     );
-    let advice = resize(instance, &name, saving);
+    let advice = resize(instance, &name, Ok(saving));
     Assessment::flagged(area, resource, Verdict::Improvable, reason, advice)
 }
 
 /// The key of its price; of what is not Linux on shared hardware one that no table has.
 pub(super) fn price_key(instance: &Instance) -> String {
+    key(instance, &instance.instance_type)
+}
+
+/// The same of another type in its place.
+fn key(instance: &Instance, instance_type: &str) -> String {
     let of = if instance.linux_shared { "" } else { ":not-linux-shared" };
-    format!("ec2:{}{of}", instance.instance_type)
+    format!("ec2:{instance_type}{of}")
 }
 
 /// What is idle on some days and works on others: whether it is needed then, only people know.

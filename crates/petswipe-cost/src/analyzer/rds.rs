@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::shell::aws;
-use super::sizes::smaller;
+use super::sizes::{self, Next};
 use super::{Analyzer, Scene, monthly, percent, short};
 use crate::finding::{
     Advice, Area, Assessment, Confidence, Evidence, Part, Remediation, Risk, RiskLevel, Verdict,
@@ -99,30 +99,19 @@ fn assess(scene: &Scene<'_>, database: &Database) -> Assessment {
 
 fn smaller_class(scene: &Scene<'_>, database: &Database, mean: f64, peak: f64) -> Assessment {
     let (area, resource) = (Area::RDS, database.reference());
-    let mut target = None;
-    let saving = scene.saving(&database.region, |quotes| {
-        let now = hours(database, &database.class, quotes)?;
-        let known = |class: &String| {
-            hours(database, class, &mut scene.prices.quotes(&database.region)).is_some()
-        };
-        let class = smaller(&database.class).find(known)?;
-        let then = hours(database, &class, quotes)?;
-        target = Some((class, now, then));
-        Some((now - then, now - then))
-    });
-    let Some((class, now, then)) = target else {
-        return match saving {
-            Err(missing) if !missing.is_empty() => {
-                let advice = resize(database, "a smaller class", Err(missing));
-                let reason =
-                    format!("its mean CPU is {}, but its price is not known", percent(mean));
-                Assessment::flagged(area, resource, Verdict::Improvable, reason, advice)
-            }
-            _ => Assessment::busy(area, resource, "there is no smaller class of its family"),
-        };
+    let price = |class: &str, quotes: &mut Quotes<'_>| hours(database, class, quotes);
+    let (class, saving, ratio) = match sizes::next(scene, &database.region, &database.class, price)
+    {
+        Next::Priced { name, saving, ratio } => (name, saving, ratio),
+        Next::Unpriced(missing) => {
+            let advice = resize(database, "a smaller class", Err(missing));
+            let reason = format!("its mean CPU is {}, but its price is not known", percent(mean));
+            return Assessment::flagged(area, resource, Verdict::Improvable, reason, advice);
+        }
+        Next::None => {
+            return Assessment::busy(area, resource, "there is no smaller class of its family");
+        }
     };
-    // A size that costs nothing tells nothing of its capacity.
-    let ratio = now.checked_div(then).and_then(|ratio| ratio.try_into().ok()).unwrap_or(2.0_f64);
     if peak * ratio > scene.limits.rds.peak_percent {
         let reason = format!("it needs its class at times: its CPU was at {} once", percent(peak));
         return Assessment::busy(area, resource, reason);
@@ -132,7 +121,7 @@ fn smaller_class(scene: &Scene<'_>, database: &Database, mean: f64, peak: f64) -
         percent(mean),
         percent(peak)
     );
-    let advice = resize(database, &class, saving);
+    let advice = resize(database, &class, Ok(saving));
     Assessment::flagged(area, resource, Verdict::Improvable, reason, advice)
 }
 
