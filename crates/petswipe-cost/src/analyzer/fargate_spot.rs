@@ -49,7 +49,7 @@ fn assess(scene: &Scene<'_>, service: &Service) -> Assessment {
     let saving = scene.saving(&service.region, |quotes| {
         let all = task_price(service, service.cpu, service.memory_mib, quotes)?
             * Decimal::from(service.desired);
-        Some((Decimal::ZERO, all * decimal(discount) / Decimal::ONE_HUNDRED))
+        Some((Decimal::ZERO, all * decimal(discount)? / Decimal::ONE_HUNDRED))
     });
     let (cluster, name) = service.id.split_once('/').unwrap_or(("default", &service.id));
     let update = aws(
