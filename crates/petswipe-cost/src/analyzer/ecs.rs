@@ -172,12 +172,16 @@ fn resize(service: &Service, units: u32, mib: u32) -> Vec<String> {
         ".cpu=\"{units}\" | .memory=\"{mib}\" | del(.taskDefinitionArn,.revision,.status,.requiresAttributes,.compatibilities,.registeredAt,.registeredBy)"
     );
     let (cluster, name) = service.id.split_once('/').unwrap_or(("default", &service.id));
-    let register = "ecs register-task-definition --query taskDefinition.taskDefinitionArn --output text --cli-input-json";
+    let register =
+        "ecs register-task-definition --query taskDefinition.taskDefinitionArn --output text";
     // Of a pipe only the last command tells whether it worked, so what asks has a line of its own.
     chain(vec![
         kept("present", &describe),
         kept("smaller", &format!(r#"printf %s "$present" | jq {}"#, quote(&change))),
-        kept("revision", &format!(r#"{} "$smaller""#, aws(&service.region, register, &[]))),
+        kept(
+            "revision",
+            &format!(r#"{} --cli-input-json "$smaller""#, aws(&service.region, register, &[])),
+        ),
         format!(
             r#"{} --task-definition "$revision""#,
             aws(

@@ -1,8 +1,8 @@
 //! The commands that findings come with: what a shell makes of them.
 
 use petswipe_cost::inventory::{
-    Bucket, Database, Inventory, NatGateway, NatRoute, RouteTable, Upload, Versioning, VolumeKind,
-    VolumeState,
+    Architecture, Bucket, Database, Inventory, Launch, NatGateway, NatRoute, RouteTable, Service,
+    Upload, Versioning, VolumeKind, VolumeState,
 };
 use petswipe_cost::{Area, Assessment, Metric, Statistic, Tags, Thresholds, Usage};
 
@@ -169,6 +169,33 @@ fn the_capacity_of_a_cluster_is_that_of_its_greatest_member() {
     assert_eq!(strange.reason, "how much capacity its cluster needs at most is not known");
     let lone = of(vec![Database { cluster: None, ..member("db-1", "db.r5.large") }]);
     assert_eq!(lone.reason, "the cluster it belongs to is not known");
+}
+
+#[test]
+fn a_service_gets_the_very_revision_that_was_registered() {
+    let service = Service {
+        id: "shop/web".to_owned(),
+        region: region(),
+        tags: Tags::new(),
+        launch: Launch::Fargate,
+        architecture: Architecture::X86,
+        desired: 2,
+        cpu: 1024,
+        memory_mib: 2048,
+        task_definition: "web:7".to_owned(),
+    };
+    let inventory = Inventory { services: vec![service], ..Inventory::default() };
+    let hours: Vec<f64> = std::iter::repeat_n(5.0, 14 * 24).collect();
+    let usage = Days::default()
+        .hours("shop/web", Metric::ServiceCpu, Statistic::Maximum, &hours)
+        .hours("shop/web", Metric::ServiceMemory, Statistic::Maximum, &hours);
+    let expected = [
+        "present=$(aws ecs describe-task-definition --query taskDefinition --output json --region us-east-1 --task-definition web:7) &&",
+        r#"smaller=$(printf %s "$present" | jq '.cpu="256" | .memory="512" | del(.taskDefinitionArn,.revision,.status,.requiresAttributes,.compatibilities,.registeredAt,.registeredBy)') &&"#,
+        r#"revision=$(aws ecs register-task-definition --query taskDefinition.taskDefinitionArn --output text --region us-east-1 --cli-input-json "$smaller") &&"#,
+        r#"aws ecs update-service --region us-east-1 --cluster shop --service web --task-definition "$revision""#,
+    ];
+    assert_eq!(commands(said(&Area::ECS, &inventory, &usage.0)), expected);
 }
 
 #[test]
