@@ -171,9 +171,8 @@ fn the_capacity_of_a_cluster_is_that_of_its_greatest_member() {
     assert_eq!(lone.reason, "the cluster it belongs to is not known");
 }
 
-#[test]
-fn a_service_gets_the_very_revision_that_was_registered() {
-    let service = Service {
+fn service() -> Service {
+    Service {
         id: "shop/web".to_owned(),
         region: region(),
         tags: Tags::new(),
@@ -183,8 +182,12 @@ fn a_service_gets_the_very_revision_that_was_registered() {
         cpu: 1024,
         memory_mib: 2048,
         task_definition: "web:7".to_owned(),
-    };
-    let inventory = Inventory { services: vec![service], ..Inventory::default() };
+    }
+}
+
+#[test]
+fn a_service_gets_the_very_revision_that_was_registered() {
+    let inventory = Inventory { services: vec![service()], ..Inventory::default() };
     let hours: Vec<f64> = std::iter::repeat_n(5.0, 14 * 24).collect();
     let usage = Days::default()
         .hours("shop/web", Metric::ServiceCpu, Statistic::Maximum, &hours)
@@ -213,4 +216,16 @@ fn a_schedule_stops_in_the_evening_and_starts_in_the_morning_of_local_time() {
         r#"aws scheduler create-schedule --flexible-time-window Mode=OFF --region us-east-1 --name start-i-1 --schedule-expression 'cron(0 7 ? * MON-FRI *)' --schedule-expression-timezone Etc/GMT-2 --target '{"Arn":"arn:aws:scheduler:::aws-sdk:ec2:startInstances","Input":"{\"InstanceIds\":[\"i-1\"]}","RoleArn":"'"${SCHEDULER_ROLE:?the ARN of a role that may stop and start it}"'"}'"#,
     ];
     assert_eq!(commands(said), expected);
+}
+
+#[test]
+fn fargate_spot_is_asked_for_only_where_the_cluster_has_it() {
+    let service =
+        Service { tags: [("Environment".to_owned(), "test".to_owned())].into(), ..service() };
+    let inventory = Inventory { services: vec![service], ..Inventory::default() };
+    let expected = [
+        "aws ecs describe-clusters --query 'clusters[0].capacityProviders' --output text --region us-east-1 --clusters shop | grep -qw FARGATE_SPOT || { echo 'cluster shop has no capacity provider FARGATE_SPOT; put-cluster-capacity-providers adds it' >&2; false; } &&",
+        "aws ecs update-service --capacity-provider-strategy capacityProvider=FARGATE_SPOT,weight=1 --force-new-deployment --region us-east-1 --cluster shop --service web",
+    ];
+    assert_eq!(commands(said(&Area::FARGATE_SPOT, &inventory, &Usage::default())), expected);
 }
