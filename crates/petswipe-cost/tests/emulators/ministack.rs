@@ -84,7 +84,7 @@ async fn what_a_bucket_is_set_to_is_read_as_it_was_put() {
 
     let buckets = list(&config, Kind::Bucket).await.buckets;
     let [bucket] = buckets.as_slice() else { panic!("{buckets:?}") };
-    assert_eq!(bucket.tags.as_ref().unwrap()["team"], "shop");
+    assert_eq!(bucket.tags.as_ref().unwrap().get("team").unwrap(), "shop");
     assert_eq!(bucket.versioning, Some(Versioning::Enabled));
     let wanted = LifecycleRule {
         enabled: true,
@@ -114,7 +114,7 @@ async fn a_service_is_found_with_what_its_tasks_need() {
     assert_eq!((service.id.as_str(), service.launch), ("shop/web", Launch::Fargate));
     assert_eq!((service.desired, service.cpu, service.memory_mib), (2, 512, 1024));
     assert_eq!(service.task_definition, "web:1");
-    assert_eq!(service.tags["team"], "shop");
+    assert_eq!(service.tags.get("team").unwrap(), "shop");
 }
 
 #[tokio::test]
