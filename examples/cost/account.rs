@@ -1,18 +1,25 @@
-//! The account of the ambient AWS configuration, which is only read.
+//! The account of the ambient AWS configuration, which is only read unless a plan is carried out.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use petswipe_cost::aws::{AwsInventory, AwsSpend, AwsUsage, Metering as By, policy};
+use petswipe_aws::Policy;
+use petswipe_cost::aws::{
+    AwsInventory, AwsRemover, AwsSpend, AwsUsage, Metering as By, policy, removal_policy,
+};
 use petswipe_cost::{InventorySource, Prices, Region, explain};
 
 use super::{Flags, Metering, Place, files};
 use crate::Exit;
 use crate::aws::within_budget;
 
-/// The rights that a scan needs, as an IAM policy document.
-pub(super) fn iam_policy() -> String {
-    policy().to_string()
+/// The rights that a scan needs, as an IAM policy document; with those to carry out a plan.
+pub(super) fn iam_policy(removes: bool) -> String {
+    if !removes {
+        return policy().to_string();
+    }
+    let (scan, removal) = (policy(), removal_policy());
+    Policy::new(scan.statements().iter().chain(removal.statements()).cloned()).to_string()
 }
 
 /// That account, with all clients within one budget of calls.
@@ -40,7 +47,7 @@ pub(super) async fn open(flags: &Flags, now: Timestamp) -> Result<Place, Exit> {
         inventory,
         usage: Arc::new(AwsUsage::new(&config, metering)),
         spend: Arc::new(AwsSpend::new(&config)),
-        remover: None,
+        remover: Box::new(move |account, clock| Arc::new(AwsRemover::new(&config, account, clock))),
         prices,
         regions,
         calls: Box::new(move || budget.calls()),
