@@ -7,7 +7,7 @@ use petswipe_aws::Policy;
 use petswipe_cost::aws::{
     AwsInventory, AwsRemover, AwsSpend, AwsUsage, Metering as By, policy, removal_policy,
 };
-use petswipe_cost::{InventorySource, Prices, Region, explain};
+use petswipe_cost::{InventorySource, Prices, Region, Thresholds, explain};
 
 use super::{Flags, Metering, Place, files};
 use crate::Exit;
@@ -23,7 +23,11 @@ pub(super) fn iam_policy(removes: bool) -> String {
 }
 
 /// That account, with all clients within one budget of calls.
-pub(super) async fn open(flags: &Flags, now: Timestamp) -> Result<Place, Exit> {
+pub(super) async fn open(
+    flags: &Flags,
+    limits: &Thresholds,
+    now: Timestamp,
+) -> Result<Place, Exit> {
     let failed = |error: petswipe_cost::Error| Exit::usage(explain(&error));
     let named = flags.regions.first().map(String::as_str).filter(|name| *name != "all");
     let home = named.unwrap_or("us-east-1");
@@ -33,7 +37,8 @@ pub(super) async fn open(flags: &Flags, now: Timestamp) -> Result<Place, Exit> {
     }
     let home = Region::new(home).map_err(failed)?;
     let (config, budget) = within_budget(home.as_str()).await?;
-    let inventory = Arc::new(AwsInventory::new(&config, now));
+    let inventory = AwsInventory::new(&config, now).measuring_uploads(now, limits.s3.upload_days);
+    let inventory = Arc::new(inventory);
     let regions = match flags.regions.as_slice() {
         [] => vec![home],
         [all] if all == "all" => inventory.regions().await.map_err(failed)?,

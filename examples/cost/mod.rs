@@ -229,7 +229,7 @@ pub async fn run(flags: &Flags) -> Result<u8, Exit> {
     let place = match flags.backend {
         Backend::Demo => demo(flags, now).await?,
         #[cfg(feature = "aws-cost")]
-        Backend::Aws => account::open(flags, now).await?,
+        Backend::Aws => account::open(flags, &limits, now).await?,
         #[cfg(not(feature = "aws-cost"))]
         Backend::Aws => {
             return Err(Exit::usage(

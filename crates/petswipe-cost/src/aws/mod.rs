@@ -18,6 +18,7 @@ mod identity;
 mod inventory;
 mod logs;
 mod pages;
+mod partly;
 mod places;
 mod policy;
 #[cfg(feature = "aws-rds")]
@@ -26,6 +27,7 @@ mod rds;
 mod removal;
 mod s3;
 mod spend;
+mod tagging;
 mod usage;
 mod values;
 
