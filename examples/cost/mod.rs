@@ -26,6 +26,9 @@ mod removal;
 mod spend;
 mod text;
 
+/// The preset of thresholds, if nobody chooses another one.
+const PRESET: &str = "guide";
+
 /// What the exit codes mean.
 const EXIT_CODES: &str = "Exit codes: 0 everything was looked at; 1 the findings save at least more than --fail-above; 2 bad usage or a file \
     that can't be read or written; 3 something was not looked at, and the report says what. \
@@ -35,7 +38,7 @@ const EXIT_CODES: &str = "Exit codes: 0 everything was looked at; 1 the findings
 #[derive(Parser, Clone, Debug)]
 #[command(name = "cost_report", after_help = EXIT_CODES)]
 pub struct Flags {
-    /// What to look at: a demo account with planted waste, or an AWS account, which is only read
+    /// What to look at: a demo account with planted waste, or an AWS account, which is only read but by --remove --execute
     #[arg(long, env = "BACKEND", default_value = "demo")]
     pub backend: Backend,
     /// The regions, or `all` that are enabled [default: all of the demo account, else us-east-1]
@@ -51,7 +54,7 @@ pub struct Flags {
     #[arg(long, env = "SUPPRESSIONS", value_name = "FILE")]
     pub suppressions: Option<PathBuf>,
     /// What counts as idle: guide, trusted-advisor or compute-optimizer
-    #[arg(long, env = "PRESET", default_value = "guide")]
+    #[arg(long, env = "PRESET", default_value = PRESET)]
     pub preset: String,
     /// Thresholds that are different from the preset: a YAML file
     #[arg(long, env = "THRESHOLDS", value_name = "FILE")]
@@ -82,7 +85,7 @@ pub struct Flags {
         help_heading = "On an AWS account"
     )]
     pub metering: Metering,
-    /// Print the IAM policy document of whoever runs this on AWS, and call nothing
+    /// Print the IAM policy document of whoever runs this on AWS, with --remove of whoever acts there, and call nothing
     #[arg(long, help_heading = "On an AWS account")]
     pub iam_policy: bool,
     /// How many findings the table shows; 0 for all
@@ -196,8 +199,8 @@ struct Place {
     inventory: Arc<dyn InventorySource>,
     usage: Arc<dyn UsageSource>,
     spend: Arc<dyn SpendSource>,
-    /// Who acts upon it; `None` where nobody can.
-    remover: Option<removal::Hand>,
+    /// Who acts upon it.
+    remover: removal::Hand,
     prices: Prices,
     regions: Vec<Region>,
     calls: Box<dyn Fn() -> std::collections::BTreeMap<String, u64> + Send + Sync>,
@@ -209,7 +212,7 @@ struct Place {
 /// Bad usage, and a file that can't be read or written.
 pub async fn run(flags: &Flags) -> Result<u8, Exit> {
     if flags.iam_policy {
-        return iam_policy();
+        return iam_policy(flags.remove.is_some());
     }
     if flags.areas.iter().any(|name| name == "help") {
         print(&known_areas().join("\n"));
@@ -226,7 +229,7 @@ pub async fn run(flags: &Flags) -> Result<u8, Exit> {
     let place = match flags.backend {
         Backend::Demo => demo(flags, now).await?,
         #[cfg(feature = "aws-cost")]
-        Backend::Aws => account::open(flags, now).await?,
+        Backend::Aws => account::open(flags, &limits, now).await?,
         #[cfg(not(feature = "aws-cost"))]
         Backend::Aws => {
             return Err(Exit::usage(
@@ -277,13 +280,13 @@ pub async fn run(flags: &Flags) -> Result<u8, Exit> {
 }
 
 #[cfg(feature = "aws-cost")]
-fn iam_policy() -> Result<u8, Exit> {
-    print(&account::iam_policy());
+fn iam_policy(removes: bool) -> Result<u8, Exit> {
+    print(&account::iam_policy(removes));
     Ok(DONE)
 }
 
 #[cfg(not(feature = "aws-cost"))]
-fn iam_policy() -> Result<u8, Exit> {
+fn iam_policy(_: bool) -> Result<u8, Exit> {
     Err(Exit::usage("--iam-policy needs a program that was built with --features aws-cost"))
 }
 
@@ -337,11 +340,12 @@ async fn demo(flags: &Flags, now: Timestamp) -> Result<Place, Exit> {
         [all] if all == "all" => account.regions().await.map_err(failed)?,
         named => named.iter().map(Region::new).collect::<Result<_, _>>().map_err(failed)?,
     };
+    let hand = account.clone();
     Ok(Place {
         inventory: account.clone(),
         usage: account.clone(),
         spend: account.clone(),
-        remover: Some(account.clone()),
+        remover: Box::new(move |_, _| hand.clone()),
         prices,
         regions,
         calls: Box::new(move || account.calls()),

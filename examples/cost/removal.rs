@@ -4,13 +4,16 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use petswipe_cost::demo::KEEP;
 use petswipe_cost::removal::{
     Outcome, Rechecker, RemovalOptions, RemovalPerformer, RemovalPlan, Remover, State, StepState,
 };
 use petswipe_cost::{Report, ReportOptions, Thresholds, explain};
-use petswipe_runbook::{AbortHandle, Driver, Error, Event, EventOf, Halted, Recorded, SystemClock};
+use petswipe_runbook::{
+    AbortHandle, Clock, Driver, Error, Event, EventOf, Halted, Recorded, SystemClock,
+};
 
-use super::{Flags, Place, text};
+use super::{Backend, Flags, PRESET, Place, text};
 use crate::cli::Backend as Where;
 use crate::going_on::quoted;
 use crate::journal;
@@ -33,7 +36,7 @@ pub(super) fn write(flags: &Flags, path: &Path, report: &Report) -> Result<(), E
         text::counted(plan.steps.len(), "step", "steps"),
         text::range(plan.saves()),
         plan.by_hand.len(),
-        quoted(&path.display().to_string()),
+        shown(path),
     ));
     Ok(())
 }
@@ -64,12 +67,26 @@ pub(super) async fn run(
         }
         return Ok(DONE);
     }
-    let Some(remover) = place.remover else {
-        return Err(Exit::usage(
-            "--execute is not possible with --backend aws; run the commands of the findings, which are in the report",
-        ));
+    let here = place.inventory.account().await.map_err(|error| {
+        let why = explain(&error);
+        Exit::usage(format!("nobody says whose account this is: {why}; nothing was touched"))
+    })?;
+    let file = flags.journal.as_path();
+    let going_on = going_on(flags, path);
+    let (journal, plan, operation) = if flags.resume {
+        let opened = journal::open_existing::<RemovalPlan>(file).await?;
+        let Some(history) = opened.history else {
+            return Err(Exit::usage(format!("{} holds no operation", file.display())));
+        };
+        let plan = history.opening.plan;
+        is_for(&plan, &here, flags.backend)?;
+        (opened.journal, plan, None)
+    } else {
+        is_for(&plan, &here, flags.backend)?;
+        journal::check_free::<RemovalPlan>(file, Where::Aws, &here).await?;
+        let operation = journal::new_operation("removal")?;
+        (journal::fresh::<RemovalPlan>(file, Where::Aws, &here).await?, plan, Some(operation))
     };
-    let here = place.inventory.account().await.unwrap_or_default();
     let recheck = Rechecker::new(
         place.inventory,
         place.usage,
@@ -78,30 +95,8 @@ pub(super) async fn run(
         petswipe_cost::analyzer::all(),
         options,
     );
-    let file = flags.journal.as_path();
-    let going_on = format!(
-        "to go on: cost_report --remove {} --execute --resume --journal {}",
-        quoted(&path.display().to_string()),
-        quoted(&file.display().to_string())
-    );
-    let (journal, plan, operation) = if flags.resume {
-        let opened = journal::open_existing::<RemovalPlan>(file).await?;
-        let Some(history) = opened.history else {
-            return Err(Exit::usage(format!("{} holds no operation", file.display())));
-        };
-        (opened.journal, history.opening.plan, None)
-    } else {
-        journal::check_free::<RemovalPlan>(file, Where::Aws, &here).await?;
-        let operation = journal::new_operation("removal")?;
-        (journal::fresh::<RemovalPlan>(file, Where::Aws, &here).await?, plan, Some(operation))
-    };
-    if plan.account.as_ref().is_some_and(|account| *account != here) {
-        let named = plan.account.unwrap_or_default();
-        return Err(Exit::usage(format!(
-            "the plan is for account {named}, and this is {here}; nothing was touched"
-        )));
-    }
     let clock = Arc::new(SystemClock::new());
+    let remover = (place.remover)(&here, clock.clone());
     let performer = RemovalPerformer::new(plan.clone(), recheck, remover, clock);
     let abort = AbortHandle::new();
     let mut driver =
@@ -127,6 +122,55 @@ pub(super) async fn run(
         }
         Err(halted) => Err(halt(&halted, &going_on)),
     }
+}
+
+/// Refuses a plan for another account. On AWS a plan has to say for which one it is.
+fn is_for(plan: &RemovalPlan, here: &str, backend: Backend) -> Result<(), Exit> {
+    match &plan.account {
+        Some(planned) if planned == here => Ok(()),
+        Some(planned) => Err(Exit::usage(format!(
+            "the plan is for account {planned}, and this is {here}; nothing was touched"
+        ))),
+        None if backend == Backend::Aws => Err(Exit::usage(format!(
+            "the plan names no account, and this is {here}; make it again with credentials that may say whose they are. Nothing \
+             was touched"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// The command that goes on, with all that decides whether a finding still holds.
+fn going_on(flags: &Flags, path: &Path) -> String {
+    let mut command = format!("to go on: cost_report --remove {}", shown(path));
+    let mut add = |name: &str, value: &str| command += &format!(" {name} {}", quoted(value));
+    if flags.backend == Backend::Aws {
+        add("--backend", "aws");
+        for region in &flags.regions {
+            add("--region", region);
+        }
+    }
+    if flags.preset != PRESET {
+        add("--preset", &flags.preset);
+    }
+    let excluded: Vec<_> = flags.exclude.iter().map(ToString::to_string).collect();
+    if excluded != [KEEP] {
+        excluded.iter().for_each(|tag| add("--exclude-tag", tag));
+    }
+    let files = [("--thresholds", &flags.thresholds), ("--suppressions", &flags.suppressions)];
+    for (name, file) in files {
+        if let Some(file) = file {
+            add(name, &file.display().to_string());
+        }
+    }
+    for file in &flags.prices {
+        add("--prices", &file.display().to_string());
+    }
+    format!("{command} --execute --resume --journal {}", shown(&flags.journal))
+}
+
+/// A path for a shell.
+fn shown(path: &Path) -> String {
+    quoted(&path.display().to_string())
 }
 
 fn halt(halted: &Halted<RemovalPlan>, going_on: &str) -> Exit {
@@ -174,11 +218,7 @@ fn preview(plan: &RemovalPlan, path: &Path) -> String {
         let are = text::counted(plan.by_hand.len(), "finding is", "findings are");
         let _ = writeln!(out, "{are} left to people; the plan says why of each");
     }
-    let _ = write!(
-        out,
-        "To do it: cost_report --remove {} --execute",
-        quoted(&path.display().to_string())
-    );
+    let _ = write!(out, "To do it: cost_report --remove {} --execute", shown(path));
     out
 }
 
@@ -247,5 +287,5 @@ fn notice(plan: &RemovalPlan, recorded: &Recorded<EventOf<RemovalPlan>>, _: &Sta
     }
 }
 
-/// Who acts upon an account.
-pub(super) type Hand = Arc<dyn Remover>;
+/// Who acts upon an account, given its number and the time.
+pub(super) type Hand = Box<dyn Fn(&str, Arc<dyn Clock>) -> Arc<dyn Remover> + Send + Sync>;

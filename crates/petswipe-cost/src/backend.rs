@@ -35,8 +35,8 @@ pub trait InventorySource: Send + Sync {
 
     /// All resources of a kind in a region.
     ///
-    /// Buckets belong to the region they are in. What could not be read of one resource is `None` there; what could not be listed
-    /// is an error, also when only the last page is missing.
+    /// Buckets belong to the region they are in. What could not be read of one resource is `None` there, and named in
+    /// [`Inventory::unread`]; what could not be listed is an error, also when only the last page is missing.
     ///
     /// # Errors
     /// [`Error::Disabled`] for a region that is not enabled, [`Error::Unsupported`] for a kind that this source does not know,
@@ -54,11 +54,11 @@ pub trait InventorySource: Send + Sync {
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait UsageSource: Send + Sync {
-    /// The series of each measure in the window. All measures are of `region`.
+    /// The series of each measure in the window. All measures are of `region`. One that could not be read, where others could, is
+    /// [`Series::unread`].
     ///
     /// # Errors
-    /// [`Error::Denied`] with the missing action, [`Error::Disabled`], [`Error::Throttled`], [`Error::Backend`]: of all of them, as a
-    /// part of an answer would look like resources that nobody uses.
+    /// [`Error::Denied`] with the missing action, [`Error::Disabled`], [`Error::Throttled`], [`Error::Backend`].
     async fn statistics(
         &self,
         region: &Region,

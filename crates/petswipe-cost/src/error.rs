@@ -64,6 +64,15 @@ pub enum Error {
         /// What is in the way.
         what: String,
     },
+    /// It was refused as it was asked for, and nothing happened. What was said tells why.
+    #[error("{action} was refused, and nothing was changed")]
+    Refused {
+        /// The action as IAM names it.
+        action: String,
+        /// What was said.
+        #[source]
+        source: Cause,
+    },
     /// This source can't tell. Use another one.
     #[error("{what} is not supported here")]
     Unsupported {

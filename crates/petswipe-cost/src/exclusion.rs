@@ -21,6 +21,14 @@ pub struct TagFilter {
     value: Option<String>,
 }
 
+impl std::fmt::Display for TagFilter {
+    /// As it is read: `KEY`, or `KEY=VALUE`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.key)?;
+        self.value.as_ref().map_or(Ok(()), |value| write!(f, "={value}"))
+    }
+}
+
 impl TagFilter {
     /// Whether something with those tags is meant.
     pub fn matches(&self, tags: &Tags) -> bool {

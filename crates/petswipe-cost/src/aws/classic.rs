@@ -3,20 +3,17 @@
 //! Sources: "DescribeLoadBalancers" (pages of at most 400), "DescribeTags" (at most 20 names), Elastic Load Balancing API Reference
 //! 2012-06-01. IAM knows both generations by the same actions.
 
-use std::collections::HashMap;
-
 use aws_sdk_elasticloadbalancing::Client;
 use petswipe_aws::CallError;
 
-use super::error::is_gone;
 use super::pages::{self, Asked};
+use super::tagging;
 use super::values::{self, count, need, time};
 use crate::Region;
 use crate::Tags;
 use crate::inventory::{LoadBalancer, LoadBalancerKind};
 
 const PAGE: i32 = 400;
-const TAGGED_AT_ONCE: usize = 20;
 
 pub(super) async fn list(client: &Client, region: &Region) -> Result<Vec<LoadBalancer>, CallError> {
     let asked =
@@ -33,10 +30,7 @@ pub(super) async fn list(client: &Client, region: &Region) -> Result<Vec<LoadBal
     let all = all.await?;
     let names: Vec<String> =
         all.iter().filter_map(|one| one.load_balancer_name()).map(str::to_owned).collect();
-    let mut tags = HashMap::new();
-    for some in names.chunks(TAGGED_AT_ONCE) {
-        tags.extend(self::tags(client, some).await?);
-    }
+    let mut tags = tagging::all(&names, |names| tags_of(client, names)).await?;
     let mut balancers = Vec::new();
     for one in all {
         let name = need(one.load_balancer_name(), asked, "name")?;
@@ -54,27 +48,9 @@ pub(super) async fn list(client: &Client, region: &Region) -> Result<Vec<LoadBal
     Ok(balancers)
 }
 
-/// The tags of those that are still there: one that is gone spoils the answer for all, so then each is asked alone.
-async fn tags(client: &Client, names: &[String]) -> Result<Vec<(String, Tags)>, CallError> {
-    match tags_of(client, names).await {
-        Err(error) if is_gone(&error) && names.len() > 1 => {
-            let mut there = Vec::new();
-            for name in names {
-                match tags_of(client, std::slice::from_ref(name)).await {
-                    Err(error) if is_gone(&error) => {}
-                    answer => there.extend(answer?),
-                }
-            }
-            Ok(there)
-        }
-        Err(error) if is_gone(&error) => Ok(Vec::new()),
-        answer => answer,
-    }
-}
-
-async fn tags_of(client: &Client, names: &[String]) -> Result<Vec<(String, Tags)>, CallError> {
-    let answer = client.describe_tags().set_load_balancer_names(Some(names.to_vec())).send().await;
-    let about = names.first().map_or("", String::as_str);
+async fn tags_of(client: &Client, names: Vec<String>) -> Result<Vec<(String, Tags)>, CallError> {
+    let about = names.first().cloned().unwrap_or_default();
+    let answer = client.describe_tags().set_load_balancer_names(Some(names)).send().await;
     let answer = answer
         .map_err(|error| CallError::new("elasticloadbalancing:DescribeTags", about, error))?;
     let of = |one: &aws_sdk_elasticloadbalancing::types::TagDescription| {

@@ -9,23 +9,27 @@ use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::types::{
     self as sdk, LoadBalancerTypeEnum, TargetHealthStateEnum,
 };
-use futures_util::stream::{self, StreamExt, TryStreamExt};
+use futures_util::stream::{self, StreamExt};
 use petswipe_aws::CallError;
 
 use super::error::is_gone;
 use super::pages::{self, Asked};
+use super::partly::{Partly, part};
+use super::tagging;
 use super::values::{self, count, need, time};
 use crate::Region;
 use crate::Tags;
 use crate::inventory::{LoadBalancer, LoadBalancerKind};
 
 const PAGE: i32 = 400;
-const TAGGED_AT_ONCE: usize = 20;
 
 /// So many calls at once.
 const AT_ONCE: usize = 5;
 
-pub(super) async fn list(client: &Client, region: &Region) -> Result<Vec<LoadBalancer>, CallError> {
+pub(super) async fn list(
+    client: &Client,
+    region: &Region,
+) -> Result<Partly<LoadBalancer>, CallError> {
     let asked =
         Asked { action: "elasticloadbalancing:DescribeLoadBalancers", about: region.as_str() };
     let all = pages::all(asked, |marker: Option<String>| {
@@ -38,12 +42,13 @@ pub(super) async fn list(client: &Client, region: &Region) -> Result<Vec<LoadBal
     });
     let all = all.await?;
     if all.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Partly { all: Vec::new(), failed: Vec::new() });
     }
     let arns: Vec<String> =
         all.iter().filter_map(|one| one.load_balancer_arn()).map(str::to_owned).collect();
-    let mut tags = all_tags(client, &arns).await?;
-    let targets = targets(client, region).await;
+    let mut tags = tagging::all(&arns, |arns| tags_of(client, arns)).await?;
+    let mut failed = Vec::new();
+    let targets = targets(client, region, &mut failed).await;
     let mut balancers = Vec::new();
     for one in all {
         let id = need(one.load_balancer_arn(), asked, "ARN")?;
@@ -65,7 +70,7 @@ pub(super) async fn list(client: &Client, region: &Region) -> Result<Vec<LoadBal
             targets: targets.of(id),
         });
     }
-    Ok(balancers)
+    Ok(Partly { all: balancers, failed })
 }
 
 /// How many targets each load balancer has, as far as that is known.
@@ -77,12 +82,14 @@ impl Targets {
     }
 }
 
-async fn targets(client: &Client, region: &Region) -> Targets {
-    let Ok(groups) = groups(client, region).await else { return Targets(None) };
+async fn targets(client: &Client, region: &Region, failed: &mut Vec<CallError>) -> Targets {
+    let groups = part(groups(client, region).await, failed);
+    let Some(groups) = groups else { return Targets(None) };
     let counted: Vec<_> = groups.iter().map(|group| registered(client, group)).collect();
-    let counts: Vec<Option<u32>> = stream::iter(counted).buffered(AT_ONCE).collect().await;
+    let counts: Vec<_> = stream::iter(counted).buffered(AT_ONCE).collect().await;
     let mut targets: HashMap<String, Option<u32>> = HashMap::new();
     for (group, number) in groups.iter().zip(counts) {
+        let number = part(number, failed);
         for arn in group.load_balancer_arns() {
             let sum = targets.entry(arn.clone()).or_insert(Some(0));
             *sum = sum.zip(number).map(|(sum, number)| sum + number);
@@ -109,8 +116,8 @@ async fn groups(client: &Client, region: &Region) -> Result<Vec<sdk::TargetGroup
 }
 
 /// How many targets are registered, whatever their health; those that drain no longer are. A group that is gone has none.
-async fn registered(client: &Client, group: &sdk::TargetGroup) -> Option<u32> {
-    let arn = group.target_group_arn()?;
+async fn registered(client: &Client, group: &sdk::TargetGroup) -> Result<u32, CallError> {
+    let arn = group.target_group_arn().unwrap_or_default();
     let action = "elasticloadbalancing:DescribeTargetHealth";
     let answer = client.describe_target_health().target_group_arn(arn).send().await;
     match answer.map_err(|error| CallError::new(action, arn, error)) {
@@ -120,41 +127,16 @@ async fn registered(client: &Client, group: &sdk::TargetGroup) -> Option<u32> {
                 state == Some(&TargetHealthStateEnum::Draining)
             };
             let all = health.target_health_descriptions().iter();
-            Some(count(all.filter(|one| !draining(one)).count()))
+            Ok(count(all.filter(|one| !draining(one)).count()))
         }
-        Err(error) if is_gone(&error) => Some(0),
-        Err(_) => None,
+        Err(error) if is_gone(&error) => Ok(0),
+        Err(error) => Err(error),
     }
 }
 
-/// The tags of those that are still there.
-async fn all_tags(client: &Client, arns: &[String]) -> Result<HashMap<String, Tags>, CallError> {
-    let calls: Vec<_> = arns.chunks(TAGGED_AT_ONCE).map(|some| tags(client, some)).collect();
-    let parts: Vec<_> = stream::iter(calls).buffered(AT_ONCE).try_collect().await?;
-    Ok(parts.into_iter().flatten().collect())
-}
-
-/// One that is gone spoils the answer for all that are asked about together, so then each is asked alone.
-async fn tags(client: &Client, arns: &[String]) -> Result<Vec<(String, Tags)>, CallError> {
-    match tags_of(client, arns).await {
-        Err(error) if is_gone(&error) && arns.len() > 1 => {
-            let mut there = Vec::new();
-            for arn in arns {
-                match tags_of(client, std::slice::from_ref(arn)).await {
-                    Err(error) if is_gone(&error) => {}
-                    answer => there.extend(answer?),
-                }
-            }
-            Ok(there)
-        }
-        Err(error) if is_gone(&error) => Ok(Vec::new()),
-        answer => answer,
-    }
-}
-
-async fn tags_of(client: &Client, arns: &[String]) -> Result<Vec<(String, Tags)>, CallError> {
-    let answer = client.describe_tags().set_resource_arns(Some(arns.to_vec())).send().await;
-    let about = arns.first().map_or("", String::as_str);
+async fn tags_of(client: &Client, arns: Vec<String>) -> Result<Vec<(String, Tags)>, CallError> {
+    let about = arns.first().cloned().unwrap_or_default();
+    let answer = client.describe_tags().set_resource_arns(Some(arns)).send().await;
     let answer = answer
         .map_err(|error| CallError::new("elasticloadbalancing:DescribeTags", about, error))?;
     let of = |one: &sdk::TagDescription| {

@@ -56,7 +56,8 @@ impl Identity {
     }
 }
 
-async fn ask(client: &Client, about: &str) -> Result<String, CallError> {
+/// The account of the credentials now.
+pub(super) async fn ask(client: &Client, about: &str) -> Result<String, CallError> {
     let asked = client.get_caller_identity().send().await;
     let identity = asked.map_err(|error| CallError::new(ACTION, about, error))?;
     let account = identity.account().map(str::to_owned);

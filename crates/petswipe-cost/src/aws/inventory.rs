@@ -4,15 +4,19 @@ use std::fmt;
 
 use async_trait::async_trait;
 use aws_types::SdkConfig;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use petswipe_aws::CallError;
 
 use super::identity::Identity;
+use super::partly::{Partly, unread};
 use super::places::{Place, Places};
 use super::s3::Buckets;
 use super::values::distinct;
 use super::{classic, ecs, elb, logs};
 use crate::{Error, Inventory, InventorySource, Kind, Region};
+
+/// So many days old an upload is asked for its size, unless another number is given.
+const STALE: u16 = 7;
 
 /// Lists what there is in the account of a configuration, in any of its regions.
 ///
@@ -40,12 +44,21 @@ impl fmt::Debug for AwsInventory {
 }
 
 impl AwsInventory {
-    /// The account that the credentials belong to. At `now` a multipart upload is old enough, at seven days, that it is asked how
-    /// much of it is there.
+    /// The account that the credentials belong to. A multipart upload that at `now` is seven days old is asked how much of it is there;
+    /// younger ones may well be completed.
     pub fn new(config: &SdkConfig, now: Timestamp) -> Self {
         let home = config.region().and_then(|region| Region::new(region.as_ref()).ok());
         let places = Places::new(config);
-        Self { home, places, identity: Identity::new(config), buckets: Buckets::new(now) }
+        let buckets = Buckets::new(before(now, STALE));
+        Self { home, places, identity: Identity::new(config), buckets }
+    }
+
+    /// The same asking uploads for their size that are so many days old at `now`, as
+    /// [`S3Limits::upload_days`](crate::thresholds::S3Limits::upload_days) has it.
+    #[must_use]
+    pub fn measuring_uploads(mut self, now: Timestamp, days: u16) -> Self {
+        self.buckets.measured = before(now, days);
+        self
     }
 
     fn home(&self) -> Result<&Region, Error> {
@@ -77,7 +90,11 @@ impl AwsInventory {
         }
         let home = self.places.of(home);
         match self.buckets.list(home.s3(), there.s3(), region).await {
-            Ok(buckets) => Ok(Inventory { buckets: distinct(buckets), ..Inventory::default() }),
+            Ok(Partly { all, failed }) => Ok(Inventory {
+                buckets: distinct(all),
+                unread: unread(Kind::Bucket, region, failed),
+                ..Inventory::default()
+            }),
             Err(error) => Err(self.identity.meaning(error, region).await),
         }
     }
@@ -100,9 +117,13 @@ impl InventorySource for AwsInventory {
         let place = self.places.of(region);
         let listed = match kind {
             Kind::LoadBalancer => balancers(&place).await,
-            Kind::LogGroup => logs::list(place.logs(), region)
-                .await
-                .map(|all| Inventory { log_groups: distinct(all), ..Inventory::default() }),
+            Kind::LogGroup => {
+                logs::list(place.logs(), region).await.map(|Partly { all, failed }| Inventory {
+                    log_groups: distinct(all),
+                    unread: unread(kind, region, failed),
+                    ..Inventory::default()
+                })
+            }
             Kind::Service => ecs::list(place.ecs(), region)
                 .await
                 .map(|all| Inventory { services: distinct(all), ..Inventory::default() }),
@@ -117,15 +138,20 @@ impl InventorySource for AwsInventory {
     }
 }
 
+fn before(now: Timestamp, days: u16) -> Timestamp {
+    now.checked_sub(SignedDuration::from_hours(24 * i64::from(days))).unwrap_or(Timestamp::MIN)
+}
+
 fn unsupported(kind: Kind, why: &str) -> Error {
     Error::Unsupported { what: format!("listing the kind {kind} ({why})") }
 }
 
 /// Of both generations.
 async fn balancers(place: &Place) -> Result<Inventory, CallError> {
-    let mut all = elb::list(place.elb(), &place.region).await?;
+    let Partly { mut all, failed } = elb::list(place.elb(), &place.region).await?;
     all.extend(classic::list(place.classic(), &place.region).await?);
-    Ok(Inventory { load_balancers: distinct(all), ..Inventory::default() })
+    let unread = unread(Kind::LoadBalancer, &place.region, failed);
+    Ok(Inventory { load_balancers: distinct(all), unread, ..Inventory::default() })
 }
 
 #[cfg(feature = "aws-rds")]

@@ -10,6 +10,7 @@ use petswipe_aws::CallError;
 
 use super::error::is_gone;
 use super::pages::{self, Asked};
+use super::partly::Partly;
 use super::values::{count, need};
 use crate::Region;
 use crate::Tags;
@@ -21,7 +22,7 @@ const PAGE: i32 = 50;
 const AT_ONCE: usize = 5;
 
 /// Each group's tags take a call, so only those without a retention are asked for theirs: nothing is found about others.
-pub(super) async fn list(client: &Client, region: &Region) -> Result<Vec<LogGroup>, CallError> {
+pub(super) async fn list(client: &Client, region: &Region) -> Result<Partly<LogGroup>, CallError> {
     let asked = Asked { action: "logs:DescribeLogGroups", about: region.as_str() };
     let all = pages::all(asked, |token: Option<String>| {
         let request = client.describe_log_groups().limit(PAGE).set_next_token(token);
@@ -34,8 +35,9 @@ pub(super) async fn list(client: &Client, region: &Region) -> Result<Vec<LogGrou
     });
     let all = all.await?;
     let each: Vec<_> = all.iter().map(|one| group(client, one, region, asked)).collect();
-    let groups: Vec<Option<LogGroup>> = stream::iter(each).buffered(AT_ONCE).try_collect().await?;
-    Ok(groups.into_iter().flatten().collect())
+    let looked: Vec<_> = stream::iter(each).buffered(AT_ONCE).try_collect().await?;
+    let (all, failed): (Vec<_>, Vec<_>) = looked.into_iter().flatten().unzip();
+    Ok(Partly { all, failed: failed.into_iter().flatten().collect() })
 }
 
 async fn group(
@@ -43,7 +45,7 @@ async fn group(
     one: &sdk::LogGroup,
     region: &Region,
     asked: Asked<'_>,
-) -> Result<Option<LogGroup>, CallError> {
+) -> Result<Option<(LogGroup, Option<CallError>)>, CallError> {
     let class = match one.log_group_class() {
         Some(LogGroupClass::InfrequentAccess) => LogClass::InfrequentAccess,
         Some(LogGroupClass::Delivery) => LogClass::Delivery,
@@ -51,16 +53,16 @@ async fn group(
     };
     let retention_days = one.retention_in_days().map(count);
     let arn = one.log_group_arn().or_else(|| one.arn()?.strip_suffix(":*"));
-    let tags = match (retention_days, arn) {
+    let (tags, failed) = match (retention_days, arn) {
         (None, Some(arn)) if class != LogClass::Delivery => match tags(client, arn).await {
-            Ok(tags) => Some(tags),
+            Ok(tags) => (Some(tags), None),
             Err(error) if is_gone(&error) => return Ok(None),
-            Err(_) => None,
+            Err(error) => (None, Some(error)),
         },
-        _ => None,
+        _ => (None, None),
     };
     let created_at = one.creation_time().and_then(|at| Timestamp::from_millisecond(at).ok());
-    Ok(Some(LogGroup {
+    let group = LogGroup {
         name: need(one.log_group_name(), asked, "name")?.to_owned(),
         region: region.clone(),
         tags,
@@ -68,7 +70,8 @@ async fn group(
         stored_bytes: one.stored_bytes().and_then(|bytes| bytes.try_into().ok()).unwrap_or(0),
         created_at: need(created_at, asked, "time")?,
         class,
-    }))
+    };
+    Ok(Some((group, failed)))
 }
 
 async fn tags(client: &Client, arn: &str) -> Result<Tags, CallError> {

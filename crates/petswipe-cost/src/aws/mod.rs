@@ -5,7 +5,8 @@
 //! makes it patient. What still fails is an [`Error`](crate::Error) that says what can be done about it. Whoever wants to know, or
 //! to limit, how many calls are made, wraps the configuration with `petswipe_aws::budgeted`.
 //!
-//! Nothing here changes anything: all calls are reads, and [`policy`] has their actions.
+//! The sources change nothing: all their calls are reads, and [`policy`] has their actions. With the feature `removal` there is
+//! `AwsRemover` beside them, which acts upon findings; `removal_policy` has its actions.
 
 mod classic;
 #[cfg(feature = "aws-ec2")]
@@ -17,17 +18,25 @@ mod identity;
 mod inventory;
 mod logs;
 mod pages;
+mod partly;
 mod places;
 mod policy;
 #[cfg(feature = "aws-rds")]
 mod rds;
+#[cfg(feature = "removal")]
+mod removal;
 mod s3;
 mod spend;
+mod tagging;
 mod usage;
 mod values;
 
 pub use inventory::AwsInventory;
 pub use policy::policy;
+#[cfg(feature = "removal")]
+pub use policy::removal_policy;
+#[cfg(feature = "removal")]
+pub use removal::{AwsRemover, SNAPSHOT_OF_TAG, SNAPSHOT_TOKEN_TAG};
 pub use spend::AwsSpend;
 pub use usage::{AwsUsage, Metering};
 

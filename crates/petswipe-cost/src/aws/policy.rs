@@ -15,9 +15,6 @@ use petswipe_aws::{Policy, Statement};
 /// assert!(policy.actions().contains("ec2:DescribeVolumes"));
 /// ```
 pub fn policy() -> Policy {
-    let all = |sid: &str, actions: &[&str]| {
-        Statement::allow(sid, actions.iter().copied().map(str::to_owned), ["*"])
-    };
     Policy::new([
         all(
             "Inventory",
@@ -69,4 +66,52 @@ pub fn policy() -> Policy {
             ],
         ),
     ])
+}
+
+/// All actions of [`AwsRemover`](super::AwsRemover), with all features: what it changes, and what it looks at for that. Whoever checks
+/// findings again before, as a removal does, needs those of [`policy`] too.
+///
+/// `ec2:CreateTags` is no call of its own: it allows the tags of a snapshot that is being made, and no others. Source: "Grant
+/// permission to tag Amazon EC2 resources during creation".
+///
+/// ```
+/// let policy = petswipe_cost::aws::removal_policy();
+/// assert!(policy.actions().contains("ec2:DeleteVolume"));
+/// ```
+#[cfg(feature = "removal")]
+pub fn removal_policy() -> Policy {
+    let tags = Statement::allow("TagSnapshots", ["ec2:CreateTags"], ["*"]);
+    Policy::new([
+        all(
+            "Removal",
+            &[
+                "ec2:CreateSnapshot",
+                "ec2:DeleteNatGateway",
+                "ec2:DeleteSnapshot",
+                "ec2:DeleteVolume",
+                "ec2:ModifyVolume",
+                "ec2:ReleaseAddress",
+                "ec2:StopInstances",
+                "elasticloadbalancing:DeleteLoadBalancer",
+                "logs:PutRetentionPolicy",
+                "rds:DeleteDBSnapshot",
+            ],
+        ),
+        tags.when("StringEquals", "ec2:CreateAction", ["CreateSnapshot"]),
+        all(
+            "LookBefore",
+            &[
+                "ec2:DescribeAddresses",
+                "ec2:DescribeInstances",
+                "ec2:DescribeSnapshots",
+                "ec2:DescribeVolumes",
+                "ec2:DescribeVolumesModifications",
+                "sts:GetCallerIdentity",
+            ],
+        ),
+    ])
+}
+
+fn all(sid: &str, actions: &[&str]) -> Statement {
+    Statement::allow(sid, actions.iter().copied().map(str::to_owned), ["*"])
 }

@@ -25,14 +25,10 @@ pub struct Instance {
     #[serde(default)]
     pub purchase: Purchase,
     /// Whether its list price is that of Linux on shared hardware. The embedded prices know no other.
-    #[serde(default = "yes")]
+    #[serde(default = "super::yes")]
     pub linux_shared: bool,
     /// When it was last started.
     pub launched_at: Timestamp,
-}
-
-fn yes() -> bool {
-    true
 }
 
 resource!(Instance, Instance, id);

@@ -4,6 +4,7 @@ mod compute;
 mod data;
 mod network;
 mod storage;
+mod unread;
 
 pub use compute::{
     Architecture, Image, Instance, InstanceState, Launch, LaunchTemplate, Purchase, Service,
@@ -15,6 +16,8 @@ pub use network::{
 pub use storage::{
     Bucket, LifecycleRule, Snapshot, Upload, Versioning, Volume, VolumeKind, VolumeState,
 };
+
+pub use unread::Unread;
 
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +62,14 @@ pub struct Inventory {
     pub log_groups: Vec<LogGroup>,
     /// ECS services.
     pub services: Vec<Service>,
+    /// What of all this could not be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<Unread>,
+}
+
+/// What a field of an older file is that does not have it.
+fn yes() -> bool {
+    true
 }
 
 /// Does the same with every list.
@@ -92,6 +103,7 @@ impl Inventory {
             };
         }
         each_list!(extend!());
+        self.unread.extend(other.unread);
     }
 
     /// Every resource, kind by kind.
@@ -119,6 +131,8 @@ impl Inventory {
             };
         }
         each_list!(pick!());
+        let is_here = |one: &&Unread| one.kind == wanted && one.region == *region;
+        only.unread = self.unread.iter().filter(is_here).cloned().collect();
         only
     }
 

@@ -101,17 +101,13 @@ pub struct Snapshot {
     #[serde(default)]
     pub archived: bool,
     /// Whether it is complete.
-    #[serde(default = "yes")]
+    #[serde(default = "super::yes")]
     pub completed: bool,
     /// When it was begun.
     pub started_at: Timestamp,
     /// What it says of itself.
     #[serde(default)]
     pub description: String,
-}
-
-fn yes() -> bool {
-    true
 }
 
 resource!(Snapshot, Snapshot, id);

@@ -8,11 +8,11 @@ use futures_util::stream::{self, StreamExt as _};
 use futures_util::{FutureExt as _, pin_mut, select_biased};
 use jiff::Timestamp;
 
-use super::missing::{Gap, NotAnalysed};
+use super::missing::{Gap, Gaps, NotAnalysed};
 use crate::analyzer::{self, Analyzer, Scene};
 use crate::{
     Area, Assessment, Commitments, Error, Inventory, InventorySource, Kind, Measure, Period,
-    Prices, Region, Spend, SpendSource, Thresholds, Usage, UsageSource, Window,
+    Prices, Region, Series, Spend, SpendSource, Thresholds, Usage, UsageSource, Window,
 };
 
 /// At most so many listings and questions at a time; how fast calls are made is the call budget's matter.
@@ -70,7 +70,7 @@ pub struct Scan {
     pub commitments: Option<Commitments>,
     /// What was spent, if that was asked for.
     pub spend: Option<Spend>,
-    /// What was not looked at, once for each area and region.
+    /// What was not looked at: for each area and region each reason once, and each action that the credentials lack.
     pub not_analysed: Vec<NotAnalysed>,
     /// Whether it was stopped before its end.
     pub interrupted: bool,
@@ -163,7 +163,7 @@ impl Scanner {
         self.ask(&mut scan, &mut gaps, &mut stop).await;
         self.commitments(&mut scan, &mut gaps, &mut stop).await;
         self.costs(&mut scan, &mut gaps, &mut stop).await;
-        gaps.into_scan(&mut scan);
+        scan.not_analysed = gaps.into_list();
         scan
     }
 
@@ -190,12 +190,24 @@ impl Scanner {
             };
             open.remove(&(region.clone(), kind));
             match listing {
-                Ok(listing) => scan.inventory.absorb(listing),
+                Ok(listing) => {
+                    self.unread(gaps, &region, kind, &listing);
+                    scan.inventory.absorb(listing);
+                }
                 Err(error) => self.unlisted(scan, gaps, &region, kind, Gap::of(&error)),
             }
         }
         for (region, kind) in open {
             self.unlisted(scan, gaps, &region, kind, Gap::interrupted());
+        }
+    }
+
+    /// What could not be read of what was listed: areas that need it are judged by the rest.
+    fn unread(&self, gaps: &mut Gaps, region: &Region, kind: Kind, listing: &Inventory) {
+        for unread in &listing.unread {
+            for analyzer in self.analyzers.iter().filter(|one| one.kinds().contains(&kind)) {
+                gaps.add(analyzer.area(), region, Gap::unread(unread));
+            }
         }
     }
 
@@ -212,7 +224,7 @@ impl Scanner {
     {
         // No metric is asked for twice, however many analyzers need it: for as many days as the one that needs most.
         let mut days: BTreeMap<(Region, Period), (u16, BTreeSet<Measure>)> = BTreeMap::new();
-        let mut askers: BTreeMap<Region, BTreeSet<Area>> = BTreeMap::new();
+        let mut askers: BTreeMap<(Region, Period), BTreeSet<Area>> = BTreeMap::new();
         for analyzer in &self.analyzers {
             let area = analyzer.area();
             analyzer.questions(&scan.inventory, &self.limits, &mut |question| {
@@ -220,9 +232,9 @@ impl Scanner {
                 if scan.unlisted.contains(&(area.clone(), measure.region.clone())) {
                     return;
                 }
-                let area = area.clone();
-                askers.entry(measure.region.clone()).or_default().insert(area);
-                let group = days.entry((measure.region.clone(), measure.period)).or_default();
+                let key = (measure.region.clone(), measure.period);
+                askers.entry(key.clone()).or_default().insert(area.clone());
+                let group = days.entry(key).or_default();
                 group.0 = group.0.max(question.days);
                 group.1.insert(measure);
             });
@@ -236,9 +248,9 @@ impl Scanner {
             (region, period, measures, answer)
         });
         let mut questions = questions.buffer_unordered(AT_ONCE).fuse();
-        let mut failed = |region: &Region, gap: &Gap| {
-            for area in askers.get(region).into_iter().flatten() {
-                gaps.add(area.clone(), region, gap.clone());
+        let failed = |gaps: &mut Gaps, key: (Region, Period), gap: &Gap| {
+            for area in askers.get(&key).into_iter().flatten() {
+                gaps.add(area.clone(), &key.0, gap.clone());
             }
         };
         while !scan.interrupted {
@@ -251,17 +263,42 @@ impl Scanner {
             scan.metrics_asked += u64::try_from(asked).unwrap_or_default();
             match answer {
                 Ok(series) if series.len() == asked => {
+                    self.unmeasured(scan, gaps, &measures, &series);
                     scan.usage.absorb(measures.into_iter().zip(series).collect());
                 }
                 Ok(series) => {
                     let problem = format!("{} series came for {asked} measures", series.len());
-                    failed(&region, &Gap::of(&Error::backend("asking for statistics", problem)));
+                    let error = Error::backend("asking for statistics", problem);
+                    failed(gaps, (region, period), &Gap::of(&error));
                 }
-                Err(error) => failed(&region, &Gap::of(&error)),
+                Err(error) => failed(gaps, (region, period), &Gap::of(&error)),
             }
         }
-        for (region, _) in open {
-            failed(&region, &Gap::interrupted());
+        for key in open {
+            failed(gaps, key, &Gap::interrupted());
+        }
+    }
+
+    /// Names series that could not be read, to whoever asked for them.
+    fn unmeasured(&self, scan: &Scan, gaps: &mut Gaps, measures: &[Measure], series: &[Series]) {
+        let failed = measures.iter().zip(series);
+        let failed: BTreeMap<&Measure, &str> =
+            failed.filter_map(|(measure, series)| Some((measure, series.failure()?))).collect();
+        if failed.is_empty() {
+            return;
+        }
+        for analyzer in &self.analyzers {
+            let mut lacking: BTreeMap<Region, BTreeSet<&Measure>> = BTreeMap::new();
+            analyzer.questions(&scan.inventory, &self.limits, &mut |question| {
+                if let Some((measure, _)) = failed.get_key_value(&question.measure) {
+                    lacking.entry(measure.region.clone()).or_default().insert(*measure);
+                }
+            });
+            for (region, measures) in lacking {
+                let first = measures.first().and_then(|first| failed.get(*first));
+                let gap = Gap::series(first.copied().unwrap_or_default(), measures.len());
+                gaps.add(analyzer.area(), &region, gap);
+            }
         }
     }
 
@@ -321,24 +358,6 @@ impl Scanner {
             }
         };
         gaps.add(Area::SPEND, &Region::global(), gap);
-    }
-}
-
-/// Why areas are missing, the first reason of each; an interruption is the last that is named.
-#[derive(Default)]
-struct Gaps(BTreeMap<(Area, Region), Gap>);
-
-impl Gaps {
-    fn add(&mut self, area: Area, region: &Region, gap: Gap) {
-        let known = self.0.entry((area, region.clone())).or_insert_with(|| gap.clone());
-        if known.is_interruption() && !gap.is_interruption() {
-            *known = gap;
-        }
-    }
-
-    fn into_scan(self, scan: &mut Scan) {
-        let gaps = self.0.into_iter();
-        scan.not_analysed = gaps.map(|((area, region), gap)| gap.about(area, region)).collect();
     }
 }
 

@@ -1,7 +1,10 @@
 //! What could not be looked at, and why.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use crate::inventory::Unread;
 use crate::{Area, Error, Region, explain};
 
 /// An area that was not analysed in a region, or not all of it.
@@ -40,6 +43,17 @@ pub enum Why {
 }
 
 impl Why {
+    /// What an error says about it.
+    pub(crate) fn of(error: &Error) -> Self {
+        match error {
+            Error::Denied { .. } => Self::Denied,
+            Error::Disabled { .. } => Self::Disabled,
+            Error::Throttled { .. } => Self::Throttled,
+            Error::Unsupported { .. } => Self::Unsupported,
+            _ => Self::Failed,
+        }
+    }
+
     /// As it stands in reports.
     pub fn name(self) -> &'static str {
         match self {
@@ -69,27 +83,101 @@ pub(super) struct Gap {
 
 impl Gap {
     pub(super) fn of(error: &Error) -> Self {
-        let why = match error {
-            Error::Denied { .. } => Why::Denied,
-            Error::Disabled { .. } => Why::Disabled,
-            Error::Throttled { .. } => Why::Throttled,
-            Error::Unsupported { .. } => Why::Unsupported,
-            _ => Why::Failed,
-        };
-        Self { why, action: error.missing_action().map(str::to_owned), message: explain(error) }
+        let action = error.missing_action().map(str::to_owned);
+        Self { why: Why::of(error), action, message: explain(error) }
+    }
+
+    /// Something of what was listed.
+    pub(super) fn unread(unread: &Unread) -> Self {
+        let Unread { why, action, message, .. } = unread.clone();
+        Self { why, action, message }
+    }
+
+    /// Some series of an answer, of which the first is named.
+    pub(super) fn series(first: &str, how_many: usize) -> Self {
+        let more =
+            if how_many > 1 { format!(", and {} more", how_many - 1) } else { String::new() };
+        Self { why: Why::Failed, action: None, message: format!("{first}{more}") }
     }
 
     pub(super) fn interrupted() -> Self {
         let message = "the scan was stopped before it was looked at".to_owned();
         Self { why: Why::Interrupted, action: None, message }
     }
+}
 
-    pub(super) fn is_interruption(&self) -> bool {
-        self.why == Why::Interrupted
+/// Why areas are missing: each reason once, and each action that is denied. Whichever came first, they are in the same order.
+#[derive(Default)]
+pub(super) struct Gaps(BTreeMap<(Area, Region), Reasons>);
+
+/// With what was said about each; of several the first in the order of letters.
+type Reasons = BTreeMap<(Why, Option<String>), String>;
+
+impl Gaps {
+    pub(super) fn add(&mut self, area: Area, region: &Region, gap: Gap) {
+        let Gap { why, action, message } = gap;
+        let reasons = self.0.entry((area, region.clone())).or_default();
+        let said = reasons.entry((why, action)).or_insert_with(|| message.clone());
+        if message < *said {
+            *said = message;
+        }
     }
 
-    pub(super) fn about(self, area: Area, region: Region) -> NotAnalysed {
-        let Self { why, action, message } = self;
-        NotAnalysed { area, region, why, action, message }
+    /// An interruption is named only where there is no other reason.
+    pub(super) fn into_list(self) -> Vec<NotAnalysed> {
+        let mut list = Vec::new();
+        for ((area, region), mut reasons) in self.0 {
+            if reasons.len() > 1 {
+                reasons.retain(|(why, _), _| *why != Why::Interrupted);
+            }
+            list.extend(reasons.into_iter().map(|((why, action), message)| NotAnalysed {
+                area: area.clone(),
+                region: region.clone(),
+                why,
+                action,
+                message,
+            }));
+        }
+        list
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn denied(action: &str) -> Error {
+        Error::Denied { action: action.to_owned(), source: "no".into() }
+    }
+
+    #[test]
+    fn every_action_that_is_denied_is_named_in_one_order() {
+        let region = Region::new("eu-central-1").unwrap();
+        let errors = || {
+            let failed = |said: &str| Error::backend("asking", said.to_owned());
+            vec![
+                Gap::of(&denied("s3:GetBucketTagging")),
+                Gap::interrupted(),
+                Gap::of(&failed("b")),
+                Gap::of(&denied("s3:GetBucketVersioning")),
+                Gap::of(&failed("a")),
+            ]
+        };
+        let listed = |errors: Vec<Gap>| {
+            let mut gaps = Gaps::default();
+            errors.into_iter().for_each(|gap| gaps.add(Area::S3, &region, gap));
+            gaps.into_list()
+        };
+        let forth = listed(errors());
+        let named: Vec<_> = forth.iter().map(|one| (one.why, one.action.as_deref())).collect();
+        let wanted = [
+            (Why::Denied, Some("s3:GetBucketTagging")),
+            (Why::Denied, Some("s3:GetBucketVersioning")),
+            (Why::Failed, None),
+        ];
+        assert_eq!(named, wanted);
+        assert_eq!(forth[2].message, "asking failed: a");
+        assert_eq!(listed(errors().into_iter().rev().collect()), forth);
+        assert_eq!(listed(vec![Gap::interrupted()])[0].why, Why::Interrupted);
     }
 }

@@ -1,5 +1,7 @@
 //! A statistic period by period, with gaps.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::{Period, Window};
@@ -21,6 +23,7 @@ pub struct Series {
     /// One for each period; NaN is a gap.
     values: Vec<f64>,
     absurd: u32,
+    failure: Option<Arc<str>>,
 }
 
 impl Series {
@@ -45,7 +48,20 @@ impl Series {
                 absurd += 1;
             }
         }
-        Self { window, period, values, absurd }
+        Self { window, period, values, absurd, failure: None }
+    }
+
+    /// A series of gaps, as it could not be read.
+    ///
+    /// ```
+    /// use petswipe_cost::{Period, Series, Window};
+    /// let week = Window::days_before("2026-11-28T12:00:00Z".parse().unwrap(), 7);
+    /// let series = Series::unread(week, Period::Day, "CPUUtilization of i-1: InternalError");
+    /// assert_eq!((series.known(), series.len()), (0, 7));
+    /// assert_eq!(series.failure(), Some("CPUUtilization of i-1: InternalError"));
+    /// ```
+    pub fn unread(window: Window, period: Period, why: impl Into<Arc<str>>) -> Self {
+        Self { failure: Some(why.into()), ..Self::new(window, period, []) }
     }
 
     /// A series without gaps, which begins with the window.
@@ -98,6 +114,11 @@ impl Series {
     /// In how many periods there is a value.
     pub fn known(&self) -> usize {
         self.values().count()
+    }
+
+    /// Why it could not be read; `None` for one that was.
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
     }
 
     /// How many values made no sense.

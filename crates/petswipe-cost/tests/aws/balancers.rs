@@ -30,7 +30,10 @@ async fn targets_that_cannot_be_read_are_unknown_and_never_none() {
     {
         let world = World::full();
         world.wire.fate(move |call| (call.action == action).then_some(Fault::Denied));
-        let balancers = world.list(Kind::LoadBalancer).await.unwrap().load_balancers;
+        let listed = world.list(Kind::LoadBalancer).await.unwrap();
+        let named: Vec<_> = listed.unread.iter().map(|one| one.action.as_deref()).collect();
+        assert_eq!(named, [Some(action)]);
+        let balancers = listed.load_balancers;
         assert_eq!(balancers[0].targets, None, "{action}");
         assert_eq!(balancers[2].targets, Some(3), "{action}");
     }

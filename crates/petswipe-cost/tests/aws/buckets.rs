@@ -1,12 +1,13 @@
 //! Buckets: in their region, as far as they let themselves be looked at.
 
 use petswipe_aws::script::Fault;
+use petswipe_cost::aws::AwsInventory;
 use petswipe_cost::inventory::{LifecycleRule, Upload, Versioning};
-use petswipe_cost::{InventorySource, Kind};
+use petswipe_cost::{InventorySource, Kind, Why};
 
 use crate::account::{ABROAD, HOME};
 use crate::s3::Stored;
-use crate::world::{World, at, home, ids, region};
+use crate::world::{NOW, World, at, home, ids, region};
 
 fn uploads(all: &[(&str, &str, &str, &[u64])]) -> Vec<(String, String, String, Vec<u64>)> {
     let own = |(key, id, at, parts): &(&str, &str, &str, &[u64])| {
@@ -154,4 +155,53 @@ async fn parts_that_cannot_be_read_leave_the_size_unknown() {
     world.wire.fate(|call| (call.action == "s3:ListMultipartUploadParts").then_some(Fault::Denied));
     let listed = world.inventory.list(&home(), Kind::Bucket).await.unwrap();
     assert_eq!(listed.buckets[0].uploads.as_ref().unwrap()[0].bytes, None);
+    let [unread] = listed.unread.as_slice() else { panic!("{:?}", listed.unread) };
+    assert_eq!(unread.action.as_deref(), Some("s3:ListMultipartUploadParts"));
+}
+
+#[tokio::test]
+async fn each_read_that_is_denied_is_named_once_with_how_often() {
+    let world = with(Stored::of(HOME));
+    for name in ["other", "third"] {
+        world.wire.with(|account| account.buckets.insert(name.to_owned(), Stored::of(HOME)));
+    }
+    world.wire.fate(|call| {
+        let is_read = call.action.starts_with("s3:Get") || call.action.starts_with("s3:ListBucket");
+        is_read.then_some(Fault::Denied)
+    });
+    let listed = world.list(Kind::Bucket).await.unwrap();
+    assert_eq!(listed.buckets.len(), 3);
+    let named: Vec<_> = listed.unread.iter().map(|one| one.action.as_deref().unwrap()).collect();
+    assert_eq!(
+        named,
+        [
+            "s3:GetBucketTagging",
+            "s3:GetBucketVersioning",
+            "s3:GetLifecycleConfiguration",
+            "s3:ListBucketMultipartUploads"
+        ]
+    );
+    for one in &listed.unread {
+        assert_eq!((one.kind, one.why, &one.region), (Kind::Bucket, Why::Denied, &home()));
+        assert!(one.message.ends_with(", and 2 more"), "{}", one.message);
+    }
+    world.wire.fate(|call| (call.action == "s3:GetBucketTagging").then_some(Fault::Broken));
+    let listed = world.list(Kind::Bucket).await.unwrap();
+    let [unread] = listed.unread.as_slice() else { panic!("{:?}", listed.unread) };
+    assert_eq!((unread.why, &unread.action), (Why::Failed, &None));
+}
+
+#[tokio::test]
+async fn uploads_are_measured_from_the_age_that_is_given() {
+    let mut stored = Stored::of(HOME);
+    // It is half past nine on 28 November.
+    stored.uploads = uploads(&[
+        ("a", "u1", "2026-11-25T09:30:00Z", &[1]),
+        ("b", "u2", "2026-11-25T09:30:01Z", &[1]),
+    ]);
+    let world = with(stored);
+    let inventory = AwsInventory::new(&world.wire.config(), at(NOW)).measuring_uploads(at(NOW), 3);
+    let bucket = inventory.list(&home(), Kind::Bucket).await.unwrap().buckets.remove(0);
+    let sizes: Vec<_> = bucket.uploads.iter().flatten().map(|one| one.bytes).collect();
+    assert_eq!(sizes, [Some(1), None]);
 }

@@ -145,6 +145,12 @@ async fn what_is_gone_between_two_calls_is_left_out() {
         account.gone.insert("logs".to_owned());
         account.gone.insert("old".to_owned());
     });
+    for kind in Kind::LISTED {
+        assert!(
+            world.list(kind).await.unwrap().unread.is_empty(),
+            "{kind}: what is gone is no gap"
+        );
+    }
     assert_eq!(world.ids(Kind::Service).await, ["shop/web"]);
     assert_eq!(world.ids(Kind::LogGroup).await, ["/shop/batch"]);
     assert!(world.ids(Kind::Bucket).await.is_empty());

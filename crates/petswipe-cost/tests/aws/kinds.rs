@@ -1,5 +1,6 @@
 //! What each kind is listed as.
 
+use petswipe_aws::script::Fault;
 use petswipe_cost::inventory::{
     Architecture, Image, InstanceState, Launch, LogClass, Purchase, VolumeKind, VolumeState,
 };
@@ -151,4 +152,9 @@ async fn log_groups_without_a_retention_are_asked_for_their_tags() {
     assert_eq!((month.retention_days, &month.tags), (Some(30), &None));
     assert_eq!(month.class, LogClass::InfrequentAccess);
     assert_eq!(world.wire.operations(), ["DescribeLogGroups", "ListTagsForResource"]);
+    world.wire.fate(|call| (call.action == "logs:ListTagsForResource").then_some(Fault::Denied));
+    let denied = world.list(Kind::LogGroup).await.unwrap();
+    assert_eq!((denied.log_groups.len(), &denied.log_groups[0].tags), (2, &None));
+    let named: Vec<_> = denied.unread.iter().map(|one| one.action.as_deref()).collect();
+    assert_eq!(named, [Some("logs:ListTagsForResource")]);
 }

@@ -21,6 +21,8 @@ mod faults;
 mod kinds;
 mod logs;
 mod pages;
+#[cfg(feature = "removal")]
+mod removal;
 mod s3;
 mod scan;
 mod spend;

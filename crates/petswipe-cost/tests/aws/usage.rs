@@ -108,30 +108,62 @@ async fn days_are_not_asked_for_from_the_middle_of_a_day() {
 }
 
 #[tokio::test]
-async fn a_part_of_an_answer_is_an_error() {
+async fn a_metric_that_is_not_complete_is_named_and_spoils_no_other() {
+    for status in ["PartialData", "InternalError", "Forbidden"] {
+        let world = world(3);
+        let said = ("vol-1".to_owned(), status.to_owned());
+        world.wire.with(|account| account.cloudwatch.status = Some(said));
+        let asked = ["vol-0", "vol-1", "vol-2"].map(reads);
+        let answer = ask(&world, Metering::MetricData, &asked).await.unwrap();
+        let known: Vec<_> = answer.iter().map(Series::known).collect();
+        assert_eq!(known, [6, 0, 6], "{status}");
+        assert_eq!(answer[1].len(), answer[0].len());
+        let wanted = format!("cloudwatch:GetMetricData: VolumeReadOps of vol-1: {status}");
+        let failures: Vec<_> = answer.iter().map(Series::failure).collect();
+        assert_eq!(failures, [None, Some(wanted.as_str()), None]);
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_failed_spoils_no_other_and_all_of_them_are_an_error() {
+    for (metering, metrics, lost) in
+        [(Metering::MetricData, 501, 1), (Metering::MetricStatistics, 3, 1)]
+    {
+        for fault in [Fault::Broken, Fault::Throttled(None), Fault::Refused] {
+            let world = world(metrics);
+            let asked: Vec<_> = (0..metrics).map(|n| reads(&format!("vol-{n:03}"))).collect();
+            let mut calls = 0;
+            world.wire.fate(move |_| {
+                calls += 1;
+                (calls == 2).then_some(fault)
+            });
+            let answer = ask(&world, metering, &asked).await.unwrap();
+            let failed: Vec<_> = answer.iter().filter_map(Series::failure).collect();
+            assert_eq!(failed.len(), lost, "{metering:?} {fault:?}");
+            assert!(failed[0].starts_with("cloudwatch:GetMetric"), "{failed:?}");
+            world.wire.fate(move |_| Some(fault));
+            ask(&world, metering, &asked).await.unwrap_err();
+        }
+        // Whoever may not ask at all asks once.
+        let world = world(metrics);
+        let asked: Vec<_> = (0..metrics).map(|n| reads(&format!("vol-{n:03}"))).collect();
+        let mut calls = 0;
+        world.wire.fate(move |_| {
+            calls += 1;
+            (calls == 2).then_some(Fault::Denied)
+        });
+        assert!(ask(&world, metering, &asked).await.unwrap_err().missing_action().is_some());
+    }
+}
+
+#[tokio::test]
+async fn an_answer_without_its_end_is_an_error() {
     let of = async |change: fn(&mut crate::cloudwatch::CloudWatch)| {
         let world = world(3);
         world.wire.with(|account| change(&mut account.cloudwatch));
-        explain(
-            &ask(&world, Metering::MetricData, &[reads("vol-0"), reads("vol-1")])
-                .await
-                .unwrap_err(),
-        )
+        let asked = [reads("vol-0"), reads("vol-1")];
+        explain(&ask(&world, Metering::MetricData, &asked).await.unwrap_err())
     };
-    for status in ["PartialData", "InternalError", "Forbidden"] {
-        let error = match status {
-            "PartialData" => {
-                of(|one| one.status = Some(("vol-1".to_owned(), "PartialData".to_owned()))).await
-            }
-            "Forbidden" => {
-                of(|one| one.status = Some(("vol-1".to_owned(), "Forbidden".to_owned()))).await
-            }
-            _ => {
-                of(|one| one.status = Some(("vol-1".to_owned(), "InternalError".to_owned()))).await
-            }
-        };
-        assert!(error.contains("vol-1") && error.contains(status), "{error}");
-    }
     let error = of(|one| one.message = Some("some metrics were left out".to_owned())).await;
     assert!(error.contains("some metrics were left out"), "{error}");
     let circles = of(|one| (one.page, one.circles) = (Some(2), true)).await;

@@ -1,9 +1,14 @@
 //! What goes wrong is named, and nothing that was not looked at is taken for idle.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use petswipe_cost::demo::Demo;
-use petswipe_cost::{Area, Region, Report, Why};
+use petswipe_cost::memory::MemoryAccount;
+use petswipe_cost::{
+    Area, Error, Measure, Metric, Period, Region, Report, Scanner, Series, Thresholds, UsageSource,
+    Why, Window,
+};
 
 use crate::world::{assert_same, demo, excluding, ids, now, scan, scanner};
 
@@ -89,4 +94,60 @@ async fn a_scan_that_is_stopped_has_what_it_has_and_says_that_it_is_a_part() {
     let changes = report.compared_with(&whole).unwrap().changes.unwrap();
     assert!(changes.gone.is_empty());
     assert_eq!(changes.not_looked_at.len(), planted.len());
+}
+
+/// Cloud metrics of which some can't be read: those by the hour, or those of one subject.
+struct Failing {
+    account: Arc<MemoryAccount>,
+    is_lost: fn(&Measure) -> bool,
+}
+
+#[async_trait::async_trait]
+impl UsageSource for Failing {
+    async fn statistics(
+        &self,
+        region: &Region,
+        measures: &[Measure],
+        window: Window,
+    ) -> Result<Vec<Series>, Error> {
+        let mut all = self.account.statistics(region, measures, window).await?;
+        for (series, measure) in all.iter_mut().zip(measures) {
+            if (self.is_lost)(measure) {
+                let why = format!("{:?} of {}: InternalError", measure.metric, measure.subject);
+                *series = Series::unread(window, measure.period, why);
+            }
+        }
+        Ok(all)
+    }
+}
+
+#[tokio::test]
+async fn a_metric_that_fails_is_named_to_the_areas_that_asked_for_it_and_to_no_other() {
+    let Demo { account, regions, prices, planted, .. } = demo(1000, 4);
+    let account = Arc::new(account);
+    let of_cpu: fn(&Measure) -> bool = |measure| measure.metric == Metric::InstanceCpu;
+    let by_the_hour: fn(&Measure) -> bool = |measure| measure.period == Period::Hour;
+    for is_lost in [of_cpu, by_the_hour] {
+        let usage = Arc::new(Failing { account: account.clone(), is_lost });
+        let scanner = Scanner::new(account.clone(), usage, prices.clone());
+        let scanner = scanner.with_spend(account.clone());
+        let scan = scanner.scan(&regions, now(), std::future::pending()).await;
+        let lost: BTreeSet<_> = scan.not_analysed.iter().map(|one| one.area.as_str()).collect();
+        let mut asked = BTreeSet::new();
+        for analyzer in petswipe_cost::analyzer::all() {
+            let mut asks = false;
+            analyzer.questions(&scan.inventory, &Thresholds::default(), &mut |question| {
+                asks |= is_lost(&question.measure);
+            });
+            asked.extend(asks.then(|| analyzer.area().to_string()));
+        }
+        assert!(!asked.is_empty());
+        assert_eq!(lost, asked.iter().map(String::as_str).collect());
+        for one in &scan.not_analysed {
+            assert_eq!((one.why, &one.action), (Why::Failed, &None));
+            assert!(one.message.contains("InternalError"), "{}", one.message);
+        }
+        let report = Report::of(&scan, &excluding());
+        assert!(report.partial && ids(&report).is_subset(&planted));
+    }
 }

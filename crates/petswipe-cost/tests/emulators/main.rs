@@ -11,6 +11,7 @@
 
 mod ministack;
 mod moto;
+mod removal;
 
 use std::collections::BTreeSet;
 

@@ -1,19 +1,24 @@
-//! S3 and CloudWatch on ministack, where twelve digits for a key are an account of one's own.
+//! S3, ECS and CloudWatch on ministack, where twelve digits for a key are an account of one's own.
 
 use std::time::Duration;
 
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum};
-use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
+use aws_sdk_ecs::types::{ContainerDefinition, LaunchType};
+use aws_sdk_s3::types::{
+    self as sdk, AbortIncompleteMultipartUpload, BucketLifecycleConfiguration,
+    BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, ExpirationStatus,
+    LifecycleExpiration, LifecycleRuleFilter, Tag, Tagging, VersioningConfiguration,
+};
 use aws_smithy_types::DateTime;
 use aws_types::SdkConfig;
 use jiff::Timestamp;
 use petswipe_cost::aws::{AwsInventory, AwsUsage, Metering};
-use petswipe_cost::inventory::Versioning;
+use petswipe_cost::inventory::{Launch, LifecycleRule, Versioning};
 use petswipe_cost::{
     InventorySource, Kind, Measure, Metric, Region, Statistic, UsageSource, Window,
 };
 
-use crate::{HERE, unique};
+use crate::{HERE, list, unique};
 
 fn config(digits: &str) -> SdkConfig {
     crate::config("PETSWIPE_MINISTACK", &format!("{digits}{}", unique()))
@@ -45,6 +50,71 @@ async fn a_bucket_is_found_with_its_uploads_and_their_size() {
     assert_eq!(bucket.lifecycle.as_ref().map(Vec::len), Some(0));
     let [upload] = bucket.uploads.as_deref().unwrap() else { panic!("{bucket:?}") };
     assert_eq!((upload.key.as_str(), upload.bytes), ("big", Some(1000)));
+}
+
+#[tokio::test]
+async fn what_a_bucket_is_set_to_is_read_as_it_was_put() {
+    let config = config("33");
+    let s3 = aws_sdk_s3::Client::new(&config);
+    let name = format!("petswipe-{}", unique());
+    let place = CreateBucketConfiguration::builder()
+        .location_constraint(BucketLocationConstraint::from(HERE))
+        .build();
+    let made = s3.create_bucket().bucket(&name).create_bucket_configuration(place);
+    made.send().await.unwrap();
+    let tag = Tag::builder().key("team").value("shop").build().unwrap();
+    let tags = Tagging::builder().tag_set(tag).build().unwrap();
+    s3.put_bucket_tagging().bucket(&name).tagging(tags).send().await.unwrap();
+    let enabled =
+        VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
+    let put = s3.put_bucket_versioning().bucket(&name).versioning_configuration(enabled);
+    put.send().await.unwrap();
+    let aborts = AbortIncompleteMultipartUpload::builder().days_after_initiation(7).build();
+    let rule = sdk::LifecycleRule::builder()
+        .id("all")
+        .status(ExpirationStatus::Enabled)
+        .filter(LifecycleRuleFilter::builder().prefix("").build())
+        .expiration(LifecycleExpiration::builder().days(365).build())
+        .abort_incomplete_multipart_upload(aborts)
+        .build()
+        .unwrap();
+    let rules = BucketLifecycleConfiguration::builder().rules(rule).build().unwrap();
+    let put = s3.put_bucket_lifecycle_configuration().bucket(&name);
+    put.lifecycle_configuration(rules).send().await.unwrap();
+
+    let buckets = list(&config, Kind::Bucket).await.buckets;
+    let [bucket] = buckets.as_slice() else { panic!("{buckets:?}") };
+    assert_eq!(bucket.tags.as_ref().unwrap().get("team").unwrap(), "shop");
+    assert_eq!(bucket.versioning, Some(Versioning::Enabled));
+    let wanted = LifecycleRule {
+        enabled: true,
+        whole_bucket: true,
+        expires: true,
+        aborts_uploads: true,
+        ..LifecycleRule::default()
+    };
+    assert_eq!(bucket.lifecycle.as_deref(), Some(&[wanted][..]));
+}
+
+#[tokio::test]
+async fn a_service_is_found_with_what_its_tasks_need() {
+    let config = config("34");
+    let ecs = aws_sdk_ecs::Client::new(&config);
+    ecs.create_cluster().cluster_name("shop").send().await.unwrap();
+    let container = ContainerDefinition::builder().name("web").image("web:1").build();
+    let register = ecs.register_task_definition().family("web").cpu("512").memory("1024");
+    register.container_definitions(container).send().await.unwrap();
+    let create = ecs.create_service().cluster("shop").service_name("web").task_definition("web:1");
+    let create = create.launch_type(LaunchType::Fargate).desired_count(2);
+    let tag = aws_sdk_ecs::types::Tag::builder().key("team").value("shop").build();
+    create.tags(tag).send().await.unwrap();
+
+    let services = list(&config, Kind::Service).await.services;
+    let [service] = services.as_slice() else { panic!("{services:?}") };
+    assert_eq!((service.id.as_str(), service.launch), ("shop/web", Launch::Fargate));
+    assert_eq!((service.desired, service.cpu, service.memory_mib), (2, 512, 1024));
+    assert_eq!(service.task_definition, "web:1");
+    assert_eq!(service.tags.get("team").unwrap(), "shop");
 }
 
 #[tokio::test]

@@ -9,40 +9,37 @@ use petswipe_aws::CallError;
 use super::uploads;
 use crate::Region;
 use crate::Tags;
+use crate::aws::partly::part;
 use crate::aws::values;
 use crate::inventory::{Bucket, LifecycleRule, Versioning};
 
-/// A bucket as far as it lets itself be looked at; `None` for one that is gone.
+/// A bucket as far as it lets itself be looked at, with the calls that failed; `None` for one that is gone.
 pub(super) async fn look(
     client: &Client,
     name: &str,
     region: &Region,
-    now: Timestamp,
-) -> Result<Option<Bucket>, CallError> {
+    measured: Timestamp,
+) -> Option<(Bucket, Vec<CallError>)> {
     let (tags, versioning, lifecycle, uploads) = join4(
         tags(client, name),
         versioning(client, name),
         lifecycle(client, name),
-        uploads::all(client, name, now),
+        uploads::all(client, name, measured),
     )
     .await;
-    let (Some(tags), Some(versioning), Some(lifecycle), Some(uploads)) =
-        (seen(tags), seen(versioning), seen(lifecycle), seen(uploads))
-    else {
-        return Ok(None);
-    };
-    let (name, region) = (name.to_owned(), region.clone());
-    Ok(Some(Bucket { name, region, tags, versioning, lifecycle, uploads }))
-}
-
-/// What could not be read is unknown, unless there is no bucket.
-#[allow(clippy::option_option, reason = "the outer says whether there is a bucket")]
-fn seen<T>(answer: Result<T, CallError>) -> Option<Option<T>> {
-    match answer {
-        Ok(value) => Some(Some(value)),
-        Err(error) if error.code() == Some("NoSuchBucket") => None,
-        Err(_) => Some(None),
+    let mut failed = Vec::new();
+    let tags = part(tags, &mut failed);
+    let versioning = part(versioning, &mut failed);
+    let lifecycle = part(lifecycle, &mut failed);
+    let uploads = part(uploads, &mut failed).map(|uploads| {
+        failed.extend(uploads.failed);
+        uploads.all
+    });
+    if failed.iter().any(|error| error.code() == Some("NoSuchBucket")) {
+        return None;
     }
+    let (name, region) = (name.to_owned(), region.clone());
+    Some((Bucket { name, region, tags, versioning, lifecycle, uploads }, failed))
 }
 
 /// Source: "GetBucketTagging": NoSuchTagSet means that there are none.

@@ -11,12 +11,13 @@ use std::collections::{HashMap, HashSet};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::BucketLocationConstraint;
 use futures_util::lock::Mutex;
-use futures_util::stream::{self, StreamExt, TryStreamExt};
+use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 use petswipe_aws::CallError;
 
 use super::error::is_gone;
 use super::pages::{self, Asked};
+use super::partly::Partly;
 use super::values::need;
 use crate::Region;
 use crate::inventory::Bucket;
@@ -35,13 +36,14 @@ struct Listed {
 
 /// The buckets of an account.
 pub(super) struct Buckets {
-    now: Timestamp,
+    /// Uploads that were begun until then are asked for their size: younger ones may well be completed.
+    pub(super) measured: Timestamp,
     listed: Mutex<Option<Listed>>,
 }
 
 impl Buckets {
-    pub(super) fn new(now: Timestamp) -> Self {
-        Self { now, listed: Mutex::new(None) }
+    pub(super) fn new(measured: Timestamp) -> Self {
+        Self { measured, listed: Mutex::new(None) }
     }
 
     /// The buckets of a region. `home` lists them all, `there` is asked about each.
@@ -50,13 +52,13 @@ impl Buckets {
         home: &Client,
         there: &Client,
         region: &Region,
-    ) -> Result<Vec<Bucket>, CallError> {
+    ) -> Result<Partly<Bucket>, CallError> {
         let names = self.names(home, region).await?;
         let each: Vec<_> =
-            names.iter().map(|name| bucket::look(there, name, region, self.now)).collect();
-        let buckets: Vec<Option<Bucket>> =
-            stream::iter(each).buffered(AT_ONCE).try_collect().await?;
-        Ok(buckets.into_iter().flatten().collect())
+            names.iter().map(|name| bucket::look(there, name, region, self.measured)).collect();
+        let looked: Vec<_> = stream::iter(each).buffered(AT_ONCE).collect().await;
+        let (all, failed): (Vec<_>, Vec<_>) = looked.into_iter().flatten().unzip();
+        Ok(Partly { all, failed: failed.into_iter().flatten().collect() })
     }
 
     /// A region that asks again wants to know what there is now.

@@ -7,18 +7,16 @@ use std::collections::HashMap;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types as sdk;
 use futures_util::stream::{self, StreamExt};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use petswipe_aws::CallError;
 
 use crate::aws::error::is_gone;
 use crate::aws::pages::{self, Asked};
+use crate::aws::partly::{Partly, part};
 use crate::aws::values::{need, time};
 use crate::inventory::Upload;
 
 const PAGE: i32 = 1000;
-
-/// Younger ones may well be completed: nobody asks how large they are.
-const OLD: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// So many uploads of a bucket are asked for their parts, a call each; of more it is not known how large they are.
 const MEASURED: usize = 1000;
@@ -29,12 +27,12 @@ const AT_ONCE: usize = 5;
 /// Key and id after which a page begins.
 type Marker = (Option<String>, Option<String>);
 
-/// The uploads of a bucket.
+/// The uploads of a bucket, and the calls about their parts that failed. Only those begun until `measured` are asked for their size.
 pub(super) async fn all(
     client: &Client,
     bucket: &str,
-    now: Timestamp,
-) -> Result<Vec<Upload>, CallError> {
+    measured: Timestamp,
+) -> Result<Partly<Upload>, CallError> {
     let asked = Asked { action: "s3:ListBucketMultipartUploads", about: bucket };
     let listed = pages::all(asked, |marker: Option<Marker>| {
         let (key, id) = marker.unwrap_or_default();
@@ -58,33 +56,22 @@ pub(super) async fn all(
     };
     let mut uploads =
         listed.await?.into_iter().map(upload).collect::<Result<Vec<_>, CallError>>()?;
-    let old = uploads.iter().filter(|upload| now.duration_since(upload.initiated_at) >= OLD);
-    let each: Vec<_> = old.take(MEASURED).map(|upload| measured(client, bucket, upload)).collect();
-    let sizes: HashMap<String, Size> = stream::iter(each).buffered(AT_ONCE).collect().await;
-    uploads.retain_mut(|upload| match sizes.get(&upload.id) {
-        Some(Size::Gone) => false,
-        Some(Size::Bytes(bytes)) => {
-            upload.bytes = Some(*bytes);
+    let old = uploads.iter().filter(|upload| upload.initiated_at <= measured);
+    let old: Vec<&Upload> = old.take(MEASURED).collect();
+    let each: Vec<_> = old.iter().map(|upload| bytes(client, bucket, upload)).collect();
+    let sizes: Vec<_> = stream::iter(each).buffered(AT_ONCE).collect().await;
+    let ids = old.into_iter().map(|upload| upload.id.clone());
+    let mut sizes: HashMap<String, Result<u64, CallError>> = ids.zip(sizes).collect();
+    let mut failed = Vec::new();
+    uploads.retain_mut(|upload| match sizes.remove(&upload.id) {
+        Some(Err(error)) if is_gone(&error) => false,
+        Some(size) => {
+            upload.bytes = part(size, &mut failed);
             true
         }
-        Some(Size::Unknown) | None => true,
+        None => true,
     });
-    Ok(uploads)
-}
-
-enum Size {
-    Bytes(u64),
-    Unknown,
-    Gone,
-}
-
-async fn measured(client: &Client, bucket: &str, upload: &Upload) -> (String, Size) {
-    let size = match bytes(client, bucket, upload).await {
-        Ok(bytes) => Size::Bytes(bytes),
-        Err(error) if is_gone(&error) => Size::Gone,
-        Err(_) => Size::Unknown,
-    };
-    (upload.id.clone(), size)
+    Ok(Partly { all: uploads, failed })
 }
 
 async fn bytes(client: &Client, bucket: &str, upload: &Upload) -> Result<u64, CallError> {

@@ -2,16 +2,17 @@
 //!
 //! Source: "GetMetricData", Amazon CloudWatch API Reference: at most 500 queries a call, at most 100,800 values a page.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::types::{
     Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy, StatusCode,
 };
 use aws_smithy_types::DateTime;
-use futures_util::stream::{self, StreamExt, TryStreamExt};
+use futures_util::stream::{self, StreamExt};
 use petswipe_aws::CallError;
 
+use super::answers::{Answers, gathered};
 use super::{AT_ONCE, Points, dimensions, seconds, statistic, whole};
 use crate::aws::pages::{self, Asked};
 use crate::aws::values::time;
@@ -29,7 +30,7 @@ pub(super) async fn points<'a>(
     region: &Region,
     measures: &[&'a Measure],
     window: Window,
-) -> Result<HashMap<&'a Measure, Points>, CallError> {
+) -> Result<Answers<'a>, CallError> {
     let mut spans: BTreeMap<(i64, i64), Vec<&'a Measure>> = BTreeMap::new();
     for measure in measures {
         if let Some(span) = whole(window, measure.period) {
@@ -38,11 +39,13 @@ pub(super) async fn points<'a>(
     }
     let mut calls = Vec::new();
     for (span, measures) in &spans {
-        calls.extend(measures.chunks(MOST_QUERIES).map(|some| fetch(client, region, some, *span)));
+        calls.extend(
+            measures.chunks(MOST_QUERIES).map(|some| async move {
+                (some.to_vec(), fetch(client, region, some, *span).await)
+            }),
+        );
     }
-    let parts: Vec<Vec<(&Measure, Points)>> =
-        stream::iter(calls).buffered(AT_ONCE).try_collect().await?;
-    Ok(parts.into_iter().flatten().collect())
+    gathered(stream::iter(calls).buffered(AT_ONCE)).await
 }
 
 /// The values of up to 500 measures from one second up to and without another.
@@ -51,7 +54,7 @@ async fn fetch<'a>(
     region: &Region,
     measures: &[&'a Measure],
     (from, to): (i64, i64),
-) -> Result<Vec<(&'a Measure, Points)>, CallError> {
+) -> Result<Vec<(&'a Measure, Result<Points, String>)>, CallError> {
     let asked = Asked { action: ACTION, about: region.as_str() };
     let queries = measures.iter().enumerate().map(|(index, measure)| query(index, measure));
     let request = client
@@ -86,11 +89,11 @@ async fn fetch<'a>(
     let whole = received.into_iter().zip(measures).map(|(received, measure)| {
         let points = received.whole().map_err(|why| {
             let metric = measure.metric.name().1;
-            asked.unusable(format!("{metric} of {}: {why}", measure.subject))
-        })?;
-        Ok((*measure, points))
+            format!("{ACTION}: {metric} of {}: {why}", measure.subject)
+        });
+        (*measure, points)
     });
-    whole.collect()
+    Ok(whole.collect())
 }
 
 /// Ids begin with a small letter, so a number alone is none.

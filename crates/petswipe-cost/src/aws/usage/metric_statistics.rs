@@ -2,14 +2,15 @@
 //!
 //! Source: "GetMetricStatistics", Amazon CloudWatch API Reference: at most 1,440 values a call, no pages.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::types::Datapoint;
 use aws_smithy_types::DateTime;
-use futures_util::stream::{self, StreamExt, TryStreamExt};
+use futures_util::stream::{self, StreamExt};
 use petswipe_aws::CallError;
 
+use super::answers::{Answers, gathered};
 use super::{AT_ONCE, Points, dimensions, seconds, statistic, whole};
 use crate::aws::values::time;
 use crate::{Measure, Metric, Period, Region, Statistic, Window};
@@ -28,7 +29,7 @@ pub(super) async fn points<'a>(
     region: &Region,
     measures: &[&'a Measure],
     window: Window,
-) -> Result<HashMap<&'a Measure, Points>, CallError> {
+) -> Result<Answers<'a>, CallError> {
     let mut together: BTreeMap<(Metric, Period, &str), Together<'a>> = BTreeMap::new();
     for measure in measures {
         let key = (measure.metric, measure.period, measure.subject.as_str());
@@ -43,17 +44,13 @@ pub(super) async fn points<'a>(
         let mut begin = from;
         while begin < to {
             let end = to.min(begin + step);
-            calls.push(fetch(client, region, measures, begin, end));
+            calls.push(async move {
+                (measures.clone(), fetch(client, region, measures, begin, end).await)
+            });
             begin = end;
         }
     }
-    let parts: Vec<Vec<(&Measure, Points)>> =
-        stream::iter(calls).buffered(AT_ONCE).try_collect().await?;
-    let mut points: HashMap<&Measure, Points> = HashMap::new();
-    for (measure, part) in parts.into_iter().flatten() {
-        points.entry(measure).or_default().extend(part);
-    }
-    Ok(points)
+    gathered(stream::iter(calls).buffered(AT_ONCE)).await
 }
 
 async fn fetch<'a>(
@@ -62,7 +59,7 @@ async fn fetch<'a>(
     measures: &[&'a Measure],
     from: i64,
     to: i64,
-) -> Result<Vec<(&'a Measure, Points)>, CallError> {
+) -> Result<Vec<(&'a Measure, Result<Points, String>)>, CallError> {
     let Some(first) = measures.first() else { return Ok(Vec::new()) };
     let (namespace, name) = first.metric.name();
     let answer = client
@@ -76,11 +73,14 @@ async fn fetch<'a>(
         .set_statistics(Some(measures.iter().copied().map(statistic).collect()))
         .send()
         .await
-        .map_err(|error| CallError::new(ACTION, region.as_str(), error))?;
+        .map_err(|error| {
+            let about = format!("{name} of {} in {region}", first.subject);
+            CallError::new(ACTION, about, error)
+        })?;
     let of = |measure: &'a Measure| {
         let all = answer.datapoints().iter();
         let points = all.filter_map(|one| Some((time(one.timestamp())?, value(one, measure)?)));
-        (measure, points.collect())
+        (measure, Ok(points.collect()))
     };
     Ok(measures.iter().copied().map(of).collect())
 }

@@ -1,10 +1,11 @@
 //! What resources of AWS are used for: metrics of Amazon CloudWatch.
 
+mod answers;
 mod metric_data;
 mod metric_statistics;
 
-use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_cloudwatch::types::Dimension;
@@ -36,7 +37,8 @@ pub enum Metering {
 /// Asks CloudWatch, in any region.
 ///
 /// Only whole periods within a window are asked for: those of a day begin at midnight in UTC, those of an hour with the hour. No
-/// metric is asked for twice in a call of [`statistics`](UsageSource::statistics).
+/// metric is asked for twice in a call of [`statistics`](UsageSource::statistics). Metrics of which CloudWatch says that their values
+/// are not complete, or whose call failed where others did not, are [`Series::unread`].
 ///
 /// CloudWatch has periods of an hour for 455 days; of what is older there is nothing but gaps. Source: "Metrics retention",
 /// Amazon CloudWatch User Guide.
@@ -82,12 +84,17 @@ impl UsageSource for AwsUsage {
                 metric_statistics::points(client, region, &each, window).await
             }
         };
-        let points: HashMap<&Measure, Points> = match answer {
-            Ok(points) => points,
+        let answers = match answer {
+            Ok(answers) => answers,
             Err(error) => return Err(self.identity.meaning(error, region).await),
         };
         let series = measures.iter().map(|measure| {
-            let points = points.get(measure).into_iter().flatten().copied();
+            let points = match answers.get(measure) {
+                Some(Err(why)) => return Series::unread(window, measure.period, Arc::clone(why)),
+                Some(Ok(points)) => points.as_slice(),
+                None => &[],
+            };
+            let points = points.iter().copied();
             let inside = points.filter(|(at, _)| window.from <= *at && *at < window.to);
             Series::new(window, measure.period, inside)
         });
