@@ -1,9 +1,10 @@
 //! What findings save, against prices worked out by hand from the list of us-east-1.
 
 use petswipe_cost::inventory::{
-    Address, Inventory, LoadBalancerKind, Snapshot, VolumeKind, VolumeState,
+    Address, Inventory, LoadBalancerKind, NatGateway, NatRoute, RouteTable, Snapshot, Subnet,
+    VolumeKind, VolumeState, VpcEndpoint,
 };
-use petswipe_cost::{Area, Tags, Verdict};
+use petswipe_cost::{Area, Metric, Statistic, Tags, Verdict};
 
 use crate::world::{
     Days, ago, assess, balancer, bounds, database, instance, region, said, saving, volume,
@@ -201,4 +202,57 @@ async fn of_two_findings_about_one_bill_only_the_one_that_saves_more_is_in_the_t
     let total = report.totals.monthly_saving;
     assert_eq!((total.low.to_string(), total.high.to_string()), texts("5.00", "10.00"));
     assert_eq!((report.totals.findings, report.totals.alternatives), (2, 1));
+}
+
+#[test]
+fn traffic_between_zones_is_paid_for_on_both_sides() {
+    let subnet = |id: &str, zone: &str| Subnet {
+        id: id.to_owned(),
+        region: region(),
+        tags: Tags::new(),
+        vpc: "vpc-1".to_owned(),
+        zone: zone.to_owned(),
+    };
+    let endpoint = |service: &str| VpcEndpoint {
+        id: format!("vpce-{service}"),
+        region: region(),
+        tags: Tags::new(),
+        vpc: "vpc-1".to_owned(),
+        service: format!("com.amazonaws.us-east-1.{service}"),
+        gateway: true,
+    };
+    let gateway = NatGateway {
+        id: "nat-1".to_owned(),
+        region: region(),
+        tags: Tags::new(),
+        vpc: "vpc-1".to_owned(),
+        subnet: "subnet-a".to_owned(),
+        available: true,
+        created_at: ago(100),
+    };
+    let route = NatRoute { gateway: "nat-1".to_owned(), destination: "0.0.0.0/0".to_owned() };
+    let table = RouteTable {
+        id: "rtb-1".to_owned(),
+        region: region(),
+        tags: Tags::new(),
+        vpc: "vpc-1".to_owned(),
+        main: false,
+        subnets: vec!["subnet-b".to_owned()],
+        nat_routes: vec![route],
+    };
+    let inventory = Inventory {
+        nat_gateways: vec![gateway],
+        subnets: vec![subnet("subnet-a", "us-east-1a"), subnet("subnet-b", "us-east-1b")],
+        vpc_endpoints: vec![endpoint("s3"), endpoint("dynamodb")],
+        route_tables: vec![table],
+        ..Inventory::default()
+    };
+    // 12 GiB a day and way: 730 in a month, at 0.01 for each side of each way.
+    let bytes = 12.0 * 1_073_741_824.0;
+    let usage = Days::default()
+        .with("nat-1", Metric::NatConnections, Statistic::Maximum, &[9.0; 32])
+        .with("nat-1", Metric::NatPacketsFromSource, Statistic::Sum, &[1e6; 32])
+        .with("nat-1", Metric::NatBytesOut, Statistic::Sum, &[bytes; 32])
+        .with("nat-1", Metric::NatBytesIn, Statistic::Sum, &[bytes; 32]);
+    assert_eq!(bounds(&said(&Area::NAT, &inventory, &usage.0)), texts("0.00", "14.60"));
 }
