@@ -35,9 +35,14 @@ fn is_last(scene: &Scene<'_>, snapshot: &DatabaseSnapshot) -> bool {
     let same = |region: &crate::Region, database: &str| {
         *region == snapshot.region && *database == snapshot.database
     };
-    let lives = scene.inventory.databases.iter().any(|other| same(&other.region, &other.id));
+    let lives = scene.inventory.databases.iter().any(|other| match snapshot.cluster {
+        true => other.cluster.as_ref().is_some_and(|cluster| same(&other.region, cluster)),
+        false => same(&other.region, &other.id),
+    });
     let newer = |other: &DatabaseSnapshot| {
-        same(&other.region, &other.database) && other.created_at > snapshot.created_at
+        same(&other.region, &other.database)
+            && other.cluster == snapshot.cluster
+            && other.created_at > snapshot.created_at
     };
     !lives && !scene.inventory.database_snapshots.iter().any(newer)
 }
@@ -76,20 +81,31 @@ fn assess(scene: &Scene<'_>, snapshot: &DatabaseSnapshot) -> Assessment {
     // Backups up to the size of the databases of a region cost nothing, so the least is nothing.
     // Source: "Amazon RDS pricing", backup storage.
     let saving = scene.saving(&snapshot.region, |quotes| {
-        Some((Decimal::ZERO, quotes.get("rds-backup")? * Decimal::from(snapshot.size_gib)))
+        // Aurora has another price, and what it says of the size is not what is kept.
+        let key = if snapshot.cluster { "aurora:backup" } else { "rds-backup" };
+        Some((Decimal::ZERO, quotes.get(key)? * Decimal::from(snapshot.size_gib)))
     });
-    let delete = aws(
-        &snapshot.region,
-        "rds delete-db-snapshot",
-        &[("--db-snapshot-identifier", &snapshot.id)],
-    );
+    let name = snapshot.name().to_owned();
+    let (command, identifier, action) = match snapshot.cluster {
+        true => (
+            "rds delete-db-cluster-snapshot",
+            "--db-cluster-snapshot-identifier",
+            Action::DeleteClusterSnapshot { snapshot: name.clone() },
+        ),
+        false => (
+            "rds delete-db-snapshot",
+            "--db-snapshot-identifier",
+            Action::DeleteDatabaseSnapshot { snapshot: name.clone() },
+        ),
+    };
+    let delete = aws(&snapshot.region, command, &[(identifier, &name)]);
     let advice = Advice {
         confidence: Confidence::Medium,
         saving,
         part: Part::Whole,
         risk: Risk::new(RiskLevel::High, "what the database was like then is gone for good"),
         remediation: Remediation {
-            action: Some(Action::DeleteDatabaseSnapshot { snapshot: snapshot.id.clone() }),
+            action: Some(action),
             summary: "delete the snapshot".to_owned(),
             commands: vec![delete],
             restarts: false,

@@ -67,6 +67,9 @@ fn assess(scene: &Scene<'_>, balancer: &LoadBalancer) -> Assessment {
         return Assessment::busy(area, resource, format!("it was made {age} days ago"))
             .because(facts);
     }
+    if balancer.kind == LoadBalancerKind::Other {
+        return Assessment::unknown(area, resource, "its type is not known here").because(facts);
+    }
     let (requests, heartbeat) = measures(balancer);
     let Some(requests) = requests else {
         // Nobody counts what a Gateway Load Balancer is asked, but without targets it can do nothing.

@@ -130,7 +130,7 @@ impl Metric {
             LoadBalancerKind::Application => Some(Self::ApplicationRequests),
             LoadBalancerKind::Network => Some(Self::NetworkFlows),
             LoadBalancerKind::Classic => Some(Self::ClassicRequests),
-            LoadBalancerKind::Gateway => None,
+            LoadBalancerKind::Gateway | LoadBalancerKind::Other => None,
         }
     }
 
@@ -140,7 +140,7 @@ impl Metric {
             LoadBalancerKind::Application => Some(Self::ApplicationCapacity),
             LoadBalancerKind::Network => Some(Self::NetworkFlows),
             LoadBalancerKind::Classic => Some(Self::ClassicHosts),
-            LoadBalancerKind::Gateway => None,
+            LoadBalancerKind::Gateway | LoadBalancerKind::Other => None,
         }
     }
 }

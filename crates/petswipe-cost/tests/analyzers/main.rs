@@ -4,5 +4,6 @@
 
 mod money;
 mod promises;
+mod unpriced;
 mod verdicts;
 mod world;
