@@ -34,7 +34,8 @@ pub struct Rate {
 ///
 /// Sources: "Request throttling for the Amazon ECS API" (bucket size and refill rate), "CloudWatch service quotas"
 /// (GetMetricData 50 a second, GetMetricStatistics 400, DescribeAlarms 9), "Request throttling for the Amazon EC2 API" (non-mutating actions 100
-/// and 20 a second, those that are neither filtered nor paginated 50 and 10).
+/// and 20 a second, those that are neither filtered nor paginated 50 and 10), "Request throttling for the Elastic Load Balancing API"
+/// (40 and 10 a second for all non-mutating actions together; each generation has its own, here they share one).
 #[derive(Clone)]
 pub struct CallBudget(Arc<Mutex<Books>>);
 
@@ -73,6 +74,8 @@ const DOCUMENTED: &[(&str, f64, f64)] = &[
     ("ecs:ListTasks", 100.0, 20.0),
     ("ecs:RegisterTaskDefinition", 20.0, 1.0),
     ("ecs:UpdateService", 50.0, 5.0),
+    // One bucket for all that only look.
+    ("elasticloadbalancing:Describe*", 40.0, 10.0),
 ];
 
 impl Default for CallBudget {
@@ -114,9 +117,14 @@ impl CallBudget {
     fn take(&self, action: &str, now: Instant) -> Duration {
         let mut books = self.books();
         *books.calls.entry(action.to_owned()).or_default() += 1;
-        let rate = books.rates.get(action).copied().unwrap_or(books.otherwise);
+        let shared = group(action).filter(|group| books.rates.contains_key(group));
+        let key = match shared {
+            Some(group) if !books.rates.contains_key(action) => group,
+            _ => action.to_owned(),
+        };
+        let rate = books.rates.get(&key).copied().unwrap_or(books.otherwise);
         let full = Bucket { tokens: rate.burst, at: now };
-        let bucket = books.buckets.entry(action.to_owned()).or_insert(full);
+        let bucket = books.buckets.entry(key).or_insert(full);
         let passed = now.saturating_duration_since(bucket.at).as_secs_f64();
         bucket.tokens = (bucket.tokens + passed * rate.per_second).min(rate.burst) - 1.0;
         bucket.at = now;
@@ -126,6 +134,13 @@ impl CallBudget {
     fn books(&self) -> MutexGuard<'_, Books> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// All actions of a service with the same verb: `elasticloadbalancing:Describe*`.
+fn group(action: &str) -> Option<String> {
+    let (service, operation) = action.split_once(':')?;
+    let verb = operation.find(|c: char| c.is_ascii_uppercase() && !operation.starts_with(c));
+    Some(format!("{service}:{}*", &operation[..verb?]))
 }
 
 /// The same configuration with every call counted in `budget`, and kept back until its turn. The wait is part of the
@@ -196,6 +211,22 @@ mod tests {
         assert_eq!(waits, [0.0, 0.0, 0.5].map(seconds), "a long pause fills more than the bucket");
         let counted = [("ecs:X".to_owned(), 10), ("ecs:Y".to_owned(), 1)];
         assert_eq!(budget.calls(), counted.into());
+    }
+
+    #[test]
+    fn actions_share_the_bucket_of_their_verb_unless_they_have_one() {
+        let (all, own) =
+            (Rate { burst: 2.0, per_second: 1.0 }, Rate { burst: 1.0, per_second: 1.0 });
+        let rates = [("elb:Describe*".to_owned(), all), ("elb:DescribeTags".to_owned(), own)];
+        let budget = CallBudget::new(rates, Rate { burst: 9.0, per_second: 9.0 });
+        let now = Instant::now();
+        for free in ["DescribeRules", "DescribeDocks", "DescribeTags", "ModifyRule"] {
+            assert_eq!(budget.take(&format!("elb:{free}"), now), Duration::ZERO, "{free}");
+        }
+        assert_eq!(budget.take("elb:DescribeRules", now), seconds(1.0));
+        assert_eq!(budget.take("elb:DescribeTags", now), seconds(1.0));
+        assert_eq!(group("elb:Describe"), None);
+        assert_eq!(group("sts"), None);
     }
 
     #[test]

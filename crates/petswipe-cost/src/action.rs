@@ -29,6 +29,11 @@ pub enum Action {
         /// Its identifier.
         snapshot: String,
     },
+    /// Deletes a snapshot of a cluster of databases.
+    DeleteClusterSnapshot {
+        /// Its identifier.
+        snapshot: String,
+    },
     /// Deletes a load balancer.
     DeleteLoadBalancer {
         /// Its ARN; of a classic one the name.
@@ -82,6 +87,9 @@ impl fmt::Display for Action {
             Self::DeleteSnapshot { snapshot } => write!(f, "delete {snapshot}"),
             Self::DeleteDatabaseSnapshot { snapshot } => {
                 write!(f, "delete the database snapshot {snapshot}")
+            }
+            Self::DeleteClusterSnapshot { snapshot } => {
+                write!(f, "delete the cluster snapshot {snapshot}")
             }
             Self::DeleteLoadBalancer { balancer } => {
                 write!(f, "delete the load balancer {balancer}")

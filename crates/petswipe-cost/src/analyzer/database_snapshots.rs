@@ -26,15 +26,19 @@ impl Analyzer for OldDatabaseSnapshots {
     }
 
     fn assess(&self, scene: &Scene<'_>, tell: &mut dyn FnMut(Assessment)) {
-        let databases: HashSet<_> =
-            scene.inventory.databases.iter().map(|one| (&one.region, one.id.as_str())).collect();
+        let instances =
+            scene.inventory.databases.iter().map(|one| (&one.region, false, one.id.as_str()));
+        let clusters = scene.inventory.databases.iter();
+        let clusters =
+            clusters.filter_map(|one| Some((&one.region, true, one.cluster.as_deref()?)));
+        let databases: HashSet<_> = instances.chain(clusters).collect();
         let mut newest = HashMap::new();
         for snapshot in &scene.inventory.database_snapshots {
-            let time = newest.entry(database_of(snapshot)).or_insert(snapshot.created_at);
+            let time = newest.entry(source_of(snapshot)).or_insert(snapshot.created_at);
             *time = snapshot.created_at.max(*time);
         }
         for snapshot in &scene.inventory.database_snapshots {
-            let database = database_of(snapshot);
+            let database = source_of(snapshot);
             let newer = newest.get(&database).is_some_and(|newest| *newest > snapshot.created_at);
             let last = !databases.contains(&database) && !newer;
             tell(assess(scene, snapshot, last).tagged(Some(&snapshot.tags)));
@@ -42,8 +46,9 @@ impl Analyzer for OldDatabaseSnapshots {
     }
 }
 
-fn database_of(snapshot: &DatabaseSnapshot) -> (&Region, &str) {
-    (&snapshot.region, &snapshot.database)
+/// What a snapshot is of: a cluster, or an instance.
+fn source_of(snapshot: &DatabaseSnapshot) -> (&Region, bool, &str) {
+    (&snapshot.region, snapshot.cluster, &snapshot.database)
 }
 
 /// What is to be said of it, which may be the `last` of a database that is gone.
@@ -81,20 +86,31 @@ fn assess(scene: &Scene<'_>, snapshot: &DatabaseSnapshot, last: bool) -> Assessm
     // Backups up to the size of the databases of a region cost nothing, so the least is nothing.
     // Source: "Amazon RDS pricing", backup storage.
     let saving = scene.saving(&snapshot.region, |quotes| {
-        Some((Decimal::ZERO, quotes.get("rds-backup")? * Decimal::from(snapshot.size_gib)))
+        // Aurora has another price, and what it says of the size is not what is kept.
+        let key = if snapshot.cluster { "aurora:backup" } else { "rds-backup" };
+        Some((Decimal::ZERO, quotes.get(key)? * Decimal::from(snapshot.size_gib)))
     });
-    let delete = aws(
-        &snapshot.region,
-        "rds delete-db-snapshot",
-        &[("--db-snapshot-identifier", &snapshot.id)],
-    );
+    let name = snapshot.name().to_owned();
+    let (command, identifier, action) = match snapshot.cluster {
+        true => (
+            "rds delete-db-cluster-snapshot",
+            "--db-cluster-snapshot-identifier",
+            Action::DeleteClusterSnapshot { snapshot: name.clone() },
+        ),
+        false => (
+            "rds delete-db-snapshot",
+            "--db-snapshot-identifier",
+            Action::DeleteDatabaseSnapshot { snapshot: name.clone() },
+        ),
+    };
+    let delete = aws(&snapshot.region, command, &[(identifier, &name)]);
     let advice = Advice {
         confidence: Confidence::Medium,
         saving,
         part: Part::Whole,
         risk: Risk::new(RiskLevel::High, "what the database was like then is gone for good"),
         remediation: Remediation {
-            action: Some(Action::DeleteDatabaseSnapshot { snapshot: snapshot.id.clone() }),
+            action: Some(action),
             summary: "delete the snapshot".to_owned(),
             commands: vec![delete],
             restarts: false,

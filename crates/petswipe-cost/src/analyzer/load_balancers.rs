@@ -94,7 +94,7 @@ fn loads(kind: LoadBalancerKind, limits: &LoadBalancerLimits) -> Vec<Load> {
         LoadBalancerKind::Classic => {
             vec![asked(Metric::ClassicRequests), carried(Metric::ClassicBytes)]
         }
-        LoadBalancerKind::Gateway => Vec::new(),
+        LoadBalancerKind::Gateway | LoadBalancerKind::Other => Vec::new(),
     }
 }
 
@@ -103,7 +103,7 @@ fn heartbeat(kind: LoadBalancerKind) -> Option<(Metric, Statistic)> {
     match kind {
         LoadBalancerKind::Application => Some(Metric::ApplicationCapacity),
         LoadBalancerKind::Classic => Some(Metric::ClassicHosts),
-        LoadBalancerKind::Network | LoadBalancerKind::Gateway => None,
+        LoadBalancerKind::Network | LoadBalancerKind::Gateway | LoadBalancerKind::Other => None,
     }
     .map(|metric| (metric, Statistic::Maximum))
 }
@@ -127,6 +127,9 @@ fn assess(scene: &Scene<'_>, balancer: &LoadBalancer) -> Assessment {
     if age < i64::from(limits.days) {
         return Assessment::busy(area, resource, format!("it was made {age} days ago"))
             .because(facts);
+    }
+    if balancer.kind == LoadBalancerKind::Other {
+        return Assessment::unknown(area, resource, "its type is not known here").because(facts);
     }
     let loads = loads(balancer.kind, limits);
     if loads.is_empty() {

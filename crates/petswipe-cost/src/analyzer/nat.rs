@@ -150,7 +150,9 @@ fn assess(scene: &Scene<'_>, network: &Network<'_>, gateway: &NatGateway) -> Ass
 
 fn idle(scene: &Scene<'_>, gateway: &NatGateway, reason: &str, unrouted: bool) -> Assessment {
     let saving = scene.saving(&gateway.region, |quotes| {
-        let price = monthly(quotes.get("nat:hour")?);
+        // A regional one is paid for in each zone it is in, which no listing counts.
+        let key = if gateway.regional { "nat:regional:hour" } else { "nat:hour" };
+        let price = monthly(quotes.get(key)?);
         Some((price, price))
     });
     let delete =
@@ -217,7 +219,8 @@ fn data(
     // How much of it goes to S3, to DynamoDB or across zones, only flow logs can tell: from nothing to all of it.
     let saving = scene.saving(&gateway.region, |quotes| {
         let volume = decimal(carried)?;
-        let through = if missing.is_empty() { Some(Decimal::ZERO) } else { quotes.get("nat:gb") };
+        let through = if gateway.regional { "nat:regional:gb" } else { "nat:gb" };
+        let through = if missing.is_empty() { Some(Decimal::ZERO) } else { quotes.get(through) };
         let crossing =
             if across.is_empty() { Some(Decimal::ZERO) } else { quotes.get("cross-az:gb") };
         // What crosses is paid for on both sides. Source: "Amazon EC2 On-Demand Pricing", data transfer.

@@ -38,7 +38,9 @@ impl Analyzer for NatConsolidation {
 
     fn assess(&self, scene: &Scene<'_>, tell: &mut dyn FnMut(Assessment)) {
         let mut vpcs: BTreeMap<(&Region, &str), Vec<&NatGateway>> = BTreeMap::new();
-        for gateway in scene.inventory.nat_gateways.iter().filter(|gateway| gateway.available) {
+        // A regional one is in every zone already.
+        let zonal = |gateway: &&NatGateway| gateway.available && !gateway.regional;
+        for gateway in scene.inventory.nat_gateways.iter().filter(zonal) {
             vpcs.entry((&gateway.region, &gateway.vpc)).or_default().push(gateway);
         }
         for ((region, vpc), gateways) in vpcs {

@@ -58,7 +58,7 @@ pub(super) async fn list(
             Some(LoadBalancerTypeEnum::Application) => LoadBalancerKind::Application,
             Some(LoadBalancerTypeEnum::Network) => LoadBalancerKind::Network,
             Some(LoadBalancerTypeEnum::Gateway) => LoadBalancerKind::Gateway,
-            other => return Err(asked.unusable(format!("it has one of type {other:?}"))),
+            _ => LoadBalancerKind::Other,
         };
         balancers.push(LoadBalancer {
             id: id.to_owned(),

@@ -27,7 +27,7 @@ const STALE: u16 = 7;
 ///   [`Error::Unsupported`]. Without `aws-ec2` the only region that [`regions`](InventorySource::regions) knows is that of the
 ///   configuration.
 /// - What services of AWS manage, and the account has chosen to hide, is not listed.
-/// - Launch templates are listed with their latest and their default version.
+/// - Of databases only those snapshots of clusters are listed that somebody made.
 /// - Buckets are listed by one call for all regions, which is made again when a region is asked a second time.
 /// - A region that does not exist has no addresses either, so asking it is an [`Error::Backend`], unlike one that is not enabled.
 pub struct AwsInventory {
@@ -161,10 +161,22 @@ async fn databases(place: &Place, kind: Kind) -> Result<Result<Inventory, CallEr
         Kind::Database => super::rds::databases(rds, region)
             .await
             .map(|all| Inventory { databases: distinct(all), ..Inventory::default() }),
-        _ => super::rds::snapshots(rds, region)
-            .await
-            .map(|all| Inventory { database_snapshots: distinct(all), ..Inventory::default() }),
+        _ => database_snapshots(rds, region).await,
     })
+}
+
+/// Of instances and of clusters.
+#[cfg(feature = "aws-rds")]
+async fn database_snapshots(
+    rds: &aws_sdk_rds::Client,
+    region: &Region,
+) -> Result<Inventory, CallError> {
+    let mut all = super::rds::snapshots(rds, region).await?;
+    let mut failed = Vec::new();
+    let clusters = super::rds::cluster_snapshots(rds, region).await;
+    all.extend(super::partly::part(clusters, &mut failed).into_iter().flatten());
+    let unread = unread(Kind::DatabaseSnapshot, region, failed);
+    Ok(Inventory { database_snapshots: distinct(all), unread, ..Inventory::default() })
 }
 
 #[cfg(not(feature = "aws-rds"))]

@@ -104,6 +104,7 @@ pub(super) async fn snapshots(
             region: region.clone(),
             tags: tags(one.tag_list()),
             database: one.db_instance_identifier().unwrap_or_default().to_owned(),
+            cluster: false,
             manual: one.snapshot_type() == Some("manual"),
             size_gib: one.allocated_storage().map_or(0, count),
             created_at: time(one.snapshot_create_time()),
@@ -111,6 +112,40 @@ pub(super) async fn snapshots(
         })
     };
     all.await?.into_iter().map(snapshot).collect()
+}
+
+/// Those of clusters that the account owns and somebody made: automatic ones go by themselves.
+pub(super) async fn cluster_snapshots(
+    client: &Client,
+    region: &Region,
+) -> Result<Vec<DatabaseSnapshot>, CallError> {
+    let asked = Asked { action: "rds:DescribeDBClusterSnapshots", about: region.as_str() };
+    let all = pages::all(asked, |marker: Option<String>| {
+        let request = client.describe_db_cluster_snapshots().snapshot_type("manual");
+        let request = request.max_records(PAGE).set_marker(marker);
+        async move {
+            let page = request.send().await;
+            let page = page.map_err(|error| CallError::new(asked.action, asked.about, error))?;
+            let next = page.marker.filter(|marker| !marker.is_empty());
+            Ok((page.db_cluster_snapshots.unwrap_or_default(), next))
+        }
+    });
+    let is_ours =
+        |one: &sdk::DbClusterSnapshot| one.engine().is_none_or(|engine| !OTHERS.contains(&engine));
+    let snapshot = |one: sdk::DbClusterSnapshot| {
+        let name = need(one.db_cluster_snapshot_identifier(), asked, "id")?;
+        Ok(DatabaseSnapshot {
+            id: format!("{}{name}", DatabaseSnapshot::OF_CLUSTER),
+            region: region.clone(),
+            tags: tags(one.tag_list()),
+            database: one.db_cluster_identifier().unwrap_or_default().to_owned(),
+            cluster: true,
+            manual: one.snapshot_type().is_none_or(|kind| kind == "manual"),
+            size_gib: one.allocated_storage().map_or(0, count),
+            created_at: time(one.snapshot_create_time()),
+        })
+    };
+    all.await?.into_iter().filter(is_ours).map(snapshot).collect()
 }
 
 fn tags(all: &[Tag]) -> Tags {

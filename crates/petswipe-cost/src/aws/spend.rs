@@ -101,22 +101,30 @@ impl SpendSource for AwsSpend {
     }
 }
 
+/// The days of all pages: a request, its setter of a token, the members of an answer with the next token and with the days.
+macro_rules! daily {
+    ($asked:expr, $request:expr, $set:ident, $next:ident, $days:ident) => {{
+        let (asked, request) = ($asked, $request);
+        let days = pages::all(asked, |token: Option<String>| {
+            let request = request.clone().$set(token);
+            async move {
+                let page = request.send().await;
+                let page = page.map_err(|error| CallError::new(asked.action, ABOUT, error))?;
+                Ok((page.$days, page.$next.filter(|token| !token.is_empty())))
+            }
+        });
+        unless_unavailable(days.await)
+    }};
+}
+
 impl AwsSpend {
     /// By money; what was paid on demand.
     async fn plans_coverage(&self, period: &DateInterval) -> Result<Share, CallError> {
         let asked = Asked { action: "ce:GetSavingsPlansCoverage", about: ABOUT };
-        let days = pages::all(asked, |token: Option<String>| {
-            let request = self.client.get_savings_plans_coverage().granularity(Granularity::Daily);
-            let request = request.time_period(period.clone()).set_next_token(token);
-            async move {
-                let page = request.send().await;
-                let page = page.map_err(|error| CallError::new(asked.action, ABOUT, error))?;
-                let next = page.next_token.filter(|token| !token.is_empty());
-                Ok((page.savings_plans_coverages, next))
-            }
-        });
+        let request = self.client.get_savings_plans_coverage().granularity(Granularity::Daily);
+        let request = request.time_period(period.clone());
         let mut share = Share::default();
-        for day in unless_unavailable(days.await)? {
+        for day in daily!(asked, request, set_next_token, next_token, savings_plans_coverages)? {
             if let Some(one) = day.coverage() {
                 share.add(asked, one.spend_covered_by_savings_plans(), one.total_cost())?;
                 share.pay(asked, one.on_demand_cost())?;
@@ -146,19 +154,11 @@ impl AwsSpend {
     /// By hours; what was paid on demand.
     async fn reservations_coverage(&self, period: &DateInterval) -> Result<Share, CallError> {
         let asked = Asked { action: "ce:GetReservationCoverage", about: ABOUT };
-        let days = pages::all(asked, |token: Option<String>| {
-            let request = self.client.get_reservation_coverage().granularity(Granularity::Daily);
-            let request = request.time_period(period.clone()).filter(of_ec2());
-            let request = request.set_next_page_token(token);
-            async move {
-                let page = request.send().await;
-                let page = page.map_err(|error| CallError::new(asked.action, ABOUT, error))?;
-                let next = page.next_page_token.filter(|token| !token.is_empty());
-                Ok((page.coverages_by_time, next))
-            }
-        });
+        let request = self.client.get_reservation_coverage().granularity(Granularity::Daily);
+        let request = request.time_period(period.clone()).filter(of_ec2());
         let mut share = Share::default();
-        for day in unless_unavailable(days.await)? {
+        for day in daily!(asked, request, set_next_page_token, next_page_token, coverages_by_time)?
+        {
             let Some(total) = day.total() else { continue };
             if let Some(hours) = total.coverage_hours() {
                 share.add(asked, hours.reserved_hours(), hours.total_running_hours())?;
@@ -171,19 +171,12 @@ impl AwsSpend {
     /// By hours; what the hours cost that were not used.
     async fn reservations_use(&self, period: &DateInterval) -> Result<Share, CallError> {
         let asked = Asked { action: "ce:GetReservationUtilization", about: ABOUT };
-        let days = pages::all(asked, |token: Option<String>| {
-            let request = self.client.get_reservation_utilization().granularity(Granularity::Daily);
-            let request = request.time_period(period.clone()).filter(of_ec2());
-            let request = request.set_next_page_token(token);
-            async move {
-                let page = request.send().await;
-                let page = page.map_err(|error| CallError::new(asked.action, ABOUT, error))?;
-                let next = page.next_page_token.filter(|token| !token.is_empty());
-                Ok((page.utilizations_by_time, next))
-            }
-        });
+        let request = self.client.get_reservation_utilization().granularity(Granularity::Daily);
+        let request = request.time_period(period.clone()).filter(of_ec2());
         let mut share = Share::default();
-        for day in unless_unavailable(days.await)? {
+        for day in
+            daily!(asked, request, set_next_page_token, next_page_token, utilizations_by_time)?
+        {
             if let Some(total) = day.total() {
                 share.add(asked, total.total_actual_hours(), total.purchased_hours())?;
                 share.pay(asked, total.ri_cost_for_unused_hours())?;

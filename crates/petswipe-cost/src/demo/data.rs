@@ -133,6 +133,7 @@ fn snapshots(builder: &mut Builder, region: Region, tags: Tags) {
         [(&living, true, 200), (&living, false, 200), (&gone, true, 200)]
     {
         let snapshot = DatabaseSnapshot {
+            cluster: false,
             id: builder.id("rds-snap"),
             region: region.clone(),
             tags: tags.clone(),

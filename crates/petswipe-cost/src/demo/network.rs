@@ -191,6 +191,7 @@ fn vpc(builder: &mut Builder, region: Region, tags: Tags, how: Vpc) {
         let public = subnet(builder, zone);
         let private = subnet(builder, if how == Vpc::AcrossZones { other } else { zone });
         let gateway = NatGateway {
+            regional: false,
             id: builder.id("nat"),
             region: region.clone(),
             tags: tags.clone(),

@@ -43,19 +43,22 @@ pub struct Database {
 
 resource!(Database, Database, id);
 
-/// A snapshot of a database instance.
+/// A snapshot of a database instance, or of a cluster.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatabaseSnapshot {
-    /// Its identifier.
+    /// Its identifier; of a cluster's it begins with `cluster:`, as one of an instance may have the same.
     pub id: String,
     /// Where it is.
     pub region: Region,
     /// Its tags.
     #[serde(default)]
     pub tags: Tags,
-    /// The instance it was made of.
+    /// The instance it was made of, or the cluster.
     pub database: String,
+    /// Whether it was made of a cluster.
+    #[serde(default)]
+    pub cluster: bool,
     /// Whether a person or a tool made it. Automatic ones go by themselves.
     pub manual: bool,
     /// The size of the instance's storage, GiB: at least what the snapshot holds.
@@ -65,6 +68,18 @@ pub struct DatabaseSnapshot {
 }
 
 resource!(DatabaseSnapshot, DatabaseSnapshot, id);
+
+impl DatabaseSnapshot {
+    /// What the [`id`](Self::id) of a cluster's snapshot begins with. No identifier that somebody chose has a colon in it.
+    /// Source: "CreateDBClusterSnapshot".
+    pub const OF_CLUSTER: &str = "cluster:";
+
+    /// By what RDS knows it.
+    pub fn name(&self) -> &str {
+        let name = self.id.strip_prefix(Self::OF_CLUSTER).filter(|_| self.cluster);
+        name.unwrap_or(&self.id)
+    }
+}
 
 /// A log group of CloudWatch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

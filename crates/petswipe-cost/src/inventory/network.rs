@@ -41,8 +41,11 @@ pub struct NatGateway {
     pub tags: Tags,
     /// The VPC it serves.
     pub vpc: String,
-    /// The subnet it is in.
+    /// The subnet it is in; empty for a regional one.
     pub subnet: String,
+    /// Whether it is in all zones of its VPC, paid for in each, and not in one only.
+    #[serde(default)]
+    pub regional: bool,
     /// Whether it is there and works.
     pub available: bool,
     /// When it was made.
@@ -170,6 +173,8 @@ pub enum LoadBalancerKind {
     Gateway,
     /// Of the previous generation.
     Classic,
+    /// One that is not known here, and has no price.
+    Other,
 }
 
 impl LoadBalancerKind {
@@ -180,6 +185,7 @@ impl LoadBalancerKind {
             Self::Network => "network",
             Self::Gateway => "gateway",
             Self::Classic => "classic",
+            Self::Other => "other",
         }
     }
 }

@@ -52,6 +52,8 @@ pub enum VolumeKind {
     Sc1,
     /// Magnetic, of the previous generation.
     Standard,
+    /// One that is not known here, and has no price.
+    Other,
 }
 
 impl VolumeKind {
@@ -65,6 +67,7 @@ impl VolumeKind {
             Self::St1 => "st1",
             Self::Sc1 => "sc1",
             Self::Standard => "standard",
+            Self::Other => "other",
         }
     }
 }

@@ -51,6 +51,7 @@ fn name(action: &Action) -> &'static str {
         Action::ReleaseAddress { .. } => "ec2:ReleaseAddress",
         Action::DeleteSnapshot { .. } => "ec2:DeleteSnapshot",
         Action::DeleteDatabaseSnapshot { .. } => "rds:DeleteDBSnapshot",
+        Action::DeleteClusterSnapshot { .. } => "rds:DeleteDBClusterSnapshot",
         Action::DeleteLoadBalancer { .. } => "elasticloadbalancing:DeleteLoadBalancer",
         Action::DeleteNatGateway { .. } => "ec2:DeleteNatGateway",
         Action::StopInstance { .. } => "ec2:StopInstances",
@@ -88,6 +89,9 @@ fn perform(inventory: &mut Inventory, region: &Region, action: &Action) -> Resul
         Action::DeleteDatabaseSnapshot { snapshot } => {
             inventory.database_snapshots.retain(|one| one.id != *snapshot || one.region != *region);
         }
+        Action::DeleteClusterSnapshot { snapshot } => inventory
+            .database_snapshots
+            .retain(|one| !one.cluster || one.name() != snapshot || one.region != *region),
         Action::DeleteLoadBalancer { balancer } => {
             inventory.load_balancers.retain(|one| one.id != *balancer || one.region != *region);
         }

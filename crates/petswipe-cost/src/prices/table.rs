@@ -16,10 +16,13 @@ use crate::{Currency, Error, Region};
 /// | `rds:ENGINE:CLASS` | an hour of a database in one zone |
 /// | `rds-storage:TYPE`, `rds-backup` | a GB-month |
 /// | `aurora:acu` | an hour of a capacity unit of Aurora Serverless v2 |
+/// | `aurora:backup` | a GB-month; not in the embedded tables |
 /// | `ebs:TYPE`, `ebs:snapshot`, `ebs:snapshot-archive` | a GB-month |
 /// | `ebs:TYPE:iops`, `ebs:TYPE:throughput` | a month of an IOPS, of a MiB/s |
 /// | `ipv4` | an hour of a public address |
 /// | `nat:hour`, `vpce:interface:hour`, `elb:KIND:hour`, `elb:KIND:lcu` | an hour |
+/// | `nat:regional:hour` | an hour of a regional NAT gateway in all its zones; not in the embedded tables |
+/// | `nat:regional:gb` | a GB through one; not in the embedded tables |
 /// | `nat:gb`, `vpce:interface:gb`, `cross-az:gb` (each way), `logs:ingest` | a GB |
 /// | `logs:store`, `s3:CLASS` | a GB-month |
 /// | `s3:intelligent-tiering-monitoring` | 1,000 objects for a month |

@@ -56,6 +56,7 @@ fn every_route_to_a_gateway_that_goes_is_led_to_the_one_that_stays() {
         tags: testing.clone(),
         vpc: "vpc-1".to_owned(),
         subnet: "subnet-1".to_owned(),
+        regional: false,
         available: true,
         created_at: ago(100),
     };

@@ -5,5 +5,6 @@
 mod commands;
 mod money;
 mod promises;
+mod unpriced;
 mod verdicts;
 mod world;

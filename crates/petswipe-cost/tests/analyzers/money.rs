@@ -227,6 +227,7 @@ fn traffic_between_zones_is_paid_for_on_both_sides() {
         tags: Tags::new(),
         vpc: "vpc-1".to_owned(),
         subnet: "subnet-a".to_owned(),
+        regional: false,
         available: true,
         created_at: ago(100),
     };

@@ -9,6 +9,9 @@ pub fn answer(account: &mut Account, call: &Call) -> Result<Answer, Refusal> {
     let (list, entry) = match call.operation() {
         "DescribeDBInstances" => ("DBInstances", "DBInstance"),
         "DescribeDBSnapshots" => ("DBSnapshots", "DBSnapshot"),
+        "DescribeDBClusterSnapshots" if form.get("SnapshotType") == Some("manual") => {
+            ("DBClusterSnapshots", "DBClusterSnapshot")
+        }
         _ => return Err("InvalidAction".into()),
     };
     let all = account.list(call, list);

@@ -50,8 +50,17 @@ pub fn answer(account: &mut Account, call: &Call) -> Result<Answer, Refusal> {
     }
     if operation == "DescribeLaunchTemplateVersions" {
         let asked = [form.get("LaunchTemplateVersion.1"), form.get("LaunchTemplateVersion.2")];
-        if asked != [Some("$Latest"), Some("$Default")] {
-            return Err("MissingParameter".into());
+        match form.get("LaunchTemplateId") {
+            Some(id) if account.gone.contains(id) => {
+                return Err("InvalidLaunchTemplateId.NotFound".into());
+            }
+            Some(id) => {
+                all.extend(account.list(call, "olderVersionSet"));
+                let own = format!("{id}:");
+                all.retain(|(version, _)| version.starts_with(&own));
+            }
+            None if asked == [Some("$Latest"), Some("$Default")] => {}
+            None => return Err("MissingParameter".into()),
         }
     }
     // Without MaxResults there are no pages at all.

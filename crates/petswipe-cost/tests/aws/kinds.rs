@@ -1,8 +1,11 @@
 //! What each kind is listed as.
 
+use std::collections::BTreeSet;
+
 use petswipe_aws::script::Fault;
 use petswipe_cost::inventory::{
-    Architecture, Image, InstanceState, Launch, LogClass, Purchase, VolumeKind, VolumeState,
+    Architecture, Image, InstanceState, Launch, LoadBalancerKind, LogClass, Purchase, VolumeKind,
+    VolumeState,
 };
 use petswipe_cost::{Error, InventorySource, Kind, Resource, explain};
 
@@ -85,7 +88,45 @@ async fn disabled_images_and_launch_templates_keep_their_snapshots() {
     assert_eq!(images.iter().flat_map(snapshots).collect::<Vec<_>>(), ["snap-1", "snap-2"]);
     let templates = world.list(Kind::LaunchTemplate).await.unwrap().launch_templates;
     let found: Vec<_> = templates.iter().map(|one| (one.id(), one.snapshots.join(","))).collect();
-    assert_eq!(found, [("lt-1:1", "snap-1".to_owned()), ("lt-1:3", "snap-3".to_owned())]);
+    let found: BTreeSet<_> = found.into_iter().collect();
+    let wanted = [("lt-1:1", "snap-1"), ("lt-1:2", "snap-2"), ("lt-1:3", "snap-3")];
+    assert_eq!(found, wanted.map(|(id, snapshot)| (id, snapshot.to_owned())).into());
+    // Those of one that is gone by then are not asked for again.
+    world.wire.with(|account| account.gone.insert("lt-1".to_owned()));
+    assert_eq!(world.ids(Kind::LaunchTemplate).await, ["lt-1:1", "lt-1:3"]);
+}
+
+#[tokio::test]
+async fn a_template_of_which_all_versions_are_known_costs_no_call_of_its_own() {
+    for (versions, calls) in [(&[1][..], 1), (&[1, 2], 1), (&[2], 2), (&[1, 3], 2)] {
+        let world = World::new(|account| {
+            for version in versions {
+                let entry = format!(
+                    "<launchTemplateId>lt-1</launchTemplateId><versionNumber>{version}</versionNumber>"
+                );
+                account.put(HOME, "launchTemplateVersionSet", &format!("lt-1:{version}"), entry);
+            }
+        });
+        assert_eq!(world.ids(Kind::LaunchTemplate).await.len(), versions.len());
+        assert_eq!(world.wire.calls().len(), calls, "{versions:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_of_an_unknown_type_does_not_hide_the_others() {
+    let world = World::new(|account| {
+        for (id, kind) in [("vol-1", "gp9"), ("vol-2", "gp3")] {
+            account.put(HOME, "volumeSet", id, crate::ec2::volume(id, kind, 8, "available", ""));
+        }
+        account.balancer(HOME, "web", "application");
+        account.balancer(HOME, "new", "quantum");
+    });
+    let volumes = world.list(Kind::Volume).await.unwrap().volumes;
+    let kinds: Vec<_> = volumes.iter().map(|one| one.kind).collect();
+    assert_eq!(kinds, [VolumeKind::Other, VolumeKind::Gp3]);
+    let balancers = world.list(Kind::LoadBalancer).await.unwrap().load_balancers;
+    let kinds: Vec<_> = balancers.iter().map(|one| one.kind).collect();
+    assert_eq!(kinds, [LoadBalancerKind::Application, LoadBalancerKind::Other]);
 }
 
 #[tokio::test]
@@ -96,7 +137,9 @@ async fn a_network_is_what_leads_somewhere() {
     assert_eq!(associated, [None, Some("eipassoc-1")]);
     assert_eq!(world.ids(Kind::Address).await, ["eipalloc-1", "eipalloc-2"]);
     let gateways = world.list(Kind::NatGateway).await.unwrap().nat_gateways;
-    assert_eq!(gateways.len(), 1, "a deleted one is still there: {gateways:?}");
+    assert_eq!(gateways.len(), 2, "a deleted one is still there: {gateways:?}");
+    let places: Vec<_> = gateways.iter().map(|one| (one.regional, one.subnet.as_str())).collect();
+    assert_eq!(places, [(false, "subnet-1"), (true, "")]);
     assert!(gateways[0].available);
     let endpoints = world.list(Kind::VpcEndpoint).await.unwrap().vpc_endpoints;
     assert_eq!((endpoints.len(), endpoints[0].gateway), (1, true));
@@ -123,7 +166,21 @@ async fn databases_are_those_of_rds_and_run_or_do_not() {
     assert_eq!(reader.storage_gib, 0, "the storage is that of the cluster");
     let snapshots = world.list(Kind::DatabaseSnapshot).await.unwrap().database_snapshots;
     let manual: Vec<_> = snapshots.iter().map(|one| (one.id.as_str(), one.manual)).collect();
-    assert_eq!(manual, [("before-upgrade", true), ("rds:shop-2026-11-27", false)]);
+    let wanted = [
+        ("before-upgrade", true),
+        ("rds:shop-2026-11-27", false),
+        ("cluster:before-upgrade", true),
+    ];
+    assert_eq!(manual, wanted);
+    let of_cluster = &snapshots[2];
+    assert_eq!((of_cluster.name(), of_cluster.database.as_str()), ("before-upgrade", "aurora"));
+    assert!(of_cluster.cluster && !snapshots[0].cluster);
+    world
+        .wire
+        .fate(|call| (call.action == "rds:DescribeDBClusterSnapshots").then_some(Fault::Denied));
+    let denied = world.list(Kind::DatabaseSnapshot).await.unwrap();
+    assert_eq!(denied.database_snapshots.len(), 2);
+    assert_eq!(denied.unread[0].action.as_deref(), Some("rds:DescribeDBClusterSnapshots"));
 }
 
 #[tokio::test]

@@ -51,7 +51,8 @@ async fn a_scan_makes_exactly_the_calls_that_its_policy_allows() {
         ("ec2:DescribeAddresses", 2),
         ("ec2:DescribeImages", 2),
         ("ec2:DescribeInstances", 2),
-        ("ec2:DescribeLaunchTemplateVersions", 2),
+        // One template has versions that are neither its latest nor its default.
+        ("ec2:DescribeLaunchTemplateVersions", 3),
         ("ec2:DescribeNatGateways", 2),
         ("ec2:DescribeRegions", 1),
         ("ec2:DescribeRouteTables", 2),
@@ -71,6 +72,7 @@ async fn a_scan_makes_exactly_the_calls_that_its_policy_allows() {
         ("elasticloadbalancing:DescribeTargetHealth", 1),
         ("logs:DescribeLogGroups", 2),
         ("logs:ListTagsForResource", 1),
+        ("rds:DescribeDBClusterSnapshots", 2),
         ("rds:DescribeDBInstances", 2),
         ("rds:DescribeDBSnapshots", 2),
         ("s3:GetBucketLocation", 1),

@@ -105,6 +105,14 @@ pub fn fill(account: &mut Account) {
         );
         account.put(HOME, "DBSnapshots", id, entry);
     }
+    for (id, engine) in [("before-upgrade", "aurora-postgresql"), ("of-documents", "docdb")] {
+        let entry = format!(
+            "<DBClusterSnapshotIdentifier>{id}</DBClusterSnapshotIdentifier><DBClusterIdentifier>aurora</DBClusterIdentifier>\
+             <Engine>{engine}</Engine><SnapshotType>manual</SnapshotType><AllocatedStorage>1</AllocatedStorage>\
+             <SnapshotCreateTime>2026-06-01T00:00:00Z</SnapshotCreateTime>"
+        );
+        account.put(HOME, "DBClusterSnapshots", id, entry);
+    }
     account.cluster(HOME, "shop");
     account.task_definition(
         HOME,
@@ -158,13 +166,16 @@ fn ec2(account: &mut Account) {
     put("imagesSet", "ami-1", image("ami-1", "snap-1", ""));
     put("imagesSet", "ami-2", image("ami-2", "snap-2", DISABLED));
     put("imagesSet", "ami-public", image("ami-public", "snap-9", FOREIGN));
-    for version in [1, 3] {
+    // Neither the latest nor the default one is the second, and something may be pinned to it.
+    for (version, list) in
+        [(1, "launchTemplateVersionSet"), (2, "olderVersionSet"), (3, "launchTemplateVersionSet")]
+    {
         let entry = format!(
             "<launchTemplateId>lt-1</launchTemplateId><versionNumber>{version}</versionNumber><launchTemplateData>\
              <blockDeviceMappingSet><item><ebs><snapshotId>snap-{version}</snapshotId></ebs></item></blockDeviceMappingSet>\
              </launchTemplateData>"
         );
-        put("launchTemplateVersionSet", &format!("lt-1:{version}"), entry);
+        put(list, &format!("lt-1:{version}"), entry);
     }
     for (id, rest) in [("1", ""), ("2", "<associationId>eipassoc-1</associationId>")] {
         let entry = format!(
@@ -172,9 +183,15 @@ fn ec2(account: &mut Account) {
         );
         put("addressesSet", id, entry);
     }
-    for (id, state) in [("nat-1", "available"), ("nat-2", "deleted")] {
+    let zonal = "<subnetId>subnet-1</subnetId>";
+    let regional = "<availabilityMode>regional</availabilityMode>";
+    for (id, state, place) in [
+        ("nat-1", "available", zonal),
+        ("nat-2", "deleted", zonal),
+        ("nat-3", "available", regional),
+    ] {
         let entry = format!(
-            "<natGatewayId>{id}</natGatewayId><vpcId>vpc-1</vpcId><subnetId>subnet-1</subnetId><state>{state}</state>\
+            "<natGatewayId>{id}</natGatewayId><vpcId>vpc-1</vpcId>{place}<state>{state}</state>\
              <createTime>2026-01-01T00:00:00.000Z</createTime>"
         );
         put("natGatewaySet", id, entry);

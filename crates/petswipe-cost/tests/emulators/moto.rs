@@ -77,6 +77,38 @@ async fn a_database_and_its_snapshot_are_found_as_they_were_made() {
 }
 
 #[tokio::test]
+async fn every_version_of_a_launch_template_is_found() {
+    use aws_sdk_ec2::types::{
+        LaunchTemplateBlockDeviceMappingRequest, LaunchTemplateEbsBlockDeviceRequest,
+        RequestLaunchTemplateData,
+    };
+    let config = config();
+    let ec2 = aws_sdk_ec2::Client::new(&config);
+    let data = |number: usize| {
+        let disk = LaunchTemplateEbsBlockDeviceRequest::builder();
+        let disk = disk.snapshot_id(format!("snap-{number:017x}")).build();
+        let device = LaunchTemplateBlockDeviceMappingRequest::builder().device_name("/dev/sda1");
+        let device = device.ebs(disk).build();
+        RequestLaunchTemplateData::builder().block_device_mappings(device).build()
+    };
+    let name = format!("web-{}", unique());
+    let made = ec2.create_launch_template().launch_template_name(&name);
+    let made = made.launch_template_data(data(1)).send().await.unwrap();
+    let id = made.launch_template.unwrap().launch_template_id.unwrap();
+    for number in [2, 3] {
+        let version = ec2.create_launch_template_version().launch_template_id(&id);
+        version.launch_template_data(data(number)).send().await.unwrap();
+    }
+    // The default is the first, the latest the third; something may be pinned to the second.
+    let mut all = list(&config, Kind::LaunchTemplate).await.launch_templates;
+    all.retain(|one| one.id.starts_with(&id));
+    all.sort_by(|one, other| one.id.cmp(&other.id));
+    let found: Vec<_> = all.iter().map(|one| (one.id.clone(), one.snapshots.join(","))).collect();
+    let wanted = [1, 2, 3].map(|number| (format!("{id}:{number}"), format!("snap-{number:017x}")));
+    assert_eq!(found, wanted);
+}
+
+#[tokio::test]
 async fn load_balancers_of_both_generations_are_found_with_their_targets() {
     let config = config();
     let (elb, ec2) =

@@ -156,7 +156,7 @@ async fn each_other_action_is_carried_out_twice_and_done_once() {
 }
 
 #[tokio::test]
-async fn a_snapshot_of_a_database_and_a_balancer_of_the_old_generation_are_deleted() {
+async fn snapshots_of_databases_and_a_balancer_of_the_old_generation_are_deleted() {
     let config = config();
     let remover = remover(&config).await;
     let rds = aws_sdk_rds::Client::new(&config);
@@ -168,6 +168,15 @@ async fn a_snapshot_of_a_database_and_a_balancer_of_the_old_generation_are_delet
     let snapshot = format!("{name}-before");
     let made = rds.create_db_snapshot().db_instance_identifier(&name);
     made.db_snapshot_identifier(&snapshot).send().await.unwrap();
+    let cluster = rds.create_db_cluster().db_cluster_identifier(&name).engine("aurora-postgresql");
+    let cluster = cluster.master_username("shop").master_user_password("nobody checks it");
+    cluster.send().await.unwrap();
+    // A snapshot of an instance may have the same name.
+    let made = rds.create_db_cluster_snapshot().db_cluster_identifier(&name);
+    made.db_cluster_snapshot_identifier(&snapshot).send().await.unwrap();
+    let of_cluster = format!("cluster:{snapshot}");
+    let both = ids(&list(&config, Kind::DatabaseSnapshot).await);
+    assert!(both.contains(&snapshot) && both.contains(&of_cluster), "{both:?}");
     let classic = aws_sdk_elasticloadbalancing::Client::new(&config);
     let listener = aws_sdk_elasticloadbalancing::types::Listener::builder();
     let listener = listener.protocol("HTTP").load_balancer_port(80).instance_port(80);
@@ -177,9 +186,12 @@ async fn a_snapshot_of_a_database_and_a_balancer_of_the_old_generation_are_delet
     for _ in 0..2 {
         let gone = Action::DeleteDatabaseSnapshot { snapshot: snapshot.clone() };
         remover.act(&here(), &gone).await.unwrap();
+        let gone = Action::DeleteClusterSnapshot { snapshot: snapshot.clone() };
+        remover.act(&here(), &gone).await.unwrap();
         let gone = Action::DeleteLoadBalancer { balancer: name.clone() };
         remover.act(&here(), &gone).await.unwrap();
     }
-    assert!(!ids(&list(&config, Kind::DatabaseSnapshot).await).contains(&snapshot));
+    let left = ids(&list(&config, Kind::DatabaseSnapshot).await);
+    assert!(!left.contains(&snapshot) && !left.contains(&of_cluster), "{left:?}");
     assert!(!ids(&list(&config, Kind::LoadBalancer).await).contains(&name));
 }

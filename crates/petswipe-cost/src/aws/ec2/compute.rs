@@ -1,12 +1,16 @@
 //! Instances, and what they start from.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{self as sdk, InstanceStateName, Tenancy};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use petswipe_aws::CallError;
 
 use super::{Asked, pages, tags};
 use crate::Region;
 use crate::Tags;
+use crate::aws::error::is_gone;
 use crate::aws::values::{need, time};
 use crate::inventory::{Image, Instance, InstanceState, LaunchTemplate, Purchase};
 
@@ -71,14 +75,34 @@ fn snapshots(devices: &[sdk::BlockDeviceMapping]) -> Vec<String> {
     disks.map(str::to_owned).collect()
 }
 
-/// The latest and the default version of every template.
+/// So many calls at once.
+const AT_ONCE: usize = 5;
+
+/// Every version of every template: what starts instances may be pinned to any of them.
+///
+/// One question has the latest and the default version of all templates. A template may have others if its latest is neither the
+/// first nor the one after its default one, and is then asked by itself. Source: "DescribeLaunchTemplateVersions".
 pub(super) async fn launch_templates(
     client: &Client,
     region: &Region,
 ) -> Result<Vec<LaunchTemplate>, CallError> {
     let asked = Asked { action: "ec2:DescribeLaunchTemplateVersions", about: region.as_str() };
     let of_all = client.describe_launch_template_versions().versions("$Latest");
-    let all = pages!(asked, of_all.versions("$Default"), 200, launch_template_versions);
+    let mut all = pages!(asked, of_all.versions("$Default"), 200, launch_template_versions);
+    let mut seen: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
+    for one in &all {
+        let id = need(one.launch_template_id(), asked, "id")?.to_owned();
+        seen.entry(id).or_default().insert(need(one.version_number(), asked, "version")?);
+    }
+    // Numbers are given once, from 1 on.
+    let has_more = |versions: &BTreeSet<i64>| {
+        versions.last().is_some_and(|latest| i64::try_from(versions.len()).ok() < Some(*latest))
+    };
+    let more: Vec<&String> =
+        seen.iter().filter(|(_, all)| has_more(all)).map(|(id, _)| id).collect();
+    let each: Vec<_> = more.into_iter().map(|id| versions(client, id)).collect();
+    let older: Vec<Vec<_>> = stream::iter(each).buffered(AT_ONCE).try_collect().await?;
+    all.extend(older.into_iter().flatten());
     let template = |one: sdk::LaunchTemplateVersion| {
         let id = need(one.launch_template_id(), asked, "id")?;
         let version = need(one.version_number(), asked, "version")?;
@@ -92,4 +116,24 @@ pub(super) async fn launch_templates(
         })
     };
     all.into_iter().map(template).collect()
+}
+
+/// All versions of a template; none of one that is gone.
+async fn versions(
+    client: &Client,
+    template: &str,
+) -> Result<Vec<sdk::LaunchTemplateVersion>, CallError> {
+    match versions_of(client, template).await {
+        Err(error) if is_gone(&error) => Ok(Vec::new()),
+        answer => answer,
+    }
+}
+
+async fn versions_of(
+    client: &Client,
+    template: &str,
+) -> Result<Vec<sdk::LaunchTemplateVersion>, CallError> {
+    let asked = Asked { action: "ec2:DescribeLaunchTemplateVersions", about: template };
+    let of_one = client.describe_launch_template_versions().launch_template_id(template);
+    Ok(pages!(asked, of_one, 200, launch_template_versions))
 }

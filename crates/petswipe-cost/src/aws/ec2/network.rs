@@ -2,7 +2,7 @@
 
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{
-    self as sdk, NatGatewayState, RouteTableAssociationStateCode, VpcEndpointType,
+    self as sdk, AvailabilityMode, NatGatewayState, RouteTableAssociationStateCode, VpcEndpointType,
 };
 use petswipe_aws::CallError;
 
@@ -49,6 +49,11 @@ pub(super) async fn nat_gateways(
             available: one.state() == Some(&NatGatewayState::Available),
             created_at: need(time(one.create_time()), asked, "time")?,
             vpc: need(one.vpc_id, asked, "VPC")?,
+            // Without a mode it is one from before there were regional ones, which all have a subnet.
+            regional: match &one.availability_mode {
+                Some(mode) => *mode != AvailabilityMode::Zonal,
+                None => one.subnet_id.is_none(),
+            },
             subnet: one.subnet_id.unwrap_or_default(),
             id: need(one.nat_gateway_id, asked, "id")?,
         })

@@ -24,7 +24,7 @@ fn volume(one: sdk::Volume, region: &Region, asked: Asked<'_>) -> Result<Volume,
         Some(VolumeType::St1) => VolumeKind::St1,
         Some(VolumeType::Sc1) => VolumeKind::Sc1,
         Some(VolumeType::Standard) => VolumeKind::Standard,
-        other => return Err(asked.unusable(format!("it has a volume of type {other:?}"))),
+        _ => VolumeKind::Other,
     };
     let state = match one.state() {
         Some(sdk::VolumeState::Available) => VolumeState::Available,

@@ -99,6 +99,9 @@ impl Remover for AwsRemover {
             Action::DeleteDatabaseSnapshot { snapshot } => {
                 others::delete_database_snapshot(&place, snapshot).await
             }
+            Action::DeleteClusterSnapshot { snapshot } => {
+                others::delete_cluster_snapshot(&place, snapshot).await
+            }
             Action::DeleteLoadBalancer { balancer } => {
                 others::delete_load_balancer(&place, balancer).await
             }

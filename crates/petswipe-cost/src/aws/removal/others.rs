@@ -44,6 +44,21 @@ pub(super) async fn delete_database_snapshot(place: &Place, snapshot: &str) -> R
     done(answer, &["InvalidDBSnapshotState"])
 }
 
+/// Source: "DeleteDBClusterSnapshot": the same of a cluster's.
+#[cfg(feature = "aws-rds")]
+pub(super) async fn delete_cluster_snapshot(place: &Place, snapshot: &str) -> Result<(), Error> {
+    let delete = place.rds().delete_db_cluster_snapshot();
+    let answer = delete.db_cluster_snapshot_identifier(snapshot).send().await;
+    let answer =
+        answer.map_err(|error| CallError::new("rds:DeleteDBClusterSnapshot", snapshot, error));
+    done(answer, &["InvalidDBClusterSnapshotStateFault"])
+}
+
+#[cfg(not(feature = "aws-rds"))]
+pub(super) async fn delete_cluster_snapshot(_: &Place, snapshot: &str) -> Result<(), Error> {
+    Err(super::without("aws-rds", &format!("to delete the cluster snapshot {snapshot}")))
+}
+
 #[cfg(not(feature = "aws-rds"))]
 pub(super) async fn delete_database_snapshot(_: &Place, snapshot: &str) -> Result<(), Error> {
     Err(super::without("aws-rds", &format!("to delete the database snapshot {snapshot}")))

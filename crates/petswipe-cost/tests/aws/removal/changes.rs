@@ -28,7 +28,9 @@ fn fill(cloud: &mut Cloud) {
     });
     cloud.addresses.insert("eipalloc-1".to_owned(), None);
     cloud.instances.insert("i-1".to_owned(), "running");
-    cloud.others.extend([ARN, "old", "nat-1", "before-upgrade"].map(str::to_owned));
+    cloud.others.extend(
+        [ARN, "old", "nat-1", "before-upgrade", "cluster before-upgrade"].map(str::to_owned),
+    );
     cloud.retention.insert("/shop/web".to_owned(), None);
     cloud.volumes.insert("vol-gp2".to_owned(), Volume::of("gp2"));
 }
@@ -52,6 +54,11 @@ fn actions() -> Vec<(Action, &'static str, Option<&'static str>)> {
             Action::DeleteDatabaseSnapshot { snapshot: text("before-upgrade") },
             "rds:DeleteDBSnapshot",
             Some("InvalidDBSnapshotState"),
+        ),
+        (
+            Action::DeleteClusterSnapshot { snapshot: text("before-upgrade") },
+            "rds:DeleteDBClusterSnapshot",
+            Some("InvalidDBClusterSnapshotStateFault"),
         ),
         (
             Action::DeleteLoadBalancer { balancer: text(ARN) },
@@ -252,7 +259,7 @@ async fn the_policy_has_exactly_what_is_called() {
     }
     // What is looked at only after a refusal.
     wire.with(|cloud| cloud.instances.insert("i-1".to_owned(), "terminated"));
-    for number in [7, 8] {
+    for number in [8, 9] {
         remover.act(&home(), &actions()[number].0).await.unwrap();
     }
     let called: BTreeSet<String> = budget.calls().into_keys().collect();

@@ -121,6 +121,10 @@ impl Service for Cloud {
             "ec2:StopInstances" => self.stop(&id("InstanceId.1")),
             "ec2:DescribeInstances" => self.instance(&id("InstanceId.1")),
             "ec2:DeleteNatGateway" => self.delete(&id("NatGatewayId"), "NatGatewayNotFound"),
+            "rds:DeleteDBClusterSnapshot" => {
+                let name = id("DBClusterSnapshotIdentifier");
+                self.delete(&format!("cluster {name}"), "DBClusterSnapshotNotFoundFault")
+            }
             "rds:DeleteDBSnapshot" => {
                 self.delete(&id("DBSnapshotIdentifier"), "DBSnapshotNotFound")
             }
