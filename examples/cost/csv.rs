@@ -35,9 +35,12 @@ fn line(finding: &Finding) -> String {
     cells.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(",")
 }
 
+/// What a spreadsheet takes for the beginning of a formula. Source: "CSV Injection", OWASP.
+const FORMULA: [char; 8] = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
+
 /// A cell by RFC 4180. What a spreadsheet would take for a formula gets an apostrophe before it: names and tags are others' words.
 fn quoted(cell: &str) -> String {
-    let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let formula = cell.trim_start().starts_with(FORMULA) || cell.starts_with(char::is_whitespace);
     let cell = if formula { format!("'{cell}") } else { cell.to_owned() };
     if cell.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", cell.replace('"', "\"\""))
@@ -57,5 +60,9 @@ mod tests {
         assert_eq!(quoted("say \"x\""), "\"say \"\"x\"\"\"");
         assert_eq!(quoted("=HYPERLINK(1)"), "'=HYPERLINK(1)");
         assert_eq!(quoted("@x,y"), "\"'@x,y\"");
+        assert_eq!(quoted(" =1+1"), "' =1+1");
+        assert_eq!(quoted("\t-1"), "'\t-1");
+        assert_eq!(quoted("\u{ff1d}1"), "'\u{ff1d}1");
+        assert_eq!(quoted("a=1"), "a=1");
     }
 }

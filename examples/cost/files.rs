@@ -18,8 +18,8 @@ fn refused(flag: &str, path: &Path) -> impl Fn(petswipe_cost::Error) -> Exit {
 }
 
 /// A preset, with what a file says otherwise.
-pub(super) fn thresholds(preset: &str, path: Option<&Path>) -> Result<Thresholds, Exit> {
-    let preset = Thresholds::preset(preset)
+pub(super) fn thresholds(preset: Option<&str>, path: Option<&Path>) -> Result<Thresholds, Exit> {
+    let preset = Thresholds::preset(preset.unwrap_or("guide"))
         .map_err(|error| Exit::usage(format!("--{}", explain(&error))))?;
     let Some(path) = path else { return Ok(preset) };
     let text = read("--thresholds", path)?;

@@ -50,7 +50,7 @@ pub(super) fn page(report: &Report) -> String {
         charted(&mut out, "By region", "Where they run", &regions.collect::<Vec<_>>());
     }
     spend(&mut out, report);
-    list(&mut out, "Not analysed", &text::missing(report));
+    list(&mut out, "Not analysed", &text::missing(&report.not_analysed));
     changes(&mut out, report);
     list(&mut out, "Remarks", &text::remarks(report));
     findings(&mut out, report);
@@ -107,7 +107,7 @@ fn figures(out: &mut String, report: &Report) {
         ("Not known", totals.unknown.to_string(), "too little was measured".to_owned()),
         (
             "Not analysed",
-            text::missing(report).len().to_string(),
+            text::missing(&report.not_analysed).len().to_string(),
             "reasons, named below".to_owned(),
         ),
     ];
@@ -159,9 +159,12 @@ fn list(out: &mut String, title: &str, lines: &[String]) {
 fn changes(out: &mut String, report: &Report) {
     let Some(changes) = &report.changes else { return };
     let mut lines = Vec::new();
-    for (what, ids) in
-        [("new", &changes.new), ("gone", &changes.gone), ("not looked at", &changes.not_looked_at)]
-    {
+    for (what, ids) in [
+        ("new", &changes.new),
+        ("gone", &changes.gone),
+        ("not looked at", &changes.not_looked_at),
+        ("hidden by a suppression or a tag", &changes.hidden),
+    ] {
         lines.extend(ids.iter().map(|id| format!("{what}: {id}")));
     }
     for (what, list) in [("grown", &changes.grown), ("shrunk", &changes.shrunk)] {

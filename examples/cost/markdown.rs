@@ -65,6 +65,7 @@ pub(super) fn report(report: &Report) -> String {
             ("new", &changes.new),
             ("gone", &changes.gone),
             ("not looked at", &changes.not_looked_at),
+            ("hidden by a suppression or a tag", &changes.hidden),
         ] {
             for id in ids {
                 let _ = writeln!(out, "- {what}: {}", cell(id));
@@ -77,7 +78,8 @@ pub(super) fn report(report: &Report) -> String {
             }
         }
     }
-    let lists = [("Not analysed", text::missing(report)), ("Remarks", text::remarks(report))];
+    let lists =
+        [("Not analysed", text::missing(&report.not_analysed)), ("Remarks", text::remarks(report))];
     for (title, lines) in lists.into_iter().filter(|(_, lines)| !lines.is_empty()) {
         let _ = writeln!(out, "\n## {title}\n");
         for line in lines {

@@ -1,198 +1,34 @@
 //! The example `cost_report`: a scan of an account, as a table, JSON, Markdown, CSV, or a page.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::{Parser, ValueEnum};
 use jiff::Timestamp;
 use petswipe_cost::analyzer::{self, Analyzer};
-use petswipe_cost::demo::{Demo, KEEP};
+use petswipe_cost::demo::Demo;
 use petswipe_cost::{
-    Area, InventorySource, Money, Prices, Region, Report, ReportOptions, RiskLevel, Scan, Scanner,
-    SpendSource, TagFilter, UsageSource, explain,
+    Area, InventorySource, Prices, Region, Report, ReportOptions, Scan, Scanner, SpendSource,
+    UsageSource, explain,
 };
 
 use crate::signals::Signals;
 use crate::{DONE, Exit, HALF_WAY, NOT_AS_ASKED, print, say};
 
+pub use flags::{Backend, Flags, MaxRisk, Metering};
+
 #[cfg(feature = "aws-cost")]
 mod account;
+mod command;
 mod csv;
+mod explained;
 mod files;
+mod flags;
 mod html;
 mod markdown;
 mod output;
 mod removal;
 mod spend;
 mod text;
-
-/// The preset of thresholds, if nobody chooses another one.
-const PRESET: &str = "guide";
-
-/// What the exit codes mean.
-const EXIT_CODES: &str = "Exit codes: 0 everything was looked at; 1 the findings save at least more than --fail-above; 2 bad usage or a file \
-    that can't be read or written; 3 something was not looked at, and the report says what. \
-    With --remove --execute: 0 every step was done, 1 some were left or failed, 3 stopped half-way (the message says how to go on)";
-
-/// Find what an account pays for and does not use
-#[derive(Parser, Clone, Debug)]
-#[command(name = "cost_report", after_help = EXIT_CODES)]
-pub struct Flags {
-    /// What to look at: a demo account with planted waste, or an AWS account, which is only read but by --remove --execute
-    #[arg(long, env = "BACKEND", default_value = "demo")]
-    pub backend: Backend,
-    /// The regions, or `all` that are enabled [default: all of the demo account, else us-east-1]
-    #[arg(long = "region", env = "AWS_REGION", value_name = "REGION", value_delimiter = ',')]
-    pub regions: Vec<String>,
-    /// Only these areas; `cost_report --areas help` lists them
-    #[arg(long, env = "AREAS", value_name = "AREA", value_delimiter = ',')]
-    pub areas: Vec<String>,
-    /// Leave out what carries this tag
-    #[arg(long = "exclude-tag", env = "EXCLUDE_TAGS", value_name = "KEY[=VALUE]", value_delimiter = ',', default_value = KEEP)]
-    pub exclude: Vec<TagFilter>,
-    /// Findings that are known and accepted, each with a reason and an end: a YAML file
-    #[arg(long, env = "SUPPRESSIONS", value_name = "FILE")]
-    pub suppressions: Option<PathBuf>,
-    /// What counts as idle: guide, trusted-advisor or compute-optimizer
-    #[arg(long, env = "PRESET", default_value = PRESET)]
-    pub preset: String,
-    /// Thresholds that are different from the preset: a YAML file
-    #[arg(long, env = "THRESHOLDS", value_name = "FILE")]
-    pub thresholds: Option<PathBuf>,
-    /// Prices that go before the embedded ones: a YAML or JSON file for each region
-    #[arg(long = "prices", env = "PRICES", value_name = "FILE", value_delimiter = ',')]
-    pub prices: Vec<PathBuf>,
-    /// An older report in JSON, to say what is new, gone and grown
-    #[arg(long, env = "BASELINE", value_name = "FILE")]
-    pub baseline: Option<PathBuf>,
-    /// Sum savings by the values of this tag
-    #[arg(long, env = "BY_TAG", value_name = "KEY")]
-    pub by_tag: Option<String>,
-    /// For how many days back to say what was spent, its trend, a forecast and what stands out. At most 390, as far as Cost Explorer goes
-    #[arg(long, env = "SPEND_DAYS", value_name = "DAYS", default_value_t = 120, value_parser = clap::value_parser!(u16).range(1..=390))]
-    pub spend_days: u16,
-    /// End with 1 if the findings save at least more than this a month
-    #[arg(long, env = "FAIL_ABOVE", value_name = "AMOUNT")]
-    pub fail_above: Option<Money>,
-    /// Only say of one resource, by its id, its name or the id of a finding, why it is flagged or not
-    #[arg(long, value_name = "RESOURCE")]
-    pub explain: Option<String>,
-    /// How CloudWatch is asked on AWS: 500 metrics a call, which are charged, or one call for each metric, which is free up to a limit
-    #[arg(
-        long,
-        env = "METERING",
-        default_value = "metric-data",
-        help_heading = "On an AWS account"
-    )]
-    pub metering: Metering,
-    /// Print the IAM policy document of whoever runs this on AWS, with --remove of whoever acts there, and call nothing
-    #[arg(long, help_heading = "On an AWS account")]
-    pub iam_policy: bool,
-    /// How many findings the table shows; 0 for all
-    #[arg(long, env = "TOP", default_value_t = 20)]
-    pub top: usize,
-    /// Write the report; the ending chooses the format: .json, .html, .md or .csv. May be given several times
-    #[arg(long, env = "REPORT", value_name = "FILE", value_delimiter = ',')]
-    pub report: Vec<PathBuf>,
-    /// Write a plan that acts on the findings, the safest first, for a person to review: a JSON file
-    #[arg(
-        long,
-        value_name = "FILE",
-        conflicts_with = "remove",
-        help_heading = "Acting on findings"
-    )]
-    pub plan_removal: Option<PathBuf>,
-    /// At most so many steps in that plan
-    #[arg(
-        long,
-        env = "MAX_REMOVALS",
-        value_name = "STEPS",
-        default_value_t = 50,
-        help_heading = "Acting on findings"
-    )]
-    pub max_removals: usize,
-    /// Only findings with such ids in that plan; * stands for anything
-    #[arg(long, value_name = "ID", value_delimiter = ',', help_heading = "Acting on findings")]
-    pub only: Vec<String>,
-    /// No step with a greater risk in that plan
-    #[arg(
-        long,
-        env = "MAX_RISK",
-        value_name = "RISK",
-        default_value = "medium",
-        help_heading = "Acting on findings"
-    )]
-    pub max_risk: MaxRisk,
-    /// Show what that plan would do, and change nothing
-    #[arg(long, value_name = "FILE", help_heading = "Acting on findings")]
-    pub remove: Option<PathBuf>,
-    /// With --remove: do it. Each finding is checked again right before, and what is deleted has a snapshot first where that is possible
-    #[arg(long, requires = "remove", help_heading = "Acting on findings")]
-    pub execute: bool,
-    /// With --execute: go on with the plan in the journal
-    #[arg(long, requires = "remove", help_heading = "Acting on findings")]
-    pub resume: bool,
-    /// Where what is done is journaled
-    #[arg(
-        long,
-        env = "JOURNAL",
-        value_name = "FILE",
-        default_value = ".petswipe/cost_report.jsonl",
-        help_heading = "Acting on findings"
-    )]
-    pub journal: PathBuf,
-    /// Print the report as one JSON document on stdout, and nothing else there
-    #[arg(long)]
-    pub json: bool,
-    /// No progress
-    #[arg(long, short)]
-    pub quiet: bool,
-    /// How many resources the demo account has
-    #[arg(long, env = "DEMO_RESOURCES", default_value_t = 1000)]
-    pub demo_resources: usize,
-    /// The seed of the demo account: the same one gives the same account
-    #[arg(long, env = "DEMO_SEED", default_value_t = 1)]
-    pub demo_seed: u64,
-}
-
-/// What is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Backend {
-    /// An account in memory.
-    Demo,
-    /// The account of the ambient AWS configuration. Needs `--features aws-cost`.
-    Aws,
-}
-
-/// How metrics are asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Metering {
-    /// Five hundred a call, each of which is charged.
-    MetricData,
-    /// One call for each metric, within the free tier of the API.
-    MetricStatistics,
-}
-
-/// A level of risk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum MaxRisk {
-    /// Nobody would notice.
-    Low,
-    /// Somebody may notice, and it can be mended.
-    Medium,
-    /// Data or availability are at stake.
-    High,
-}
-
-impl From<MaxRisk> for RiskLevel {
-    fn from(risk: MaxRisk) -> Self {
-        match risk {
-            MaxRisk::Low => Self::Low,
-            MaxRisk::Medium => Self::Medium,
-            MaxRisk::High => Self::High,
-        }
-    }
-}
+mod words;
 
 /// An account to look at, and to act upon.
 struct Place {
@@ -211,6 +47,12 @@ struct Place {
 /// # Errors
 /// Bad usage, and a file that can't be read or written.
 pub async fn run(flags: &Flags) -> Result<u8, Exit> {
+    let ended = reported(flags).await;
+    // What is said of files and answers has others' words in it.
+    ended.map_err(|exit| Exit { message: words::lines(&exit.message), ..exit })
+}
+
+async fn reported(flags: &Flags) -> Result<u8, Exit> {
     if flags.iam_policy {
         return iam_policy(flags.remove.is_some());
     }
@@ -220,16 +62,29 @@ pub async fn run(flags: &Flags) -> Result<u8, Exit> {
     }
     let analyzers = areas(&flags.areas)?;
     // Everything that was given is read and checked before anything is asked.
-    let limits = files::thresholds(&flags.preset, flags.thresholds.as_deref())?;
+    let limits = files::thresholds(flags.preset.as_deref(), flags.thresholds.as_deref())?;
     let suppressions = files::suppressions(flags.suppressions.as_deref())?;
     let baseline = flags.baseline.as_deref().map(files::baseline).transpose()?;
     let outputs = output::formats(&flags.report)?;
-    let removal = flags.remove.as_deref().map(removal::read).transpose()?;
+    let exclude = flags.excluded().map_err(|error| Exit::usage(explain(&error)))?;
+    let removal = match &flags.remove {
+        Some(path) => {
+            let mut plan = removal::read(path)?;
+            removal::same_limits(flags, &plan, &limits)?;
+            plan.criteria.also_exclude(exclude.clone());
+            plan.criteria.also_suppress(suppressions.suppressions.clone());
+            Some(plan)
+        }
+        None => None,
+    };
     let now = Timestamp::now();
     let place = match flags.backend {
         Backend::Demo => demo(flags, now).await?,
         #[cfg(feature = "aws-cost")]
-        Backend::Aws => account::open(flags, &limits, now).await?,
+        Backend::Aws => {
+            let limits = removal.as_ref().map_or(&limits, |plan| &plan.criteria.thresholds);
+            account::open(flags, limits, now).await?
+        }
         #[cfg(not(feature = "aws-cost"))]
         Backend::Aws => {
             return Err(Exit::usage(
@@ -238,12 +93,7 @@ pub async fn run(flags: &Flags) -> Result<u8, Exit> {
         }
     };
     if let (Some(path), Some(plan)) = (&flags.remove, removal) {
-        let options = ReportOptions {
-            exclude: flags.exclude.clone(),
-            suppressions,
-            ..ReportOptions::default()
-        };
-        return removal::run(flags, path, plan, place, limits, &options).await;
+        return removal::run(flags, path, plan, place).await;
     }
     let scanner = Scanner::new(place.inventory.clone(), place.usage.clone(), place.prices.clone())
         .with_spend(place.spend.clone())
@@ -255,15 +105,15 @@ pub async fn run(flags: &Flags) -> Result<u8, Exit> {
         false => scanner,
     };
     let scan = scanned(flags, &scanner, &place.regions, now).await?;
-    if let Some(resource) = &flags.explain {
-        return Ok(explained(&scan, resource));
-    }
     let options = ReportOptions {
-        exclude: flags.exclude.clone(),
+        exclude,
         suppressions,
         by_tag: flags.by_tag.clone(),
         calls: (place.calls)(),
     };
+    if let Some(resource) = &flags.explain {
+        return explained::tell(flags, &scan, &options, resource);
+    }
     let mut report = Report::of(&scan, &options);
     if let Some(baseline) = &baseline {
         report = report.compared_with(baseline).map_err(|error| Exit::usage(explain(&error)))?;
@@ -274,7 +124,7 @@ pub async fn run(flags: &Flags) -> Result<u8, Exit> {
     }
     match flags.json {
         true => print(&serde_json::to_string_pretty(&report).map_err(Exit::usage)?),
-        false => print(&text::report(&report, flags.top)),
+        false => print(&text::report(&words::cleaned(&report)?, flags.top)),
     }
     Ok(code(flags, &report))
 }
@@ -369,23 +219,4 @@ async fn scanned(
         say(&format!("{by}: the report is of what there is by now"));
     };
     Ok(scanner.scan(regions, now, stop).await)
-}
-
-fn explained(scan: &Scan, resource: &str) -> u8 {
-    let said = Report::explain(scan, resource);
-    if said.is_empty() {
-        say(&format!(
-            "there is no {resource} among the {} resources that were looked at",
-            scan.inventory.len()
-        ));
-        for missing in &scan.not_analysed {
-            say(&format!(
-                "not looked at: {} in {}: {}",
-                missing.area, missing.region, missing.message
-            ));
-        }
-        return NOT_AS_ASKED;
-    }
-    print(&text::explained(&said));
-    DONE
 }

@@ -4,18 +4,18 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use petswipe_cost::demo::KEEP;
 use petswipe_cost::removal::{
-    Outcome, Rechecker, RemovalOptions, RemovalPerformer, RemovalPlan, Remover, State, StepState,
+    Outcome, Rechecker, Removal, RemovalOptions, RemovalPerformer, RemovalPlan, Remover, State,
+    StepState,
 };
-use petswipe_cost::{Report, ReportOptions, Thresholds, explain};
+use petswipe_cost::{Report, Thresholds, explain};
 use petswipe_runbook::{
     AbortHandle, Clock, Driver, Error, Event, EventOf, Halted, Recorded, SystemClock,
 };
 
-use super::{Backend, Flags, PRESET, Place, text};
+use super::command::command;
+use super::{Backend, Flags, Place, text, words};
 use crate::cli::Backend as Where;
-use crate::going_on::quoted;
 use crate::journal;
 use crate::signals::Signals;
 use crate::{BAD_USAGE, DONE, Exit, HALF_WAY, NOT_AS_ASKED, print, say};
@@ -28,15 +28,20 @@ pub(super) fn write(flags: &Flags, path: &Path, report: &Report) -> Result<(), E
         risk: flags.max_risk.into(),
     };
     let plan = RemovalPlan::of(report, &options);
+    if plan.account.is_none() {
+        return Err(Exit::usage(
+            "--plan-removal needs to know the account, which is not known; allow sts:GetCallerIdentity",
+        ));
+    }
     let json = serde_json::to_string_pretty(&plan).map_err(Exit::usage)? + "\n";
     crate::report::replace(path, &json).map_err(|error| Exit::usage(explain(&error)))?;
     say(&format!(
-        "wrote {}: {} that save {} a month, and {} by hand. Review it; then: cost_report --remove {} shows what it would do, and --execute does it",
+        "wrote {}: {} that save {} a month, and {} by hand. Review it; then: {} shows what it would do, and --execute does it",
         path.display(),
         text::counted(plan.steps.len(), "step", "steps"),
         text::range(plan.saves()),
         plan.by_hand.len(),
-        shown(path),
+        command(flags, &["--remove", &path.display().to_string()]),
     ));
     Ok(())
 }
@@ -48,14 +53,27 @@ pub(super) fn read(path: &Path) -> Result<RemovalPlan, Exit> {
     RemovalPlan::from_json(&text).map_err(|error| refused(explain(&error)))
 }
 
+/// Refuses thresholds that are other than those of the plan: it is judged by its own.
+pub(super) fn same_limits(
+    flags: &Flags,
+    plan: &RemovalPlan,
+    given: &Thresholds,
+) -> Result<(), Exit> {
+    let is_given = flags.preset.is_some() || flags.thresholds.is_some();
+    if !is_given || *given == plan.criteria.thresholds {
+        return Ok(());
+    }
+    Err(Exit::usage(
+        "--preset and --thresholds are other than what the plan was made by; allowed: the same or none, or a new plan",
+    ))
+}
+
 /// Shows a plan, or carries it out.
 pub(super) async fn run(
     flags: &Flags,
     path: &Path,
     plan: RemovalPlan,
     place: Place,
-    limits: Thresholds,
-    options: &ReportOptions,
 ) -> Result<u8, Exit> {
     if !flags.execute {
         if flags.resume {
@@ -63,7 +81,7 @@ pub(super) async fn run(
         }
         match flags.json {
             true => print(&serde_json::to_string_pretty(&plan).map_err(Exit::usage)?),
-            false => print(&preview(&plan, path)),
+            false => print(&preview(flags, &words::cleaned(&plan)?, path)),
         }
         return Ok(DONE);
     }
@@ -71,30 +89,33 @@ pub(super) async fn run(
         let why = explain(&error);
         Exit::usage(format!("nobody says whose account this is: {why}; nothing was touched"))
     })?;
+    is_for(&plan, &here, flags.backend)?;
+    let recheck =
+        Rechecker::new(place.inventory, place.usage, place.prices, petswipe_cost::analyzer::all());
     let file = flags.journal.as_path();
-    let going_on = going_on(flags, path);
+    let (plan_file, journal_file) = (path.display().to_string(), file.display().to_string());
+    let arguments = ["--remove", &plan_file, "--execute", "--resume", "--journal", &journal_file];
+    let going_on = format!("to go on: {}", command(flags, &arguments));
     let (journal, plan, operation) = if flags.resume {
         let opened = journal::open_existing::<RemovalPlan>(file).await?;
         let Some(history) = opened.history else {
             return Err(Exit::usage(format!("{} holds no operation", file.display())));
         };
-        let plan = history.opening.plan;
-        is_for(&plan, &here, flags.backend)?;
-        (opened.journal, plan, None)
+        let begun = history.opening.plan;
+        if (&begun.steps, &begun.account) != (&plan.steps, &plan.account) {
+            return Err(Exit::usage(format!(
+                "--remove is {}, and {} holds another plan; allowed: the plan that was begun, or another --journal",
+                path.display(),
+                file.display()
+            )));
+        }
+        // What is left out by now is left out, whenever it was said.
+        (opened.journal, RemovalPlan { criteria: plan.criteria, ..begun }, None)
     } else {
-        is_for(&plan, &here, flags.backend)?;
         journal::check_free::<RemovalPlan>(file, Where::Aws, &here).await?;
         let operation = journal::new_operation("removal")?;
         (journal::fresh::<RemovalPlan>(file, Where::Aws, &here).await?, plan, Some(operation))
     };
-    let recheck = Rechecker::new(
-        place.inventory,
-        place.usage,
-        place.prices,
-        limits,
-        petswipe_cost::analyzer::all(),
-        options,
-    );
     let clock = Arc::new(SystemClock::new());
     let remover = (place.remover)(&here, clock.clone());
     let performer = RemovalPerformer::new(plan.clone(), recheck, remover, clock);
@@ -113,12 +134,18 @@ pub(super) async fn run(
     listening.abort();
     match result {
         Ok(done) => {
-            let summary = summary(&done.plan, &done.state, &done.outcome);
             match flags.json {
                 true => print(&json(&done.plan, &done.state, &done.outcome)?),
-                false => print(&summary),
+                false => print(&summary(&done.plan, &done.state, &done.outcome)),
             }
-            Ok(if done.outcome.done == done.plan.steps.len() { DONE } else { NOT_AS_ASKED })
+            for line in in_doubt(&done.plan, &done.state) {
+                say(&line);
+            }
+            Ok(match &done.outcome {
+                outcome if outcome.unknown > 0 => HALF_WAY,
+                outcome if outcome.done == done.plan.steps.len() => DONE,
+                _ => NOT_AS_ASKED,
+            })
         }
         Err(halted) => Err(halt(&halted, &going_on)),
     }
@@ -139,51 +166,19 @@ fn is_for(plan: &RemovalPlan, here: &str, backend: Backend) -> Result<(), Exit> 
     }
 }
 
-/// The command that goes on, with all that decides whether a finding still holds.
-fn going_on(flags: &Flags, path: &Path) -> String {
-    let mut command = format!("to go on: cost_report --remove {}", shown(path));
-    let mut add = |name: &str, value: &str| command += &format!(" {name} {}", quoted(value));
-    if flags.backend == Backend::Aws {
-        add("--backend", "aws");
-        for region in &flags.regions {
-            add("--region", region);
-        }
-    }
-    if flags.preset != PRESET {
-        add("--preset", &flags.preset);
-    }
-    let excluded: Vec<_> = flags.exclude.iter().map(ToString::to_string).collect();
-    if excluded != [KEEP] {
-        excluded.iter().for_each(|tag| add("--exclude-tag", tag));
-    }
-    let files = [("--thresholds", &flags.thresholds), ("--suppressions", &flags.suppressions)];
-    for (name, file) in files {
-        if let Some(file) = file {
-            add(name, &file.display().to_string());
-        }
-    }
-    for file in &flags.prices {
-        add("--prices", &file.display().to_string());
-    }
-    format!("{command} --execute --resume --journal {}", shown(&flags.journal))
-}
-
-/// A path for a shell.
-fn shown(path: &Path) -> String {
-    quoted(&path.display().to_string())
-}
-
 fn halt(halted: &Halted<RemovalPlan>, going_on: &str) -> Exit {
     let mut message = format!("{halted}: {}", explain(&halted.error));
     if let Some((plan, state)) = halted.left.as_deref() {
-        let _ = write!(message, "\n{}", lines(plan, state).join("\n"));
+        let told = lines(plan, state).into_iter().chain(in_doubt(plan, state));
+        let _ = write!(message, "\n{}", told.collect::<Vec<_>>().join("\n"));
     }
-    if halted.touched {
+    let begun = halted.touched || matches!(halted.error, Error::Suspended { .. });
+    if begun {
         let _ = write!(message, "\n{going_on}");
     }
     let code = match &halted.error {
         Error::Held { .. } => crate::HELD,
-        _ if halted.touched => HALF_WAY,
+        _ if begun => HALF_WAY,
         _ => BAD_USAGE,
     };
     Exit { code, message }
@@ -194,7 +189,7 @@ fn saved(plan: &RemovalPlan) -> String {
 }
 
 /// What a plan would do, in order, with the condition of each step.
-fn preview(plan: &RemovalPlan, path: &Path) -> String {
+fn preview(flags: &Flags, plan: &RemovalPlan, path: &Path) -> String {
     let mut out = format!(
         "{} would save {} a month; nothing is changed now\n",
         text::counted(plan.steps.len(), "step", "steps"),
@@ -218,30 +213,60 @@ fn preview(plan: &RemovalPlan, path: &Path) -> String {
         let are = text::counted(plan.by_hand.len(), "finding is", "findings are");
         let _ = writeln!(out, "{are} left to people; the plan says why of each");
     }
-    let _ = write!(out, "To do it: cost_report --remove {} --execute", shown(path));
+    let _ = write!(
+        out,
+        "To do it: {}",
+        command(flags, &["--remove", &path.display().to_string(), "--execute"])
+    );
     out
 }
 
 /// How each step stands.
 fn lines(plan: &RemovalPlan, state: &State) -> Vec<String> {
-    let line = |(step, state): (&petswipe_cost::removal::Removal, &StepState)| {
+    let line = |(step, state): (&Removal, &StepState)| {
         let snapshot =
             state.snapshot().map(|id| format!("; the snapshot is {id}")).unwrap_or_default();
         let how = match state {
             StepState::Done { .. } => "done".to_owned(),
             StepState::Skipped { why, .. } => format!("left: {why}"),
             StepState::Failed { why, .. } => format!("failed: {why}"),
+            StepState::Unknown { why, .. } => format!("nobody knows: {why}"),
             StepState::Waiting { .. } | StepState::Holds { .. } => "not done".to_owned(),
         };
-        format!("{} in {}: {how}{snapshot}", step.action, step.region)
+        words::plain(&format!("{} in {}: {how}{snapshot}", step.action, step.region)).into_owned()
     };
     plan.steps.iter().zip(&state.steps).map(line).collect()
 }
 
+/// Of what nobody knows: what may be, and how to look.
+fn in_doubt(plan: &RemovalPlan, state: &State) -> Vec<String> {
+    let line = |(step, state): (&Removal, &StepState)| {
+        let StepState::Unknown { of_snapshot, .. } = state else { return None };
+        let snapshot = step.look_for_snapshot().filter(|_| *of_snapshot);
+        let doubt = match (snapshot, step.action.snapshot_of()) {
+            (Some(look), Some(volume)) => {
+                format!(
+                    "a snapshot of {volume} may have been made, and {volume} is as it was; look: {look}"
+                )
+            }
+            _ => {
+                format!(
+                    "{} in {} may have been done, or not; look: {}",
+                    step.action,
+                    step.region,
+                    step.look()
+                )
+            }
+        };
+        Some(words::plain(&doubt).into_owned())
+    };
+    plan.steps.iter().zip(&state.steps).filter_map(line).collect()
+}
+
 fn summary(plan: &RemovalPlan, state: &State, outcome: &Outcome) -> String {
-    let Outcome { done, skipped, failed, not_begun } = outcome;
+    let Outcome { done, skipped, failed, unknown } = outcome;
     format!(
-        "{}\n{done} done, {skipped} left, {failed} failed, {not_begun} not begun",
+        "{}\n{done} done, {skipped} left, {failed} failed, {unknown} of unknown outcome",
         lines(plan, state).join("\n")
     )
 }
@@ -256,9 +281,18 @@ fn json(plan: &RemovalPlan, state: &State, outcome: &Outcome) -> Result<String, 
                 StepState::Done { .. } => ("done", None),
                 StepState::Skipped { why, .. } => ("skipped", Some(why)),
                 StepState::Failed { why, .. } => ("failed", Some(why)),
+                StepState::Unknown { why, .. } => ("unknown", Some(why)),
                 StepState::Waiting { .. } | StepState::Holds { .. } => ("not-begun", None),
             };
-            serde_json::json!({"finding": step.finding, "action": step.action, "state": word, "why": why, "snapshot": state.snapshot()})
+            let look = match state {
+                StepState::Unknown { of_snapshot: true, .. } => step.look_for_snapshot(),
+                StepState::Unknown { .. } => Some(step.look()),
+                _ => None,
+            };
+            serde_json::json!({
+                "finding": step.finding, "action": step.action, "state": word, "why": why,
+                "snapshot": state.snapshot(), "look": look,
+            })
         })
         .collect();
     let report = serde_json::json!({"operation": "removal", "outcome": outcome, "steps": steps});
@@ -269,6 +303,7 @@ fn json(plan: &RemovalPlan, state: &State, outcome: &Outcome) -> Result<String, 
 fn notice(plan: &RemovalPlan, recorded: &Recorded<EventOf<RemovalPlan>>, _: &State) {
     use petswipe_cost::removal::Effect;
     let time = recorded.at.strftime("%H:%M:%S");
+    let say = |line: &str| say(&words::plain(line));
     let action = |index: &usize| {
         plan.steps.get(*index).map(|step| step.action.to_string()).unwrap_or_default()
     };
@@ -289,3 +324,62 @@ fn notice(plan: &RemovalPlan, recorded: &Recorded<EventOf<RemovalPlan>>, _: &Sta
 
 /// Who acts upon an account, given its number and the time.
 pub(super) type Hand = Box<dyn Fn(&str, Arc<dyn Clock>) -> Arc<dyn Remover> + Send + Sync>;
+
+#[cfg(test)]
+mod tests {
+    use petswipe_cost::{Action, Area, Criteria, Region};
+
+    use super::*;
+
+    #[test]
+    fn of_what_nobody_knows_it_says_what_may_be_and_how_to_look() {
+        let step = |action| Removal {
+            finding: "ebs-unused:eu-west-1:x".to_owned(),
+            area: Area::VOLUMES,
+            region: Region::global(),
+            action,
+            saves: None,
+            risk: String::new(),
+            reversible: false,
+            reason: String::new(),
+        };
+        let plan = RemovalPlan {
+            account: Some("123456789012".to_owned()),
+            report_at: jiff::Timestamp::UNIX_EPOCH,
+            criteria: Criteria::default(),
+            prices: Vec::new(),
+            steps: vec![
+                step(Action::DeleteVolume { volume: "vol-1".to_owned() }),
+                step(Action::DeleteVolume { volume: "vol-2".to_owned() }),
+                step(Action::ReleaseAddress { allocation: "eipalloc-1\u{1b}".to_owned() }),
+                step(Action::ReleaseAddress { allocation: "eipalloc-2".to_owned() }),
+            ],
+            by_hand: Vec::new(),
+        };
+        let unknown = |of_snapshot, snapshot: Option<&str>| StepState::Unknown {
+            why: "no answer came".to_owned(),
+            of_snapshot,
+            snapshot: snapshot.map(str::to_owned),
+        };
+        let mut state = State::default();
+        state.steps = vec![
+            unknown(true, None),
+            unknown(false, Some("snap-1")),
+            unknown(false, None),
+            StepState::Done { snapshot: None },
+        ];
+        let expected = [
+            "a snapshot of vol-1 may have been made, and vol-1 is as it was; look: aws ec2 describe-snapshots --region global \
+             --owner-ids self --filters Name=volume-id,Values=vol-1",
+            "make a snapshot of vol-2, then delete it in global may have been done, or not; look: aws ec2 describe-volumes \
+             --region global --volume-ids vol-2",
+            "release eipalloc-1\u{fffd} in global may have been done, or not; look: aws ec2 describe-addresses --region global \
+             --allocation-ids 'eipalloc-1\u{fffd}'",
+        ];
+        assert_eq!(in_doubt(&plan, &state), expected);
+        assert!(
+            lines(&plan, &state)[1]
+                .ends_with("nobody knows: no answer came; the snapshot is snap-1")
+        );
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use petswipe_cost::{Assessment, Finding, NotAnalysed, Range, Report};
+use petswipe_cost::{Finding, NotAnalysed, Range, Report};
 
 /// Lines of cells in columns: the first ones to the left, those of numbers to the right.
 fn aligned(lines: &[Vec<String>], numbers: &[usize]) -> String {
@@ -54,9 +54,9 @@ pub(super) fn resource(finding: &Finding) -> String {
 }
 
 /// What was not looked at: each reason once, with the areas and regions it is about.
-pub(super) fn missing(report: &Report) -> Vec<String> {
+pub(super) fn missing(all: &[NotAnalysed]) -> Vec<String> {
     let mut reasons: Vec<(&NotAnalysed, Vec<&str>, Vec<&str>)> = Vec::new();
-    for one in &report.not_analysed {
+    for one in all {
         let known = reasons
             .iter_mut()
             .find(|(known, ..)| (known.why, &known.message) == (one.why, &one.message));
@@ -89,10 +89,15 @@ pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
 pub(super) fn scan(report: &Report) -> String {
     let calls: u64 = report.calls.values().sum();
     let cost = &report.scan_cost;
-    let amount = cost
-        .amount
-        .map_or("an amount not known".to_owned(), |amount| format!("{amount} {}", cost.currency));
-    format!("{calls} calls and {} metrics, which cost {amount}", cost.metrics)
+    let lacks = &cost.no_price_for;
+    let (least, why) = match lacks.is_empty() {
+        true => ("", String::new()),
+        false => ("at least ", format!(": there is no price for {}", lacks.join(", "))),
+    };
+    let amount = cost.amount.map_or("an amount not known".to_owned(), |amount| {
+        format!("{least}{amount} {}", cost.currency)
+    });
+    format!("{calls} calls and {} metrics, which cost {amount}{why}", cost.metrics)
 }
 
 /// The sentence that says it all.
@@ -196,15 +201,16 @@ pub(super) fn report(report: &Report, top: usize) -> String {
     if let Some(changes) = &report.changes {
         let _ = writeln!(
             out,
-            "since the older report: {} new, {} gone, {} grown, {} shrunk, {} not looked at",
+            "since the older report: {} new, {} gone, {} grown, {} shrunk, {} not looked at, {} hidden",
             changes.new.len(),
             changes.gone.len(),
             changes.grown.len(),
             changes.shrunk.len(),
-            changes.not_looked_at.len()
+            changes.not_looked_at.len(),
+            changes.hidden.len()
         );
     }
-    for line in missing(report) {
+    for line in missing(&report.not_analysed) {
         let _ = writeln!(out, "not analysed: {line}");
     }
     for line in remarks(report) {
@@ -218,54 +224,4 @@ pub(super) fn report(report: &Report, top: usize) -> String {
 /// The value of a tag, or that there is none.
 pub(super) fn tag_value(value: &str) -> String {
     if value.is_empty() { "(none)".to_owned() } else { value.to_owned() }
-}
-
-/// What all analyzers say of a resource.
-pub(super) fn explained(said: &[Assessment]) -> String {
-    let mut out = String::new();
-    for one in said {
-        let _ = writeln!(out, "{}: {}: {}", one.id(), one.verdict, one.reason);
-        for evidence in &one.evidence {
-            let _ = write!(out, "    {evidence}");
-            if let (Some(window), Some(values)) = (evidence.window, evidence.datapoints) {
-                let _ = write!(
-                    out,
-                    ", {} from {} to {}",
-                    counted(values, "value", "values"),
-                    window.from,
-                    window.to
-                );
-            }
-            let _ = writeln!(out);
-        }
-        if let Some(advice) = &one.advice {
-            let saves = match &advice.saving {
-                Ok(saving) => format!(
-                    "{} {} a month",
-                    range(Range { low: saving.low, high: saving.high }),
-                    saving.currency
-                ),
-                Err(missing) => {
-                    format!("an amount not known: there is no price for {}", missing.join(", "))
-                }
-            };
-            let _ = writeln!(
-                out,
-                "    saves {saves}; {} confidence; {} risk: {}",
-                advice.confidence, advice.risk.level, advice.risk.why
-            );
-            for quote in advice.saving.iter().flat_map(|saving| &saving.prices) {
-                let _ = writeln!(
-                    out,
-                    "    price of {}: {} ({})",
-                    quote.key, quote.price, quote.priced_at
-                );
-            }
-            let _ = writeln!(out, "    to do: {}", advice.remediation.summary);
-            for command in &advice.remediation.commands {
-                let _ = writeln!(out, "      {command}");
-            }
-        }
-    }
-    out.trim_end().to_owned()
 }

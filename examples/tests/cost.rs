@@ -4,46 +4,14 @@
 
 #[path = "reports/markup.rs"]
 mod markup;
-
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+#[path = "cost/process.rs"]
+mod process;
+#[path = "cost/removals.rs"]
+mod removals;
 
 use serde_json::Value;
 
-fn program() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    test.parent().unwrap().parent().unwrap().join("examples/cost_report")
-}
-
-/// Runs it in a directory, without anything of the environment that it would read.
-fn run(directory: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(program());
-    command
-        .current_dir(directory)
-        .env_clear()
-        .args(["--quiet", "--demo-resources", "400"])
-        .args(arguments);
-    command.output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-fn json(directory: &Path, arguments: &[&str]) -> (i32, Value) {
-    let output = run(directory, &[arguments, &["--json"]].concat());
-    let value = serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("{error}: {output:?}"));
-    (output.status.code().unwrap(), value)
-}
-
-/// What it says when it refuses to begin.
-fn refused(directory: &Path, arguments: &[&str]) -> String {
-    let output = run(directory, arguments);
-    assert_eq!(output.status.code(), Some(2), "{output:?}");
-    assert!(output.stdout.is_empty());
-    text(&output.stderr)
-}
+use process::{json, refused, run, text};
 
 #[test]
 fn its_json_has_what_others_build_upon() {
@@ -176,10 +144,13 @@ fn an_older_report_tells_what_is_new_and_gone() {
     let directory = tempfile::tempdir().unwrap();
     assert_eq!(run(directory.path(), &["--report", "old.json"]).status.code(), Some(0));
     let (_, same) = json(directory.path(), &["--baseline", "old.json"]);
-    for list in ["new", "gone", "grown", "shrunk", "not_looked_at"] {
+    for list in ["new", "gone", "grown", "shrunk", "not_looked_at", "hidden"] {
         assert_eq!(same["changes"][list].as_array().unwrap().len(), 0, "{list}");
     }
     let (_, part) = json(directory.path(), &["--baseline", "old.json", "--region", "us-east-1"]);
+    assert_eq!(part["changes"]["gone"].as_array().unwrap().len(), 0);
+    assert!(part["changes"]["not_looked_at"].as_array().unwrap().len() > 5);
+    let (_, part) = json(directory.path(), &["--baseline", "old.json", "--areas", "ebs-unused"]);
     assert_eq!(part["changes"]["gone"].as_array().unwrap().len(), 0);
     assert!(part["changes"]["not_looked_at"].as_array().unwrap().len() > 5);
 }
@@ -231,9 +202,59 @@ fn one_resource_is_explained_whether_it_is_flagged_or_not() {
     assert!(said.contains("idle: it is attached to nothing"), "{said}");
     assert!(said.contains("price of ebs:"), "{said}");
     assert!(said.contains("aws ec2 delete-volume --region"), "{said}");
-    let output = run(directory.path(), &["--explain", "vol-nothing"]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("there is no vol-nothing among the"), "{output:?}");
+    let (code, known) = json(directory.path(), &["--explain", finding["id"].as_str().unwrap()]);
+    assert_eq!((code, &known["found"]), (0, &true.into()));
+    let said = known["said"].as_array().unwrap();
+    let flagged = said.iter().find(|one| one["id"] == finding["id"]).unwrap();
+    assert_eq!(flagged["monthly_saving"], finding["monthly_saving"]);
+}
+
+#[test]
+fn what_is_not_there_is_bad_usage_and_what_is_like_it_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_, report) = json(directory.path(), &["--areas", "ebs-unused"]);
+    let volume = report["findings"][0]["resource"].as_str().unwrap();
+    let typo = &volume[..volume.len() - 1];
+    let said = refused(directory.path(), &["--explain", typo]);
+    assert!(said.contains(&format!("there is no {typo} among the")), "{said}");
+    assert!(said.contains(&format!("; like it are {volume}")), "{said}");
+    let (code, unknown) = json(directory.path(), &["--explain", typo]);
+    assert_eq!((code, &unknown["found"], &unknown["near"][0]), (2, &false.into(), &volume.into()));
+    // It may be in the region that was not looked at.
+    let part = ["--region", "us-east-1,ap-east-1", "--explain"];
+    let output = run(directory.path(), &[&part[..], &["vol-nothing"]].concat());
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let said = text(&output.stderr);
+    assert!(said.contains("region ap-east-1 is not enabled in this account"), "{said}");
+    assert!(said.contains("it may be among what was not"), "{said}");
+}
+
+#[test]
+fn what_is_excluded_by_a_tag_is_so_beside_what_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_, usual) = json(directory.path(), &[]);
+    let (_, more) = json(directory.path(), &["--exclude-tag", "team=web"]);
+    assert_eq!(usual["criteria"]["exclude"], serde_json::json!(["petswipe:keep"]));
+    assert_eq!(more["criteria"]["exclude"], serde_json::json!(["petswipe:keep", "team=web"]));
+    let ids = |report: &Value| -> Vec<String> {
+        let of = |list: &str, id: &dyn Fn(&Value) -> String| -> Vec<String> {
+            report[list].as_array().unwrap().iter().map(id).collect()
+        };
+        of("excluded_ids", &|id| id.to_string())
+    };
+    let (before, after) = (ids(&usual), ids(&more));
+    assert!(!before.is_empty() && after.len() > before.len());
+    assert!(before.iter().all(|id| after.contains(id)), "what is kept is reported again");
+    let findings = more["findings"].as_array().unwrap();
+    assert!(findings.iter().all(|one| one["tags"]["team"] != "web"));
+    // What is hidden now is not gone.
+    assert_eq!(run(directory.path(), &["--report", "old.json"]).status.code(), Some(0));
+    let (_, report) =
+        json(directory.path(), &["--baseline", "old.json", "--exclude-tag", "team=web"]);
+    let hidden = report["changes"]["hidden"].as_array().unwrap();
+    let was = usual["findings"].as_array().unwrap().len();
+    assert_eq!(hidden.len(), was - findings.len());
+    assert_eq!(report["changes"]["gone"], serde_json::json!([]));
 }
 
 #[test]
@@ -256,75 +277,4 @@ fn only_the_areas_asked_for_are_looked_at() {
     let found = spend["spend"]["jumps"]["found"].as_array().unwrap();
     assert!(found.iter().any(|jump| jump["service"] == "AmazonCloudWatch"), "{found:?}");
     assert_eq!(spend["spend"]["by_tag"].as_array().unwrap().len(), 5);
-}
-
-#[test]
-fn a_plan_of_removals_is_shown_until_it_is_executed_and_then_journaled() {
-    let directory = tempfile::tempdir().unwrap();
-    let plan = ["--only", "ebs-unused:*,eip-unattached:*", "--plan-removal", "plan.json"];
-    assert_eq!(run(directory.path(), &plan).status.code(), Some(0));
-    let written = std::fs::read_to_string(directory.path().join("plan.json")).unwrap();
-    let steps = serde_json::from_str::<Value>(&written).unwrap()["steps"].as_array().unwrap().len();
-    assert!(steps > 3);
-
-    let shown = run(directory.path(), &["--remove", "plan.json"]);
-    assert_eq!(shown.status.code(), Some(0), "{shown:?}");
-    assert!(text(&shown.stdout).contains("nothing is changed now"), "{shown:?}");
-    assert!(text(&shown.stdout).contains("make a snapshot of vol-"), "{shown:?}");
-    assert!(!directory.path().join(".petswipe").exists(), "a journal was begun");
-
-    let (code, done) = json(directory.path(), &["--remove", "plan.json", "--execute"]);
-    assert_eq!((code, done["outcome"]["done"].as_u64()), (0, Some(steps as u64)));
-    for step in done["steps"].as_array().unwrap() {
-        assert_eq!(step["state"], "done");
-        let deletes = step["action"]["do"] == "delete-volume";
-        assert_eq!(step["snapshot"].is_string(), deletes, "{step}");
-    }
-    let journal =
-        std::fs::read_to_string(directory.path().join(".petswipe/cost_report.jsonl")).unwrap();
-    let intents = journal.matches("{\"act\":").count();
-    assert_eq!(intents, steps, "each change has its intent in the journal");
-    // It is over, so it is only told again.
-    let (code, again) = json(directory.path(), &["--remove", "plan.json", "--execute", "--resume"]);
-    assert_eq!((code, &again["outcome"]), (0, &done["outcome"]));
-}
-
-#[test]
-fn a_plan_that_fits_nothing_is_refused_or_left() {
-    let directory = tempfile::tempdir().unwrap();
-    let plan = ["--only", "eip-unattached:*", "--max-risk", "high", "--plan-removal", "plan.json"];
-    assert_eq!(run(directory.path(), &plan).status.code(), Some(0));
-    let path = directory.path().join("plan.json");
-    let written = std::fs::read_to_string(&path).unwrap();
-
-    // Of another account: the demo account of another seed has other addresses.
-    let (code, left) =
-        json(directory.path(), &["--demo-seed", "9", "--remove", "plan.json", "--execute"]);
-    assert_eq!(
-        (code, left["outcome"]["done"].as_u64(), left["outcome"]["failed"].as_u64()),
-        (1, Some(0), Some(0))
-    );
-    assert!(
-        left["steps"].as_array().unwrap().iter().all(|step| step["why"] == "it is gone already")
-    );
-
-    std::fs::write(&path, written.replace("123456789012", "999999999999")).unwrap();
-    let said = refused(directory.path(), &["--remove", "plan.json", "--execute"]);
-    assert!(
-        said.contains(
-            "the plan is for account 999999999999, and this is 123456789012; nothing was touched"
-        ),
-        "{said}"
-    );
-    std::fs::write(&path, written.replace("\"steps\"", "\"stepps\"")).unwrap();
-    let said = refused(directory.path(), &["--remove", "plan.json"]);
-    assert!(said.contains("--remove is plan.json: the plan: unknown field `stepps`"), "{said}");
-    std::fs::write(&path, &written).unwrap();
-    let said = refused(directory.path(), &["--remove", "plan.json", "--resume"]);
-    assert!(said.contains("--resume goes on for real; give --execute with it"), "{said}");
-    let said = refused(
-        directory.path(),
-        &["--remove", "plan.json", "--execute", "--resume", "--journal", "none.jsonl"],
-    );
-    assert!(said.contains("journal none.jsonl was not found"), "{said}");
 }

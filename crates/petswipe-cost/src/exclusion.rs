@@ -15,7 +15,9 @@ use crate::{Error, Tags};
 /// assert!(production.matches(&tags) && !keep.matches(&tags));
 /// assert!("=production".parse::<TagFilter>().is_err());
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// In a document it is the same text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct TagFilter {
     key: String,
     value: Option<String>,
@@ -49,6 +51,20 @@ impl std::str::FromStr for TagFilter {
             return Err(Error::invalid("exclusion by tag", text, "KEY or KEY=VALUE"));
         }
         Ok(Self { key: key.to_owned(), value })
+    }
+}
+
+impl TryFrom<String> for TagFilter {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
+impl From<TagFilter> for String {
+    fn from(tag: TagFilter) -> Self {
+        tag.to_string()
     }
 }
 
@@ -107,7 +123,12 @@ impl Suppressions {
 
     /// The one that holds for a finding on that day.
     pub(crate) fn of(&self, id: &str, today: Date) -> Option<&Suppression> {
-        self.suppressions.iter().find(|one| one.until >= today && glob(&one.id, id))
+        self.in_force(today).find(|one| glob(&one.id, id))
+    }
+
+    /// Those that hold on that day.
+    pub(crate) fn in_force(&self, today: Date) -> impl Iterator<Item = &Suppression> {
+        self.suppressions.iter().filter(move |one| one.until >= today)
     }
 
     /// Those that no longer hold.
@@ -180,6 +201,16 @@ mod tests {
         let typo = r#"{"suppressions": [{"id": "x", "reason": "y", "untill": "2026-01-01"}]}"#;
         let error = serde_json::from_str::<Suppressions>(typo).unwrap_err().to_string();
         assert!(error.contains("unknown field `untill`"), "{error}");
+    }
+
+    #[test]
+    fn a_tag_is_the_same_text_in_a_document() {
+        for text in ["petswipe:keep", "Environment=production", "a=b=c", "empty="] {
+            let tag: TagFilter = text.parse().unwrap();
+            assert_eq!(serde_json::to_string(&tag).unwrap(), format!("\"{text}\""));
+            assert_eq!(serde_json::from_str::<TagFilter>(&format!("\"{text}\"")).unwrap(), tag);
+        }
+        assert!(serde_json::from_str::<TagFilter>("\"=x\"").is_err());
     }
 
     #[test]

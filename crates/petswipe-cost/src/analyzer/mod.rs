@@ -15,7 +15,7 @@ mod nat_consolidation;
 mod rds;
 mod s3;
 mod schedules;
-mod shell;
+pub(crate) mod shell;
 mod sizes;
 mod snapshots;
 mod volumes;

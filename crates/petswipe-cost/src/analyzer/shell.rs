@@ -11,7 +11,7 @@ pub(super) fn quote(word: &str) -> String {
 }
 
 /// A command of the AWS CLI for a region. The words of `command` are ours; those of `arguments` come from the account.
-pub(super) fn aws(region: &crate::Region, command: &str, arguments: &[(&str, &str)]) -> String {
+pub(crate) fn aws(region: &crate::Region, command: &str, arguments: &[(&str, &str)]) -> String {
     let mut line = format!("aws {command} --region {region}");
     for (flag, value) in arguments {
         line.push_str(&format!(" {flag} {}", quote(value)));

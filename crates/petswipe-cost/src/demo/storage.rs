@@ -122,15 +122,20 @@ pub(super) fn old_snapshot(builder: &mut Builder, region: &Region, tags: Tags) -
     id
 }
 
-/// Of a volume that is there, or that is gone.
-fn abandoned(builder: &mut Builder, region: Region, tags: Tags, of_a_volume: bool) {
+/// Gives a snapshot the volume that it was made of.
+fn of_a_volume(builder: &mut Builder, snapshot: &mut Snapshot) {
+    let (region, tags) = (snapshot.region.clone(), snapshot.tags.clone());
+    let volume = new_volume(builder, region, tags, VolumeKind::Gp3, VolumeState::InUse, 900);
+    snapshot.volume_id.clone_from(&volume.id);
+    builder.inventory.volumes.push(volume);
+}
+
+/// An old one, of a volume that is there or of one that is gone.
+fn abandoned(builder: &mut Builder, region: Region, tags: Tags, has_volume: bool) {
     let days = builder.rng.i64(100..900);
     let mut snapshot = snapshot(builder, region, tags, days);
-    if of_a_volume {
-        let (region, tags) = (snapshot.region.clone(), snapshot.tags.clone());
-        let of = new_volume(builder, region, tags, VolumeKind::Gp3, VolumeState::InUse, 900);
-        snapshot.volume_id.clone_from(&of.id);
-        builder.inventory.volumes.push(of);
+    if has_volume {
+        of_a_volume(builder, &mut snapshot);
     }
     builder.plant(&Area::SNAPSHOTS, &snapshot.region, &snapshot.id, &snapshot.tags);
     builder.inventory.snapshots.push(snapshot);
@@ -138,7 +143,10 @@ fn abandoned(builder: &mut Builder, region: Region, tags: Tags, of_a_volume: boo
 
 fn young(builder: &mut Builder, region: Region, tags: Tags) {
     let days = builder.rng.i64(0..90);
-    let snapshot = snapshot(builder, region, tags, days);
+    let mut snapshot = snapshot(builder, region, tags, days);
+    if days % 2 == 0 {
+        of_a_volume(builder, &mut snapshot);
+    }
     builder.inventory.snapshots.push(snapshot);
 }
 

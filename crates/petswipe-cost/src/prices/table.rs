@@ -81,6 +81,20 @@ impl PriceTable {
         table.checked()
     }
 
+    /// A table of prices that are each of a day of their own; `None` if there are none.
+    #[cfg(feature = "removal")]
+    pub(crate) fn dated(
+        region: Region,
+        currency: Currency,
+        known: BTreeMap<String, (Decimal, Date)>,
+    ) -> Option<Self> {
+        let priced_at = known.values().map(|(_, date)| *date).max()?;
+        let others = known.iter().filter(|(_, (_, date))| *date != priced_at);
+        let dated = others.map(|(key, (_, date))| (key.clone(), *date)).collect();
+        let prices = known.into_iter().map(|(key, (price, _))| (key, price)).collect();
+        Some(Self { region, currency, priced_at, dated, prices })
+    }
+
     /// A table from its JSON: `region`, `currency`, `priced_at`, `prices` as decimal strings by key, and `dated`, the day of
     /// those that are of another one.
     ///

@@ -7,6 +7,7 @@
 
 mod backend;
 mod core;
+mod look;
 mod performer;
 mod plan;
 mod recheck;

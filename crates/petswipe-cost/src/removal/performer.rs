@@ -43,16 +43,13 @@ impl RemovalPerformer {
         match (effect, step.action.snapshot_of()) {
             (Effect::Recheck(_), _) => {
                 // Whoever has other credentials by now would act upon another account.
-                let (planned, now) = (&self.plan.account, self.recheck.account().await);
-                if planned.is_some() && now.is_some() && *planned != now {
-                    let why = format!(
-                        "this is account {}, and the plan is for {}",
-                        now.unwrap_or_default(),
-                        planned.clone().unwrap_or_default()
-                    );
+                let now = self.recheck.account().await?;
+                if self.plan.account.as_ref() != Some(&now) {
+                    let planned = self.plan.account.as_deref().unwrap_or("not known");
+                    let why = format!("this is account {now}, and the plan is for {planned}");
                     return Ok(Answer::Changed { why });
                 }
-                Ok(match self.recheck.check(step, self.clock.now()).await? {
+                Ok(match self.recheck.check(&self.plan, step, self.clock.now()).await? {
                     Checked::Holds => Answer::Holds,
                     Checked::Changed { why } => Answer::Changed { why },
                 })

@@ -1,10 +1,14 @@
 //! The plan: which findings, in which order.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
+use jiff::civil::Date;
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::exclusion::glob;
-use crate::{Action, Area, Error, Finding, Range, Region, Report, RiskLevel};
+use crate::{Action, Area, Criteria, Error, Finding, PriceTable, Range, Region, Report, RiskLevel};
 
 /// Findings to act upon, in order. Its JSON is a file that people review, shorten, and hand back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,6 +18,10 @@ pub struct RemovalPlan {
     pub account: Option<String>,
     /// The time of the report that it was made from.
     pub report_at: Timestamp,
+    /// By what the findings were judged, which is what they are judged by again right before anything is done.
+    pub criteria: Criteria,
+    /// The prices by which the findings of the steps were judged.
+    pub prices: Vec<PriceTable>,
     /// What is to be done, one after the other.
     pub steps: Vec<Removal>,
     /// Findings that need a person, or that go beyond what was asked for.
@@ -85,6 +93,7 @@ impl RemovalPlan {
                 .then_with(|| one.id.cmp(&other.id))
         });
         let (mut steps, mut by_hand) = (Vec::new(), Vec::new());
+        let mut prices: BTreeMap<Region, BTreeMap<String, (Decimal, Date)>> = BTreeMap::new();
         for finding in findings {
             let step = match &finding.remediation.action {
                 _ if finding.alternative_to.is_some() => {
@@ -100,23 +109,40 @@ impl RemovalPlan {
                 Some(action) => Ok(action.clone()),
             };
             match step {
-                Ok(action) => steps.push(Removal {
-                    finding: finding.id.clone(),
-                    area: finding.area.clone(),
-                    region: finding.region.clone(),
-                    action,
-                    saves: finding
-                        .monthly_saving
-                        .as_ref()
-                        .map(|saving| Range { low: saving.low, high: saving.high }),
-                    risk: finding.risk.why.clone(),
-                    reversible: finding.remediation.reversible,
-                    reason: finding.reason.clone(),
-                }),
+                Ok(action) => {
+                    for quote in finding.monthly_saving.iter().flat_map(|saving| &saving.prices) {
+                        let known = prices.entry(finding.region.clone()).or_default();
+                        known.insert(quote.key.clone(), (quote.price, quote.priced_at));
+                    }
+                    steps.push(Removal {
+                        finding: finding.id.clone(),
+                        area: finding.area.clone(),
+                        region: finding.region.clone(),
+                        action,
+                        saves: finding
+                            .monthly_saving
+                            .as_ref()
+                            .map(|saving| Range { low: saving.low, high: saving.high }),
+                        risk: finding.risk.why.clone(),
+                        reversible: finding.remediation.reversible,
+                        reason: finding.reason.clone(),
+                    })
+                }
                 Err(why) => by_hand.push(ByHand { finding: finding.id.clone(), why }),
             }
         }
-        Self { account: report.account.clone(), report_at: report.at, steps, by_hand }
+        let currency = report.totals.monthly_saving.currency;
+        let prices = prices.into_iter();
+        Self {
+            account: report.account.clone(),
+            report_at: report.at,
+            criteria: report.criteria.clone(),
+            prices: prices
+                .filter_map(|(region, known)| PriceTable::dated(region, currency, known))
+                .collect(),
+            steps,
+            by_hand,
+        }
     }
 
     /// What all steps save in a month, as far as that is known.
@@ -124,7 +150,8 @@ impl RemovalPlan {
         self.steps.iter().filter_map(|step| step.saves).sum()
     }
 
-    /// A plan from its JSON.
+    /// A plan from its JSON. One that does not say by what it was judged, as older versions wrote it, is none: what it says could
+    /// not be checked again.
     ///
     /// # Errors
     /// [`Error::Malformed`] with the place, and [`Error::Invalid`] for one that can't be carried out.
@@ -137,8 +164,19 @@ impl RemovalPlan {
         Ok(plan)
     }
 
-    /// Checks that there is something to do, and each of it once.
+    /// Checks that it says whose account it is for, by what it was judged, and that there is something to do, and each of it once.
     pub(crate) fn check(&self) -> Result<(), Error> {
+        let is_account = |account: &String| {
+            account.len() == 12 && account.chars().all(|digit| digit.is_ascii_digit())
+        };
+        if !self.account.as_ref().is_some_and(is_account) {
+            let account = self.account.as_deref().unwrap_or("not known");
+            return Err(Error::invalid("account", account, "the twelve digits of an account"));
+        }
+        self.criteria.check()?;
+        for table in &self.prices {
+            table.clone().checked()?;
+        }
         if self.steps.is_empty() {
             return Err(Error::invalid("steps", "empty", "at least one"));
         }

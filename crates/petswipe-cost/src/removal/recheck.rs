@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::plan::Removal;
+use super::plan::{Removal, RemovalPlan};
 use crate::analyzer::Analyzer;
-use crate::exclusion::TagFilter;
 use crate::{
-    Error, InventorySource, Prices, Report, ReportOptions, Scanner, Suppressions, Thresholds,
+    Error, Explanation, InventorySource, Prices, Report, ReportOptions, Scanner, Suppressions,
     UsageSource,
 };
 
@@ -17,10 +16,7 @@ pub struct Rechecker {
     inventory: Arc<dyn InventorySource>,
     usage: Arc<dyn UsageSource>,
     prices: Prices,
-    limits: Thresholds,
     analyzers: Vec<Arc<dyn Analyzer>>,
-    exclude: Vec<TagFilter>,
-    suppressions: Suppressions,
 }
 
 impl std::fmt::Debug for Rechecker {
@@ -42,34 +38,45 @@ pub enum Checked {
 }
 
 impl Rechecker {
-    /// By the same sources, prices, thresholds and exclusions as the report that the plan was made from.
+    /// With sources of the account that a report was made of, prices for what a plan has none of, and the analyzers of that report.
+    /// By what is judged says the plan.
     pub fn new(
         inventory: Arc<dyn InventorySource>,
         usage: Arc<dyn UsageSource>,
         prices: Prices,
-        limits: Thresholds,
         analyzers: Vec<Arc<dyn Analyzer>>,
-        options: &ReportOptions,
     ) -> Self {
-        let (exclude, suppressions) = (options.exclude.clone(), options.suppressions.clone());
-        Self { inventory, usage, prices, limits, analyzers, exclude, suppressions }
+        Self { inventory, usage, prices, analyzers }
     }
 
-    /// Whose account this is; `None` where nobody would say.
-    pub async fn account(&self) -> Option<String> {
-        self.inventory.account().await.ok()
-    }
-
-    /// Looks again.
+    /// Whose account this is.
     ///
     /// # Errors
-    /// [`Error::Backend`] when the area could not be looked at, and [`Error::Invalid`] for an area that nobody analyses.
-    pub async fn check(&self, removal: &Removal, now: Timestamp) -> Result<Checked, Error> {
+    /// As [`InventorySource::account`].
+    pub async fn account(&self) -> Result<String, Error> {
+        self.inventory.account().await
+    }
+
+    /// Looks again whether the finding of a step of that plan holds, by the plan's criteria and prices.
+    ///
+    /// # Errors
+    /// [`Error::Backend`] when the area could not be looked at, and [`Error::Invalid`] for an area that nobody analyses, or for prices
+    /// in another currency.
+    pub async fn check(
+        &self,
+        plan: &RemovalPlan,
+        removal: &Removal,
+        now: Timestamp,
+    ) -> Result<Checked, Error> {
         let analyzer = self.analyzers.iter().find(|one| one.area() == removal.area);
         let analyzer = analyzer
             .ok_or_else(|| Error::invalid("area", &removal.area, "an area that is analysed"))?;
-        let scanner = Scanner::new(self.inventory.clone(), self.usage.clone(), self.prices.clone())
-            .with_limits(self.limits.clone())?
+        let mut prices = self.prices.clone();
+        for table in &plan.prices {
+            prices.overlay(table.clone())?;
+        }
+        let scanner = Scanner::new(self.inventory.clone(), self.usage.clone(), prices)
+            .with_limits(plan.criteria.thresholds.clone())?
             .with_analyzers(vec![analyzer.clone()]);
         let scan =
             scanner.scan(std::slice::from_ref(&removal.region), now, std::future::pending()).await;
@@ -80,8 +87,8 @@ impl Rechecker {
             ));
         }
         let options = ReportOptions {
-            exclude: self.exclude.clone(),
-            suppressions: self.suppressions.clone(),
+            exclude: plan.criteria.exclude.clone(),
+            suppressions: Suppressions { suppressions: plan.criteria.suppressions.clone() },
             ..ReportOptions::default()
         };
         let report = Report::of(&scan, &options);
@@ -95,7 +102,7 @@ impl Rechecker {
                 changed("it is suppressed now")
             }
             None => {
-                let said = Report::explain(&scan, &removal.finding);
+                let said = Explanation::of(&scan, &options, &removal.finding).said;
                 match said.first() {
                     Some(now) if now.verdict.is_flagged() => {
                         changed("it is excluded now, or saves nothing any more")

@@ -14,8 +14,11 @@ pub struct Changes {
     pub new: Vec<String>,
     /// Findings that are no longer there, and whose area was looked at.
     pub gone: Vec<String>,
-    /// Findings that are no longer there because their area was not looked at, or their resource is not known well enough now.
+    /// Findings that are no longer there because their area or region was not looked at, or their resource is not known well enough
+    /// now.
     pub not_looked_at: Vec<String>,
+    /// Findings that are no longer reported because a suppression or a tag hides them now.
+    pub hidden: Vec<String>,
     /// Findings that save more than they did.
     pub grown: Vec<Change>,
     /// Findings that save less than they did.
@@ -57,19 +60,31 @@ impl Changes {
             .collect();
         let unknown: BTreeSet<&str> =
             new.unknown.iter().map(|unknown| unknown.id.as_str()).collect();
+        let hidden: BTreeSet<&str> = new
+            .suppressed
+            .iter()
+            .map(|suppressed| suppressed.id.as_str())
+            .chain(new.excluded_ids.iter().map(String::as_str))
+            .collect();
         let looked_at = |finding: &Finding| {
+            let area = new.areas.contains(&finding.area);
             let region =
                 new.regions.contains(&finding.region) || finding.region == crate::Region::global();
             let prefix = format!("{}:{}:", finding.area, finding.region);
-            region && !blind.contains(&prefix) && !unknown.contains(finding.id.as_str())
+            area && region && !blind.contains(&prefix) && !unknown.contains(finding.id.as_str())
         };
         let mut changes = Self {
             new: after.keys().filter(|id| !before.contains_key(*id)).cloned().collect(),
             ..Self::default()
         };
         for finding in old.findings.iter().filter(|finding| !after.contains_key(&finding.id)) {
-            let list =
-                if looked_at(finding) { &mut changes.gone } else { &mut changes.not_looked_at };
+            let list = if hidden.contains(finding.id.as_str()) {
+                &mut changes.hidden
+            } else if looked_at(finding) {
+                &mut changes.gone
+            } else {
+                &mut changes.not_looked_at
+            };
             list.push(finding.id.clone());
         }
         for (id, is) in after {
@@ -83,6 +98,7 @@ impl Changes {
         }
         changes.gone.sort();
         changes.not_looked_at.sort();
+        changes.hidden.sort();
         Ok(changes)
     }
 }

@@ -1,12 +1,19 @@
 //! The report of a scan: findings, what they save without counting anything twice, and what is not known.
 
 mod changes;
+mod criteria;
+mod explanation;
 mod finding;
+mod near;
+mod scan_cost;
 mod spend;
 mod totals;
 
 pub use changes::{Change, Changes};
+pub use criteria::Criteria;
+pub use explanation::{Explained, Explanation, NotReported};
 pub use finding::{Finding, Suppressed, Unknown};
+pub use scan_cost::ScanCost;
 pub use spend::{Amount, Day, SpendReport};
 pub use totals::{Range, Totals};
 
@@ -14,14 +21,13 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::exclusion::{Suppressions, TagFilter};
-use crate::{Currency, Error, NotAnalysed, Region, ResourceRef, Scan, Verdict};
+use crate::{Area, Assessment, Error, NotAnalysed, Region, Scan, Verdict};
 
 /// The version of the JSON of a report.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// A report. Its JSON is a document that a later report can be compared with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +38,8 @@ pub struct Report {
     pub account: Option<String>,
     /// The regions looked at.
     pub regions: Vec<Region>,
+    /// The areas that were to be analysed there.
+    pub areas: Vec<Area>,
     /// When the scan began.
     pub at: Timestamp,
     /// Whether something was not looked at; [`not_analysed`](Self::not_analysed) has what.
@@ -46,6 +54,11 @@ pub struct Report {
     pub suppressed: Vec<Suppressed>,
     /// How many resources would be findings, and are excluded by tag.
     pub excluded: u64,
+    /// The ids that their findings would have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub excluded_ids: Vec<String>,
+    /// By what all of it was judged.
+    pub criteria: Criteria,
     /// What was not looked at.
     pub not_analysed: Vec<NotAnalysed>,
     /// What is to be said of the suppressions: those that are over, and those that match nothing.
@@ -66,19 +79,6 @@ pub struct Report {
     pub changes: Option<Changes>,
 }
 
-/// What a scan cost by the list.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ScanCost {
-    /// The amount, to a hundredth of a cent; `None` where the prices are not known.
-    pub amount: Option<Decimal>,
-    /// Its currency.
-    pub currency: Currency,
-    /// The metrics that were asked for by a call that is charged for them.
-    pub metrics: u64,
-    /// The requests to Cost Explorer.
-    pub cost_explorer_requests: u64,
-}
-
 /// What goes into a report, beside what was found.
 #[derive(Clone, Debug, Default)]
 pub struct ReportOptions {
@@ -92,6 +92,19 @@ pub struct ReportOptions {
     pub calls: BTreeMap<String, u64>,
 }
 
+impl ReportOptions {
+    /// The tag for which something is not reported.
+    fn excluding(&self, assessment: &Assessment) -> Option<&TagFilter> {
+        let tags = assessment.tags.as_ref()?;
+        self.exclude.iter().find(|tag| tag.matches(tags))
+    }
+
+    /// Whether a tag may exclude it that nobody could read.
+    fn may_exclude(&self, assessment: &Assessment) -> bool {
+        !self.exclude.is_empty() && assessment.tags.is_none() && assessment.resource.kind.has_tags()
+    }
+}
+
 impl Report {
     /// The report of a scan.
     pub fn of(scan: &Scan, options: &ReportOptions) -> Self {
@@ -99,29 +112,23 @@ impl Report {
         let mut findings = Vec::new();
         let mut unknown = Vec::new();
         let mut suppressed = Vec::new();
-        let mut excluded = 0;
+        let mut excluded_ids = Vec::new();
         let mut ids = Vec::new();
         scan.assess(&mut |assessment| {
             if assessment.verdict == Verdict::Busy {
                 return;
             }
-            let is_excluded = assessment
-                .tags
-                .as_ref()
-                .is_some_and(|tags| options.exclude.iter().any(|tag| tag.matches(tags)));
-            if is_excluded {
-                excluded += 1;
+            let id = assessment.id();
+            if options.excluding(&assessment).is_some() {
+                excluded_ids.push(id);
                 return;
             }
-            let id = assessment.id();
             if let Some(why) = options.suppressions.of(&id, today) {
                 ids.push(why.id.clone());
                 suppressed.push(Suppressed { id, reason: why.reason.clone(), until: why.until });
                 return;
             }
-            let hidden = !options.exclude.is_empty()
-                && assessment.tags.is_none()
-                && assessment.resource.kind.has_tags();
+            let hidden = options.may_exclude(&assessment);
             match (assessment.verdict, assessment.advice.is_some()) {
                 (Verdict::Unknown, _) | (_, false) => unknown.push(Unknown::of(assessment)),
                 _ if hidden => unknown.push(Unknown::untagged(assessment)),
@@ -139,6 +146,7 @@ impl Report {
         });
         unknown.sort_by(|one, other| one.id.cmp(&other.id));
         suppressed.sort_by(|one, other| one.id.cmp(&other.id));
+        excluded_ids.sort();
         let totals = Totals::of(&findings, unknown.len(), currency, options.by_tag.as_deref());
         let mut resources = BTreeMap::new();
         for resource in scan.inventory.resources() {
@@ -149,6 +157,7 @@ impl Report {
             format: FORMAT,
             account: scan.account.clone(),
             regions: scan.regions.clone(),
+            areas: scan.areas(),
             at: scan.now,
             partial: scan.interrupted || !scan.not_analysed.is_empty(),
             findings,
@@ -156,7 +165,9 @@ impl Report {
             totals,
             notes: notes(options, &ids, today, scan),
             suppressed,
-            excluded,
+            excluded: excluded_ids.len() as u64,
+            excluded_ids,
+            criteria: Criteria::of(&options.exclude, &options.suppressions, &scan.limits, today),
             not_analysed: scan.not_analysed.clone(),
             resources,
             calls: options.calls.clone(),
@@ -179,12 +190,17 @@ impl Report {
     pub fn from_json(text: &str) -> Result<Self, Error> {
         let malformed =
             |problem: String| Error::Malformed { file: "the report".to_owned(), problem };
-        let report: Self =
-            serde_json::from_str(text).map_err(|error| malformed(error.to_string()))?;
-        if report.format != FORMAT {
-            return Err(malformed(format!("its format is {}; allowed: {FORMAT}", report.format)));
+        #[derive(Deserialize)]
+        struct Head {
+            format: u32,
         }
-        Ok(report)
+        // What another version has or lacks would only be confusing.
+        let head: Head =
+            serde_json::from_str(text).map_err(|error| malformed(error.to_string()))?;
+        if head.format != FORMAT {
+            return Err(malformed(format!("its format is {}; allowed: {FORMAT}", head.format)));
+        }
+        serde_json::from_str(text).map_err(|error| malformed(error.to_string()))
     }
 
     /// The same with what is different from an older report.
@@ -194,21 +210,6 @@ impl Report {
     pub fn compared_with(mut self, old: &Self) -> Result<Self, Error> {
         self.changes = Some(Changes::between(old, &self)?);
         Ok(self)
-    }
-
-    /// Why a resource was flagged, or not: what every analyzer says of it. `resource` is its id, its name, or the id of a finding.
-    pub fn explain(scan: &Scan, resource: &str) -> Vec<crate::Assessment> {
-        let mut all = Vec::new();
-        scan.assess(&mut |assessment| {
-            let is = |id: &ResourceRef| {
-                id.id == *resource || crate::report::totals::bill(id) == resource
-            };
-            let named = assessment.name.as_deref() == Some(resource);
-            if named || is(&assessment.resource) || assessment.id() == *resource {
-                all.push(assessment);
-            }
-        });
-        all
     }
 }
 
@@ -234,32 +235,4 @@ fn notes(options: &ReportOptions, matched: &[String], today: Date, scan: &Scan) 
     let unmatched =
         unmatched.map(|one| format!("the suppression {} matches nothing{partly}", one.id));
     expired.chain(unmatched).collect()
-}
-
-impl ScanCost {
-    fn of(scan: &Scan, calls: &BTreeMap<String, u64>) -> Self {
-        let called = |name: &str| calls.get(name).copied().unwrap_or_default();
-        // Statistics asked for one by one are within the free tier of the API.
-        let metrics = if called("cloudwatch:GetMetricData") > 0 { scan.metrics_asked } else { 0 };
-        let requests =
-            calls.iter().filter(|(name, _)| name.starts_with("ce:")).map(|(_, calls)| calls).sum();
-        let region = scan
-            .regions
-            .iter()
-            .find(|region| scan.prices.quotes(region).get("ce:request").is_some());
-        let amount = region.and_then(|region| {
-            let mut quotes = scan.prices.quotes(region);
-            let thousands = Decimal::from(metrics) / Decimal::from(1000);
-            Some(
-                quotes.get("cloudwatch:metric-data")? * thousands
-                    + quotes.get("ce:request")? * Decimal::from(requests),
-            )
-        });
-        Self {
-            amount: amount.map(|amount: Decimal| amount.round_dp(4)),
-            currency: scan.prices.currency(),
-            metrics,
-            cost_explorer_requests: requests,
-        }
-    }
 }

@@ -74,8 +74,8 @@ pub struct Scan {
     pub not_analysed: Vec<NotAnalysed>,
     /// Whether it was stopped before its end.
     pub interrupted: bool,
-    /// How many metrics were asked for, which is what CloudWatch charges for.
-    pub metrics_asked: u64,
+    /// How many metrics were asked for in each region, which is what CloudWatch charges for.
+    pub metrics_asked: BTreeMap<Region, u64>,
     pub(crate) prices: Prices,
     pub(crate) limits: Thresholds,
     pub(crate) analyzers: Vec<Arc<dyn Analyzer>>,
@@ -145,7 +145,7 @@ impl Scanner {
             spend: None,
             not_analysed: Vec::new(),
             interrupted: false,
-            metrics_asked: 0,
+            metrics_asked: BTreeMap::new(),
             prices: self.prices.clone(),
             limits: self.limits.clone(),
             analyzers: self.analyzers.clone(),
@@ -260,7 +260,8 @@ impl Scanner {
             };
             open.remove(&(region.clone(), period));
             let asked = measures.len();
-            scan.metrics_asked += u64::try_from(asked).unwrap_or_default();
+            *scan.metrics_asked.entry(region.clone()).or_default() +=
+                u64::try_from(asked).unwrap_or_default();
             match answer {
                 Ok(series) if series.len() == asked => {
                     self.unmeasured(scan, gaps, &measures, &series);
@@ -388,6 +389,11 @@ impl Scan {
                 }
             });
         }
+    }
+
+    /// Whether an area looks at what is of that kind.
+    pub(crate) fn needs(&self, area: &Area, kind: Kind) -> bool {
+        self.analyzers.iter().any(|one| one.area() == *area && one.kinds().contains(&kind))
     }
 
     /// The names of the areas that were to be looked at.

@@ -107,9 +107,10 @@ async fn the_calls_of_a_known_account_are_as_few_as_can_be() {
         .sum();
     assert_eq!(calls["ec2:DescribeVolumes"], volumes as u64);
     // Five hundred metrics a call, one list for days and one for hours in each region.
-    let most = scan.metrics_asked.div_ceil(500) + 2 * regions.len() as u64;
-    assert!(calls["cloudwatch:GetMetricData"] <= most, "{calls:?}, {} metrics", scan.metrics_asked);
-    assert_eq!(scan.usage.len() as u64, scan.metrics_asked, "a metric was asked for twice");
+    let asked: u64 = scan.metrics_asked.values().sum();
+    let most = asked.div_ceil(500) + 2 * regions.len() as u64;
+    assert!(calls["cloudwatch:GetMetricData"] <= most, "{calls:?}, {asked} metrics");
+    assert_eq!(scan.usage.len() as u64, asked, "a metric was asked for twice");
 }
 
 #[tokio::test]
@@ -138,21 +139,6 @@ async fn two_reports_are_compared_by_the_ids_of_their_findings() {
     old.account = Some("210987654321".to_owned());
     let error = new.compared_with(&old).unwrap_err().to_string();
     assert_eq!(error, "account of the older report is 210987654321; allowed: 123456789012");
-}
-
-#[tokio::test]
-async fn every_resource_can_be_explained() {
-    let Demo { account, regions, prices, planted, .. } = demo(500, 2);
-    let scan = scan(&Arc::new(account), &regions, &prices).await;
-    let id = planted.iter().find(|id| id.starts_with("ebs-unused")).unwrap();
-    let volume = id.rsplit(':').next().unwrap();
-    let said = Report::explain(&scan, volume);
-    assert!(said.iter().any(|one| one.id() == *id && one.verdict.is_flagged()), "{said:?}");
-    let busy =
-        scan.inventory.instances.iter().find(|instance| instance.instance_type == "m5.4xlarge");
-    let said = Report::explain(&scan, &busy.unwrap().id);
-    assert_eq!(said[0].reason, "it does not run, so it is not paid for");
-    assert!(Report::explain(&scan, "vol-nothing").is_empty());
 }
 
 #[tokio::test]

@@ -3,5 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod answers;
+mod compared;
+mod explained;
 mod faults;
+mod scan_cost;
 mod world;

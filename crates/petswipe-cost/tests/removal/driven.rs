@@ -9,14 +9,14 @@ use petswipe_cost::memory::MemoryAccount;
 use petswipe_cost::removal::{
     Outcome, Rechecker, RemovalPerformer, RemovalPlan, Remover, State, StepState,
 };
-use petswipe_cost::{Action, Error, Region, Thresholds, analyzer};
+use petswipe_cost::{Action, Error, Region, analyzer};
 use petswipe_runbook::journal::MemoryJournal;
 use petswipe_runbook::sim::SimClock;
 use petswipe_runbook::{Completed, Driver, Journaled, OperationId, Performer};
 
-use crate::world::{World, now, options};
+use crate::world::{World, now};
 
-async fn drive(
+pub(crate) async fn drive(
     plan: &RemovalPlan,
     performer: RemovalPerformer,
     clock: Arc<SimClock>,
@@ -29,7 +29,7 @@ async fn drive(
     (done.outcome, done.state)
 }
 
-async fn carried_out(world: &World, plan: &RemovalPlan) -> (Outcome, State) {
+pub(crate) async fn carried_out(world: &World, plan: &RemovalPlan) -> (Outcome, State) {
     let clock = Arc::new(SimClock::new(now()));
     drive(plan, world.performer(plan, clock.clone()), clock).await
 }
@@ -40,7 +40,7 @@ async fn a_plan_is_carried_out_and_its_findings_are_gone() {
     let plan = world.plan(&[], 1000).await;
     let before = world.account.inventory();
     let (outcome, state) = carried_out(&world, &plan).await;
-    assert_eq!(outcome, Outcome { done: plan.steps.len(), skipped: 0, failed: 0, not_begun: 0 });
+    assert_eq!(outcome, Outcome { done: plan.steps.len(), skipped: 0, failed: 0, unknown: 0 });
     let after = world.report().await;
     for step in &plan.steps {
         assert!(
@@ -72,7 +72,7 @@ async fn what_is_used_by_now_is_left() {
         used.state = VolumeState::InUse;
     });
     let (outcome, state) = carried_out(&world, &plan).await;
-    assert_eq!(outcome, Outcome { done: 2, skipped: 1, failed: 0, not_begun: 0 });
+    assert_eq!(outcome, Outcome { done: 2, skipped: 1, failed: 0, unknown: 0 });
     assert_eq!(
         state.steps[1],
         StepState::Skipped { why: "it is attached".to_owned(), snapshot: None }
@@ -124,13 +124,11 @@ async fn a_finding_is_checked_again_after_its_snapshot_and_the_snapshot_is_named
         world.account.clone(),
         world.account.clone(),
         world.prices.clone(),
-        Thresholds::default(),
         analyzer::all(),
-        &options(),
     );
     let performer = RemovalPerformer::new(plan.clone(), recheck, late.clone(), clock.clone());
     let (outcome, state) = drive(&plan, performer, clock).await;
-    assert_eq!(outcome, Outcome { done: 0, skipped: 1, failed: 0, not_begun: 0 });
+    assert_eq!(outcome, Outcome { done: 0, skipped: 1, failed: 0, unknown: 0 });
     assert!(!late.1.load(Ordering::Relaxed), "it was acted upon");
     assert_eq!(state.steps[0].snapshot(), Some("snap-00000000000000001"));
 }
@@ -150,7 +148,7 @@ async fn a_step_that_is_denied_fails_and_the_others_go_on() {
     assert!(addresses > 0 && addresses < all);
     assert_eq!(
         outcome,
-        Outcome { done: all - addresses, skipped: 0, failed: addresses, not_begun: 0 }
+        Outcome { done: all - addresses, skipped: 0, failed: addresses, unknown: 0 }
     );
     let why: Vec<_> = state
         .steps

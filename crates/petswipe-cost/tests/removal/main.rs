@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod driven;
+mod endings;
+mod judged;
 mod planned;
 mod simulated;
 mod world;

@@ -57,8 +57,8 @@ impl petswipe_runbook::sim::World<RemovalPlan> for Simulated {
     }
 
     fn check_end(&self, plan: &RemovalPlan, outcome: &Outcome) -> Result<(), String> {
-        let Outcome { done, skipped, failed, not_begun } = outcome;
-        let all = done + skipped + failed + not_begun;
+        let Outcome { done, skipped, failed, unknown } = outcome;
+        let all = done + skipped + failed + unknown;
         if all == plan.steps.len() {
             Ok(())
         } else {

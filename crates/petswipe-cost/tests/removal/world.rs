@@ -7,7 +7,7 @@ use petswipe_cost::analyzer;
 use petswipe_cost::demo::{Demo, KEEP};
 use petswipe_cost::memory::MemoryAccount;
 use petswipe_cost::removal::{Rechecker, RemovalOptions, RemovalPerformer, RemovalPlan};
-use petswipe_cost::{Prices, Region, Report, ReportOptions, RiskLevel, Scanner, Thresholds};
+use petswipe_cost::{Prices, Region, Report, ReportOptions, RiskLevel, Scanner};
 use petswipe_runbook::Clock;
 
 /// The time the simulator's clock begins at.
@@ -41,15 +41,7 @@ impl World {
 
     pub(crate) fn performer(&self, plan: &RemovalPlan, clock: Arc<dyn Clock>) -> RemovalPerformer {
         let (account, prices) = (self.account.clone(), self.prices.clone());
-        let limits = Thresholds::default();
-        let recheck = Rechecker::new(
-            account.clone(),
-            account.clone(),
-            prices,
-            limits,
-            analyzer::all(),
-            &options(),
-        );
+        let recheck = Rechecker::new(account.clone(), account.clone(), prices, analyzer::all());
         RemovalPerformer::new(plan.clone(), recheck, account, clock)
     }
 }

@@ -66,7 +66,7 @@ pub enum Answer {
 }
 
 /// How a removal ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     /// How many steps were carried out.
     pub done: usize,
@@ -74,8 +74,8 @@ pub struct Outcome {
     pub skipped: usize,
     /// How many failed.
     pub failed: usize,
-    /// How many were not begun, as somebody wanted it to end.
-    pub not_begun: usize,
+    /// Of how many nobody knows whether they were carried out: somebody has to look.
+    pub unknown: usize,
 }
 
 impl Runbook for RemovalPlan {
@@ -85,7 +85,7 @@ impl Runbook for RemovalPlan {
     type Outcome = Outcome;
 
     const KIND: &'static str = "cost-removal";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn validate(&self) -> Result<(), Error> {
         self.check().map_err(|error| match error {
@@ -108,7 +108,12 @@ impl Runbook for RemovalPlan {
         }
         let Some((index, step)) = state.next() else { return Decision::Finish(state.outcome()) };
         if state.stopping {
-            return Decision::Finish(state.outcome());
+            let why = format!(
+                "somebody wanted it to end: nothing is under way, and {} of {} steps are not done",
+                state.left(),
+                self.steps.len()
+            );
+            return Decision::Suspend { why };
         }
         if let Some(at) = state.not_before.filter(|at| *at > now) {
             return Decision::WaitUntil(at);
@@ -131,9 +136,15 @@ impl Runbook for RemovalPlan {
     fn evolve(&self, state: &mut State, event: &EventOf<Self>, at: Timestamp) {
         match event {
             Event::AbortRequested { .. } => state.stopping = true,
-            // What was known is as old as the process that asked.
-            Event::Resumed { .. } => state.forget(),
+            // What was known is as old as the process that asked. Whoever goes on wants it to end no more.
+            Event::Resumed { .. } => {
+                state.forget();
+                state.stopping = false;
+            }
             Event::Intended { effect: Effect::Act(index), .. } => drop(state.begun.insert(*index)),
+            Event::Intended { effect: Effect::Snapshot(index), .. } => {
+                *state.snapshot_begun.entry(*index).or_default() += 1;
+            }
             _ => {}
         }
         match state.in_flight.observe(event, at) {
@@ -154,10 +165,16 @@ fn failed(state: &mut State, effect: &Effect, failure: &Failure, at: Timestamp) 
         state.not_before = at.checked_add(PAUSE).ok();
         return;
     }
-    // Of a change that got no answer nobody knows.
-    let unknown = may_yet_succeed && matches!(effect, Effect::Act(_));
-    let doubt = if unknown { "whether it happened is not known: " } else { "" };
-    state.fail(effect.step(), format!("{doubt}{}", failure.message));
+    let (index, why) = (effect.step(), failure.message.clone());
+    // Of a change that got no answer nobody knows; what was refused did not happen, but an earlier try may have.
+    match effect {
+        Effect::Snapshot(_) if may_yet_succeed => state.lose(index, why, true),
+        Effect::Act(_) if may_yet_succeed => state.lose(index, why, false),
+        Effect::Snapshot(_) if state.snapshot_begun.remove(&index) > Some(1) => {
+            state.lose(index, why, true);
+        }
+        _ => state.fail(index, why),
+    }
 }
 
 #[cfg(test)]
@@ -179,8 +196,14 @@ mod tests {
             reversible: false,
             reason: String::new(),
         };
-        let plan =
-            RemovalPlan { account: None, report_at: at, steps: vec![step], by_hand: Vec::new() };
+        let plan = RemovalPlan {
+            account: None,
+            report_at: at,
+            criteria: crate::Criteria::default(),
+            prices: Vec::new(),
+            steps: vec![step],
+            by_hand: Vec::new(),
+        };
         let mut state = State::of(&plan);
         let mute = Failure::new(FailureKind::TimedOut, "no answer came");
         for tried in 1..=3 {
@@ -188,7 +211,9 @@ mod tests {
             assert!(matches!(state.steps[0], StepState::Holds { .. }), "over after {tried} tries");
             failed(&mut state, &Effect::Act(0), &mute, at);
         }
-        let why = "whether it happened is not known: no answer came".to_owned();
-        assert_eq!(state.steps[0], StepState::Failed { why, snapshot: None });
+        let why = "no answer came".to_owned();
+        let unknown = StepState::Unknown { why, of_snapshot: false, snapshot: None };
+        assert_eq!(state.steps[0], unknown);
+        assert_eq!(state.outcome(), Outcome { unknown: 1, ..Outcome::default() });
     }
 }

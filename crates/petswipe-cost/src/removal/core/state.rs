@@ -1,6 +1,6 @@
 //! What is known of each step, folded from events.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use petswipe_runbook::InFlight;
@@ -17,6 +17,8 @@ pub struct State {
     pub(super) stopping: bool,
     /// Steps whose action was begun, and whose outcome nobody knows.
     pub(super) begun: BTreeSet<usize>,
+    /// Steps whose snapshot was begun, and of which nobody knows whether it was made: how often.
+    pub(super) snapshot_begun: BTreeMap<usize, u32>,
     /// How often the present step's effect failed.
     pub(super) tries: u32,
     /// Nothing is tried before.
@@ -50,6 +52,15 @@ pub enum StepState {
         /// A snapshot that was made by then, and is still there.
         snapshot: Option<String>,
     },
+    /// Nobody knows whether it was carried out, or whether its snapshot was made: no answer came, however often it was tried.
+    Unknown {
+        /// What was said last.
+        why: String,
+        /// Whether it is the snapshot that nobody knows of: then its action was not begun.
+        of_snapshot: bool,
+        /// A snapshot that was made by then, and is still there.
+        snapshot: Option<String>,
+    },
     /// It failed.
     Failed {
         /// How.
@@ -61,7 +72,7 @@ pub enum StepState {
 
 impl StepState {
     fn is_over(&self) -> bool {
-        matches!(self, Self::Done { .. } | Self::Skipped { .. } | Self::Failed { .. })
+        !matches!(self, Self::Waiting { .. } | Self::Holds { .. })
     }
 
     /// The snapshot that was made for it.
@@ -71,6 +82,7 @@ impl StepState {
             | Self::Holds { snapshot, .. }
             | Self::Done { snapshot }
             | Self::Skipped { snapshot, .. }
+            | Self::Unknown { snapshot, .. }
             | Self::Failed { snapshot, .. } => snapshot.as_deref(),
         }
     }
@@ -87,13 +99,18 @@ impl State {
         self.steps.iter().enumerate().find(|(_, step)| !step.is_over())
     }
 
+    /// How many steps are not over.
+    pub(super) fn left(&self) -> usize {
+        self.steps.iter().filter(|step| !step.is_over()).count()
+    }
+
     pub(super) fn outcome(&self) -> Outcome {
         let count = |is: fn(&StepState) -> bool| self.steps.iter().filter(|step| is(step)).count();
         Outcome {
             done: count(|step| matches!(step, StepState::Done { .. })),
             skipped: count(|step| matches!(step, StepState::Skipped { .. })),
             failed: count(|step| matches!(step, StepState::Failed { .. })),
-            not_begun: count(|step| !step.is_over()),
+            unknown: count(|step| matches!(step, StepState::Unknown { .. })),
         }
     }
 
@@ -107,13 +124,19 @@ impl State {
         let snapshot = step.snapshot().map(str::to_owned);
         *step = match answer {
             Answer::Holds => StepState::Holds { at, snapshot },
+            Answer::Changed { why } if self.snapshot_begun.contains_key(&index) => {
+                StepState::Unknown { why: why.clone(), of_snapshot: true, snapshot }
+            }
             Answer::Changed { why } if self.begun.contains(&index) => {
                 let why = format!("an earlier attempt may have done it: {why}");
                 StepState::Skipped { why, snapshot }
             }
             Answer::Changed { why } => StepState::Skipped { why: why.clone(), snapshot },
             // A snapshot takes its time: whether the finding still holds is asked again after it.
-            Answer::Snapshot { id } => StepState::Waiting { snapshot: Some(id.clone()) },
+            Answer::Snapshot { id } => {
+                self.snapshot_begun.remove(&index);
+                StepState::Waiting { snapshot: Some(id.clone()) }
+            }
             Answer::Done => StepState::Done { snapshot },
         };
     }
@@ -123,6 +146,14 @@ impl State {
         let Some(step) = self.steps.get_mut(index) else { return };
         let snapshot = step.snapshot().map(str::to_owned);
         *step = StepState::Failed { why, snapshot };
+    }
+
+    /// Nobody knows whether its action, or its snapshot, came about.
+    pub(super) fn lose(&mut self, index: usize, why: String, of_snapshot: bool) {
+        (self.tries, self.not_before) = (0, None);
+        let Some(step) = self.steps.get_mut(index) else { return };
+        let snapshot = step.snapshot().map(str::to_owned);
+        *step = StepState::Unknown { why, of_snapshot, snapshot };
     }
 
     /// What was known is old.
