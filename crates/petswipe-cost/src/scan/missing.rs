@@ -1,7 +1,10 @@
 //! What could not be looked at, and why.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use super::Scan;
 use crate::{Area, Error, Region, explain};
 
 /// An area that was not analysed in a region, or not all of it.
@@ -91,5 +94,23 @@ impl Gap {
     pub(super) fn about(self, area: Area, region: Region) -> NotAnalysed {
         let Self { why, action, message } = self;
         NotAnalysed { area, region, why, action, message }
+    }
+}
+
+/// Why areas are missing, the first reason of each; an interruption is the last that is named.
+#[derive(Default)]
+pub(super) struct Gaps(BTreeMap<(Area, Region), Gap>);
+
+impl Gaps {
+    pub(super) fn add(&mut self, area: Area, region: &Region, gap: Gap) {
+        let known = self.0.entry((area, region.clone())).or_insert_with(|| gap.clone());
+        if known.is_interruption() && !gap.is_interruption() {
+            *known = gap;
+        }
+    }
+
+    pub(super) fn into_scan(self, scan: &mut Scan) {
+        let gaps = self.0.into_iter();
+        scan.not_analysed = gaps.map(|((area, region), gap)| gap.about(area, region)).collect();
     }
 }
