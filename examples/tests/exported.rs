@@ -68,8 +68,9 @@ fn files_of_an_export_are_a_report_of_what_was_spent() {
     assert_eq!(spend["settled_until"], "2026-06-01");
     assert_eq!(spend["forecast"]["from"], "2026-06-01");
     assert!(spend["trend"]["per_month"].as_f64().unwrap() > 0.0);
-    let jump = &spend["jumps"]["found"][0];
-    assert_eq!((&jump["service"], &jump["day"]), (&"Amazon S3".into(), &"2026-05-01".into()));
+    let jumps = spend["jumps"]["found"].as_array().unwrap();
+    assert!(jumps.iter().all(|jump| jump["day"] == "2026-05-01"), "{jumps:?}");
+    assert!(jumps.iter().any(|jump| jump["service"] == "Amazon S3"), "{jumps:?}");
 
     let files = "report.html,report.md";
     let output = run(directory.path(), &[&arguments[..], &["--report", files]].concat());
