@@ -4,6 +4,7 @@
 //! cargo run --example cost_report                                     # a demo account, no AWS needed
 //! cargo run --example cost_report -- --report report.html --by-tag team
 //! cargo run --example cost_report -- --explain vol-0abc
+//! cargo run --features exports --example cost_report -- --export exports/ --by-tag team   # FOCUS 1.x or CUR 2.0, CSV or Parquet
 //! ```
 
 use std::process::ExitCode;

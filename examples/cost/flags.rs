@@ -57,8 +57,37 @@ pub struct Flags {
     #[arg(long, env = "BY_TAG", value_name = "KEY")]
     pub by_tag: Option<String>,
     /// For how many days back to say what was spent, its trend, a forecast and what stands out. At most 390, as far as Cost Explorer goes
-    #[arg(long, env = "SPEND_DAYS", value_name = "DAYS", default_value_t = 120, value_parser = clap::value_parser!(u16).range(1..=390))]
-    pub spend_days: u16,
+    /// [default: 120, and all days of --export]
+    #[arg(long, env = "SPEND_DAYS", value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=390))]
+    pub spend_days: Option<u16>,
+    /// Say what was spent out of these files of an export instead, FOCUS 1.x or CUR 2.0 as CSV or Parquet: files, directories, or names
+    /// with a *. Without --backend aws or --areas the report is of them alone
+    #[arg(long, env = "EXPORT", value_name = "FILE", value_delimiter = ',', num_args = 1.., help_heading = "Exports of costs")]
+    pub export: Vec<PathBuf>,
+    /// What the files are [default: whatever their names and columns say]
+    #[arg(long, env = "EXPORT_FORMAT", value_name = "FORMAT", help_heading = "Exports of costs")]
+    pub export_format: Option<ExportFormat>,
+    /// Sum what was spent by the values of this tag, named as the export names it, such as user_team in CUR 2.0 [default: --by-tag]
+    #[arg(long, env = "EXPORT_TAG", value_name = "KEY", help_heading = "Exports of costs")]
+    pub export_tag: Option<String>,
+    /// What is on the invoice, or with what was paid in advance spread over its term
+    #[arg(
+        long,
+        env = "EXPORT_COST",
+        value_name = "COST",
+        default_value = "billed",
+        help_heading = "Exports of costs"
+    )]
+    pub export_cost: ExportCost,
+    /// Print the SQL that asks the same of such a table in Athena, and call nothing
+    #[arg(
+        long,
+        value_name = "TABLE",
+        num_args = 0..=1,
+        default_missing_value = "cost_export",
+        help_heading = "Exports of costs"
+    )]
+    pub athena_sql: Option<String>,
     /// End with 1 if the findings save at least more than this a month
     #[arg(long, env = "FAIL_ABOVE", value_name = "AMOUNT")]
     pub fail_above: Option<Money>,
@@ -152,6 +181,30 @@ pub enum Backend {
     Aws,
 }
 
+/// What files of an export are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// FOCUS 1.x as CSV, perhaps with gzip.
+    FocusCsv,
+    /// FOCUS 1.x as Parquet.
+    FocusParquet,
+    /// CUR 2.0 as CSV, perhaps with gzip.
+    #[value(name = "cur2-csv")]
+    Cur2Csv,
+    /// CUR 2.0 as Parquet.
+    #[value(name = "cur2-parquet")]
+    Cur2Parquet,
+}
+
+/// Which cost of a charge is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportCost {
+    /// What is on the invoice.
+    Billed,
+    /// With what was paid in advance spread over its term.
+    Effective,
+}
+
 /// How metrics are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Metering {
@@ -182,7 +235,28 @@ impl From<MaxRisk> for RiskLevel {
     }
 }
 
+/// For how many days back Cost Explorer is asked, unless it is said.
+const SPEND_DAYS: u16 = 120;
+
 impl Flags {
+    /// For how many days back Cost Explorer is asked.
+    pub(super) fn days(&self) -> u16 {
+        self.spend_days.unwrap_or(SPEND_DAYS)
+    }
+
+    /// The areas that are asked for; all of them for none. Files of an export are no demo account, so they are a report of their own.
+    pub(super) fn wanted(&self) -> Vec<String> {
+        match self.files_alone() {
+            true => vec![petswipe_cost::Area::SPEND.to_string()],
+            false => self.areas.clone(),
+        }
+    }
+
+    /// Whether the report is of the files of an export and of no account.
+    pub(super) fn files_alone(&self) -> bool {
+        !self.export.is_empty() && self.backend == Backend::Demo && self.areas.is_empty()
+    }
+
     /// What is left out for its tags: what the flags say, and always what carries the tag to keep it.
     ///
     /// # Errors

@@ -50,6 +50,9 @@ pub(super) fn page(report: &Report) -> String {
         charted(&mut out, "By region", "Where they run", &regions.collect::<Vec<_>>());
     }
     spend(&mut out, report);
+    if let Some(opinion) = &report.aws_opinion {
+        list(&mut out, super::opinion::TITLE, &super::opinion::lines(opinion));
+    }
     list(&mut out, "Not analysed", &text::missing(&report.not_analysed));
     changes(&mut out, report);
     list(&mut out, "Remarks", &text::remarks(report));
@@ -142,14 +145,30 @@ fn spend(out: &mut String, report: &Report) {
     for line in super::spend::lines(spend) {
         let _ = writeln!(out, "<li>{}</li>", escape(&line));
     }
-    out.push_str("</ul>\n</section>\n");
+    out.push_str("</ul>\n");
+    for (head, lines) in super::spend::tables(spend, 10) {
+        // The days are in the figure.
+        if head == super::spend::DAYS {
+            continue;
+        }
+        let _ = write!(
+            out,
+            "<div class=\"table\" tabindex=\"0\" role=\"region\" aria-label=\"{head}\">\n<table>\n<thead><tr><th scope=\"col\">{head}</th><th scope=\"col\">{}</th></tr></thead>\n<tbody>\n",
+            spend.currency
+        );
+        for (name, amount) in lines {
+            let _ = writeln!(out, "<tr><td>{}</td><td>{amount}</td></tr>", escape(&name));
+        }
+        out.push_str("</tbody>\n</table>\n</div>\n");
+    }
+    out.push_str("</section>\n");
 }
 
 fn list(out: &mut String, title: &str, lines: &[String]) {
     if lines.is_empty() {
         return;
     }
-    let _ = writeln!(out, "<section>\n<h2>{title}</h2>\n<ul>");
+    let _ = writeln!(out, "<section>\n<h2>{}</h2>\n<ul>", escape(title));
     for line in lines {
         let _ = writeln!(out, "<li>{}</li>", escape(line));
     }

@@ -58,6 +58,19 @@ pub(super) fn report(report: &Report) -> String {
         for line in super::spend::lines(spend) {
             let _ = writeln!(out, "- {}", cell(&line));
         }
+        for (head, lines) in super::spend::tables(spend, 0) {
+            let head = head.to_lowercase();
+            let _ = writeln!(out, "\n| {head} | {} |\n|---|---:|", spend.currency);
+            for (name, amount) in lines {
+                let _ = writeln!(out, "| {} | {amount} |", cell(&name));
+            }
+        }
+    }
+    if let Some(opinion) = &report.aws_opinion {
+        let _ = writeln!(out, "\n## {}\n", super::opinion::TITLE);
+        for line in super::opinion::lines(opinion) {
+            let _ = writeln!(out, "- {}", cell(&line));
+        }
     }
     if let Some(changes) = &report.changes {
         let _ = writeln!(out, "\n## Changes\n");

@@ -5,25 +5,32 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use petswipe_cost::analyzer::{self, Analyzer};
 use petswipe_cost::demo::Demo;
+use petswipe_cost::memory::MemoryAccount;
 use petswipe_cost::{
-    Area, InventorySource, Prices, Region, Report, ReportOptions, Scan, Scanner, SpendSource,
-    UsageSource, explain,
+    Area, InventorySource, Prices, Region, Report, ReportOptions, Scan, Scanner, SpendReport,
+    SpendSource, UsageSource, explain,
 };
 
 use crate::signals::Signals;
 use crate::{DONE, Exit, HALF_WAY, NOT_AS_ASKED, print, say};
 
-pub use flags::{Backend, Flags, MaxRisk, Metering};
+pub use flags::{Backend, ExportCost, ExportFormat, Flags, MaxRisk, Metering};
 
 #[cfg(feature = "aws-cost")]
 mod account;
 mod command;
 mod csv;
 mod explained;
+#[cfg(feature = "exports")]
+mod exported;
+#[cfg(not(feature = "exports"))]
+#[path = "not_exported.rs"]
+mod exported;
 mod files;
 mod flags;
 mod html;
 mod markdown;
+mod opinion;
 mod output;
 mod removal;
 mod spend;
@@ -60,7 +67,13 @@ async fn reported(flags: &Flags) -> Result<u8, Exit> {
         print(&known_areas().join("\n"));
         return Ok(DONE);
     }
-    let analyzers = areas(&flags.areas)?;
+    let now = Timestamp::now();
+    if let Some(table) = &flags.athena_sql {
+        print(&exported::sql(flags, table, now).await?);
+        return Ok(DONE);
+    }
+    let wanted = flags.wanted();
+    let analyzers = areas(&wanted)?;
     // Everything that was given is read and checked before anything is asked.
     let limits = files::thresholds(flags.preset.as_deref(), flags.thresholds.as_deref())?;
     let suppressions = files::suppressions(flags.suppressions.as_deref())?;
@@ -77,8 +90,12 @@ async fn reported(flags: &Flags) -> Result<u8, Exit> {
         }
         None => None,
     };
-    let now = Timestamp::now();
+    let exported = match flags.export.is_empty() {
+        true => None,
+        false => Some(exported::spend(flags, now).await?),
+    };
     let place = match flags.backend {
+        Backend::Demo if flags.files_alone() => nowhere(),
         Backend::Demo => demo(flags, now).await?,
         #[cfg(feature = "aws-cost")]
         Backend::Aws => {
@@ -100,10 +117,7 @@ async fn reported(flags: &Flags) -> Result<u8, Exit> {
         .with_analyzers(analyzers)
         .with_limits(limits)
         .map_err(|error| Exit::usage(explain(&error)))?;
-    let scanner = match is_wanted(&flags.areas, &Area::SPEND) {
-        true => scanner.with_costs(flags.spend_days, flags.by_tag.as_deref()),
-        false => scanner,
-    };
+    let scanner = asking(flags, &wanted, scanner, exported.is_some());
     let scan = scanned(flags, &scanner, &place.regions, now).await?;
     let options = ReportOptions {
         exclude,
@@ -115,6 +129,15 @@ async fn reported(flags: &Flags) -> Result<u8, Exit> {
         return explained::tell(flags, &scan, &options, resource);
     }
     let mut report = Report::of(&scan, &options);
+    if let Some(spend) = &exported {
+        let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let spend = SpendReport::of_export(spend, today);
+        report.spend = Some(spend.map_err(|error| Exit::usage(explain(&error)))?);
+    }
+    if flags.files_alone() {
+        // Of which account the files are, they say in many ways, or not at all.
+        report.account = None;
+    }
     if let Some(baseline) = &baseline {
         report = report.compared_with(baseline).map_err(|error| Exit::usage(explain(&error)))?;
     }
@@ -127,6 +150,22 @@ async fn reported(flags: &Flags) -> Result<u8, Exit> {
         false => print(&text::report(&words::cleaned(&report)?, flags.top)),
     }
     Ok(code(flags, &report))
+}
+
+/// The same scanner with what the source of spend is asked, each of which Cost Explorer charges for.
+fn asking(flags: &Flags, wanted: &[String], scanner: Scanner, exported: bool) -> Scanner {
+    let is_wanted = |area| is_wanted(wanted, &area);
+    let mut scanner = scanner;
+    if is_wanted(Area::SPEND) && !exported {
+        scanner = scanner.with_costs(flags.days(), flags.by_tag.as_deref());
+    }
+    if is_wanted(Area::AWS_ANOMALIES) {
+        scanner = scanner.with_anomalies(flags.days());
+    }
+    if is_wanted(Area::AWS_RIGHTSIZING) {
+        scanner = scanner.with_rightsizing();
+    }
+    scanner
 }
 
 #[cfg(feature = "aws-cost")]
@@ -157,10 +196,13 @@ fn code(flags: &Flags, report: &Report) -> u8 {
     DONE
 }
 
-/// The names of all areas; that of what was spent has no analyzer.
+/// The names of all areas; those of what was spent have no analyzer.
 fn known_areas() -> Vec<String> {
     let areas = analyzer::all().into_iter().map(|one| one.area());
-    areas.chain([Area::SPEND]).map(|area| area.to_string()).collect()
+    areas
+        .chain([Area::SPEND, Area::AWS_ANOMALIES, Area::AWS_RIGHTSIZING])
+        .map(|area| area.to_string())
+        .collect()
 }
 
 /// The analyzers of those areas, or all of them.
@@ -175,6 +217,20 @@ fn areas(names: &[String]) -> Result<Vec<Arc<dyn Analyzer>>, Exit> {
 
 fn is_wanted(names: &[String], area: &Area) -> bool {
     names.is_empty() || names.iter().any(|name| name == area.as_str())
+}
+
+/// An account with nothing in it, for a report of files alone.
+fn nowhere() -> Place {
+    let account = Arc::new(MemoryAccount::new("", []));
+    Place {
+        inventory: account.clone(),
+        usage: account.clone(),
+        spend: account,
+        remover: None,
+        prices: Prices::embedded(),
+        regions: Vec::new(),
+        calls: Box::new(std::collections::BTreeMap::new),
+    }
 }
 
 async fn demo(flags: &Flags, now: Timestamp) -> Result<Place, Exit> {
@@ -210,7 +266,7 @@ async fn scanned(
     now: Timestamp,
 ) -> Result<Scan, Exit> {
     let mut signals = Signals::listen()?;
-    if !flags.quiet {
+    if !flags.quiet && !regions.is_empty() {
         let names: Vec<_> = regions.iter().map(Region::as_str).collect();
         say(&format!("looking at {}", names.join(", ")));
     }

@@ -1,6 +1,14 @@
 //! What was spent, in words.
 
-use petswipe_cost::{Forecast, Jump, SpendReport};
+use petswipe_cost::{Amount, Day, Forecast, Jump, SpendReport};
+
+use super::text::tag_value;
+
+/// The head of the table of days.
+pub(super) const DAYS: &str = "DAY";
+
+/// So many days are shown one by one.
+const LAST_DAYS: usize = 14;
 
 /// A line each of the total, the services, the trend, the forecast and what stands out.
 pub(super) fn lines(spend: &SpendReport) -> Vec<String> {
@@ -41,6 +49,28 @@ pub(super) fn lines(spend: &SpendReport) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// Tables of a name and an amount, each with its head: by service, tag and month with at most so many lines (0 for all), and the last
+/// days.
+pub(super) fn tables(spend: &SpendReport, top: usize) -> Vec<(String, Vec<(String, String)>)> {
+    let most = if top == 0 { usize::MAX } else { top };
+    let named = |all: &[Amount]| -> Vec<_> {
+        let shown = all.iter().take(most);
+        shown.map(|one| (tag_value(&one.name), one.amount.to_string())).collect()
+    };
+    let dated = |all: &[Day], most: usize| -> Vec<_> {
+        let shown = all.iter().skip(all.len().saturating_sub(most));
+        shown.map(|one| (one.day.to_string(), one.amount.to_string())).collect()
+    };
+    let tables = [
+        ("SERVICE", named(&spend.by_service)),
+        ("TAG", named(&spend.by_tag)),
+        ("MONTH FROM", dated(&spend.by_month, most)),
+        (DAYS, dated(&spend.by_day, if top == 0 { usize::MAX } else { LAST_DAYS })),
+    ];
+    let full = tables.into_iter().filter(|(_, lines)| !lines.is_empty());
+    full.map(|(head, lines)| (head.to_owned(), lines)).collect()
 }
 
 fn forecast(forecast: &Forecast) -> String {

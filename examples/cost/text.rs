@@ -197,6 +197,21 @@ pub(super) fn report(report: &Report, top: usize) -> String {
             let _ = writeln!(out, "{line}");
         }
         let _ = writeln!(out);
+        // Beside findings it is told in short.
+        if report.findings.is_empty() {
+            for (head, amounts) in super::spend::tables(spend, top) {
+                let mut lines = vec![vec![head, format!("COST, {}", spend.currency)]];
+                lines.extend(amounts.into_iter().map(|(name, amount)| vec![name, amount]));
+                let _ = writeln!(out, "{}", aligned(&lines, &[1]));
+            }
+        }
+    }
+    if let Some(opinion) = &report.aws_opinion {
+        let _ = writeln!(out, "{}:", super::opinion::TITLE);
+        for line in super::opinion::lines(opinion) {
+            let _ = writeln!(out, "  {line}");
+        }
+        let _ = writeln!(out);
     }
     if let Some(changes) = &report.changes {
         let _ = writeln!(

@@ -270,11 +270,59 @@ fn only_the_areas_asked_for_are_looked_at() {
     ];
     assert_eq!(calls, expected);
     let listed = text(&run(directory.path(), &["--areas", "help"]).stdout);
-    assert_eq!(listed.lines().count(), 18);
+    assert_eq!(listed.lines().count(), 20);
     let (_, spend) = json(directory.path(), &["--areas", "spend", "--by-tag", "team"]);
     assert!(spend["findings"].as_array().unwrap().is_empty());
     // The sum of all services may have jumped with it.
     let found = spend["spend"]["jumps"]["found"].as_array().unwrap();
     assert!(found.iter().any(|jump| jump["service"] == "AmazonCloudWatch"), "{found:?}");
     assert_eq!(spend["spend"]["by_tag"].as_array().unwrap().len(), 5);
+}
+
+#[test]
+fn what_aws_itself_says_stands_beside_the_findings_and_in_no_total() {
+    let directory = tempfile::tempdir().unwrap();
+    let (code, with) = json(directory.path(), &[]);
+    let opinion = &with["aws_opinion"];
+    assert_eq!((code, &opinion["anomalies"][0]["service"]), (0, &"AmazonCloudWatch".into()));
+    let sizes = opinion["rightsizing"].as_array().unwrap();
+    assert_eq!(sizes.len(), 2);
+    let areas = text(&run(directory.path(), &["--areas", "help"]).stdout);
+    let areas: Vec<_> = areas.lines().filter(|area| !area.starts_with("aws-")).collect();
+    let (_, without) = json(directory.path(), &["--areas", &areas.join(",")]);
+    assert!(without["aws_opinion"].is_null());
+    assert!(without["calls"]["ce:GetAnomalies"].is_null());
+    assert_eq!(with["totals"], without["totals"]);
+    let files = "report.html,report.md";
+    let shown = text(&run(directory.path(), &["--report", files]).stdout);
+    let read = |name: &str| std::fs::read_to_string(directory.path().join(name)).unwrap();
+    let instance = sizes[0]["instance"].as_str().unwrap();
+    for (format, said) in
+        [("text", shown), ("html", read("report.html")), ("md", read("report.md"))]
+    {
+        // HTML has another apostrophe.
+        assert!(said.contains("s own opinion, in no total"), "{format}");
+        let said = said.replace('\\', "");
+        assert!(
+            said.contains("anomaly: AmazonCloudWatch (CW:MetricMonitorUsage) from"),
+            "{format}"
+        );
+        assert!(said.contains(&format!("size: {instance} (")), "{format}");
+    }
+}
+
+#[cfg(not(feature = "exports"))]
+#[test]
+fn a_program_without_the_engine_says_how_to_build_one_with_it() {
+    let directory = tempfile::tempdir().unwrap();
+    for (arguments, flag) in
+        [(&["--export", "a.csv"][..], "--export"), (&["--athena-sql"], "--athena-sql")]
+    {
+        let said = refused(directory.path(), arguments);
+        let expected = format!(
+            "{flag} needs a program that was built with --features exports: cargo run --features exports --example cost_report -- {flag}"
+        );
+        assert!(said.contains(&expected), "{said}");
+        assert_eq!(said.lines().count(), 1);
+    }
 }

@@ -51,6 +51,10 @@ impl Area {
 
     /// What was spent, of which no finding is, but which may be missing.
     pub const SPEND: Self = Self::named("spend");
+    /// The anomalies that AWS itself has found, of which no finding is.
+    pub const AWS_ANOMALIES: Self = Self::named("aws-anomalies");
+    /// The instances that AWS itself would size otherwise, of which no finding is.
+    pub const AWS_RIGHTSIZING: Self = Self::named("aws-rightsizing");
 
     /// An area of one's own.
     pub const fn named(name: &'static str) -> Self {

@@ -63,10 +63,12 @@ pub use finding::{
 };
 pub use inventory::Inventory;
 pub use money::{Currency, HOURS_PER_MONTH, Money};
-pub use prices::{PriceTable, Prices, Quote, Quotes};
+#[cfg(feature = "mock")]
+pub use prices::MockPriceSource;
+pub use prices::{PriceSource, PriceTable, Prices, Quote, Quotes};
 pub use report::{
-    Amount, Change, Changes, Criteria, Day, Explained, Explanation, Finding, NotReported, Range,
-    Report, ReportOptions, ScanCost, SpendReport, Suppressed, Totals, Unknown,
+    Amount, AwsOpinion, Change, Changes, Criteria, Day, Explained, Explanation, Finding,
+    NotReported, Range, Report, ReportOptions, ScanCost, SpendReport, Suppressed, Totals, Unknown,
 };
 pub use resource::{Kind, Region, Resource, ResourceRef};
 pub use scan::{NotAnalysed, Scan, Scanner, Why};

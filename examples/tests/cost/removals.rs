@@ -186,7 +186,11 @@ fn ctrl_c_ends_it_after_the_step_and_the_command_it_prints_goes_on() {
     let directory = tempfile::tempdir().unwrap();
     // So large that a step takes a while.
     let demo = ["--demo-resources", "20000"];
-    let plan = [&demo[..], &["--only", "log-retention:*", "--plan-removal", "plan.json"]].concat();
+    let plan = [
+        &demo[..],
+        &["--only", "log-retention:*", "--max-risk", "high", "--plan-removal", "plan.json"],
+    ]
+    .concat();
     let begin = |arguments: &[&str]| {
         let mut command = Command::new(program());
         command.current_dir(directory.path()).env_clear().args(arguments);

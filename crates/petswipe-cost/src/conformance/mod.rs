@@ -10,15 +10,19 @@
 )]
 
 pub mod account;
+pub mod prices;
 #[cfg(feature = "removal")]
 pub mod removal;
 pub mod spend;
 
 pub use account::AccountWorld;
+pub use prices::PriceWorld;
 #[cfg(feature = "removal")]
 pub use removal::RemovalWorld;
 pub use spend::SpendWorld;
 
+#[cfg(test)]
+mod price_tests;
 #[cfg(test)]
 mod spend_tests;
 #[cfg(test)]

@@ -10,16 +10,20 @@ mod storage;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use rust_decimal::Decimal;
 
-use crate::inventory::Inventory;
+use crate::inventory::{Instance, Inventory};
 use crate::memory::MemoryAccount;
 use crate::{
-    Area, Commitment, CommitmentKind, Commitments, Currency, Error, Measure, Money, Period, Prices,
-    Region, Series, Tags, Usage, Window,
+    Area, Commitment, CommitmentKind, Commitments, Currency, Error, HOURS_PER_MONTH, Measure,
+    Money, Period, Prices, Region, Series, Tags, Usage, Window,
 };
 
 /// The tag that keeps what carries it out of a report.
 pub const KEEP: &str = "petswipe:keep";
+
+/// The account's number.
+const ACCOUNT: &str = "123456789012";
 
 /// How many days of the past are measured.
 const DAYS: u16 = 32;
@@ -104,7 +108,12 @@ impl Demo {
         for id in ["savings-plans/coverage", "reservations/utilisation"] {
             builder.planted.insert(format!("{}:{}:{id}", Area::COMMITMENTS, Region::global()));
         }
-        let account = MemoryAccount::new("123456789012", regions.clone())
+        let is_small = |one: &&Instance| {
+            builder.planted.contains(&format!("{}:{}:{}", Area::EC2, one.region, one.id))
+        };
+        let small = builder.inventory.instances.iter().filter(is_small).take(2);
+        let small: Vec<Instance> = small.cloned().collect();
+        let account = MemoryAccount::new(ACCOUNT, regions.clone())
             .with_inventory(builder.inventory)
             .with_usage(builder.usage)
             .with_commitments(commitments(window));
@@ -116,6 +125,14 @@ impl Demo {
             let table = north_virginia.table(&regions[0]);
             table.map_or(Ok(()), |table| prices.overlay(table.elsewhere(region.clone())))?;
         }
+        let cost = |instance: Instance| {
+            let hour =
+                prices.quotes(&instance.region).get(format!("ec2:{}", instance.instance_type));
+            let month = hour.unwrap_or_default() * Decimal::from(HOURS_PER_MONTH);
+            (instance, Money::rounded(month))
+        };
+        let small: Vec<_> = small.into_iter().map(cost).collect();
+        spend::opinion(account.spend(), ACCOUNT, &small, now);
         let (service, ago) = spend::JUMP;
         let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
         let jump = (service.to_owned(), today.saturating_sub(jiff::Span::new().days(ago)));

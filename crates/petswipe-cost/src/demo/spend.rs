@@ -6,7 +6,9 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::FromPrimitive as _;
 
 use super::tags;
+use crate::inventory::Instance;
 use crate::memory::MemorySpend;
+use crate::{Anomaly, Currency, Money, Rightsizing, RightsizingAction};
 
 /// How many days before today there are costs.
 const DAYS: i64 = 120;
@@ -37,6 +39,42 @@ pub(super) fn fill(spend: &MemorySpend, rng: &mut fastrand::Rng, now: Timestamp)
             }
         }
         fee(spend, day);
+    }
+}
+
+/// What the cloud says of it by itself: of the jump that it is an anomaly, and of two instances that do little that one should go and the
+/// other be smaller.
+pub(super) fn opinion(
+    spend: &MemorySpend,
+    account: &str,
+    small: &[(Instance, Money)],
+    now: Timestamp,
+) {
+    let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+    spend.report(Anomaly {
+        id: "7d0f5b3e-demo".to_owned(),
+        from: today.saturating_sub(JUMP.1.days()),
+        to: None,
+        service: Some(JUMP.0.to_owned()),
+        region: None,
+        usage_type: Some("CW:MetricMonitorUsage".to_owned()),
+        impact: Money::rounded(Decimal::from(33 * JUMP.1)),
+        currency: Currency::USD,
+        score: 0.93,
+    });
+    let actions =
+        [RightsizingAction::Terminate, RightsizingAction::Modify { to: "t3.micro".to_owned() }];
+    for ((instance, cost), action) in small.iter().zip(actions) {
+        spend.recommend(Rightsizing {
+            instance: instance.id.clone(),
+            account: account.to_owned(),
+            region: Some(instance.region.clone()),
+            present: instance.instance_type.clone(),
+            action,
+            // The account pays less than the list says.
+            monthly_saving: Money::rounded(cost.amount() * Decimal::new(72, 2)),
+            currency: Currency::USD,
+        });
     }
 }
 

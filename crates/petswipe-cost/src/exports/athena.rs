@@ -21,7 +21,7 @@ pub enum Stored {
 ///
 /// # Errors
 /// [`Error::Invalid`] for a name that is not one of letters, digits and underscores (and hyphens in the catalog), or for one of
-/// more than three parts; [`Error::Unsupported`] for the [effective](super::Cost::Effective) cost of CUR 2.0.
+/// more than three parts.
 ///
 /// ```
 /// use petswipe_cost::exports::{Kind, Query, Stored, athena};

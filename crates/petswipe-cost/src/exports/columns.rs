@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::amortized::Amortized;
+use super::query::Cost;
 use crate::Error;
 
 /// A schema of exports.
@@ -82,6 +84,8 @@ pub(super) struct Columns {
     pub(super) class: Option<String>,
     pub(super) tag_column: Option<String>,
     pub(super) tags: Tags,
+    /// Of CUR 2.0, what its effective cost is worked out of.
+    pub(super) amortized: Amortized,
 }
 
 impl Columns {
@@ -102,6 +106,7 @@ impl Columns {
             class,
             tag_column,
             tags,
+            amortized: Amortized::find(own),
         }
     }
 
@@ -130,6 +135,7 @@ impl Columns {
             for name in [&mut columns.effective, &mut columns.class, &mut columns.tag_column] {
                 *name = name.as_deref().and_then(actual);
             }
+            columns.amortized = Amortized::find(actual);
             // CUR 2.0 may have the tags of resources in a column of their own, or in one with those of accounts and users.
             columns.tag_column = columns.tag_column.or_else(|| actual("tags"));
             return Ok(columns);
@@ -141,18 +147,22 @@ impl Columns {
         Err(Error::Malformed { file: file.to_owned(), problem })
     }
 
-    /// Those that are read at all.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+    /// Those that are read for a cost.
+    pub(super) fn names(&self, cost: Cost) -> impl Iterator<Item = &str> {
+        let worked_out = self.kind == Kind::Cur2 && cost == Cost::Effective;
+        let amortized = worked_out.then_some(&self.amortized).into_iter();
         [&self.start, &self.billed, &self.service, &self.currency, &self.category]
             .into_iter()
             .chain(&self.effective)
             .chain(&self.class)
             .chain(&self.tag_column)
             .map(String::as_str)
+            .chain(amortized.flat_map(Amortized::names))
     }
 
     /// Those that are amounts of money.
     pub(super) fn is_cost(&self, name: &str) -> bool {
-        self.billed == name || self.effective.as_deref() == Some(name)
+        let is_effective = self.effective.as_deref() == Some(name);
+        self.billed == name || is_effective || self.amortized.is_cost(name)
     }
 }

@@ -23,6 +23,7 @@ use rust_decimal::Decimal;
 
 use super::columns::Columns;
 use super::engine::{BadInput, SCALE};
+use super::query::Cost;
 
 /// Lines handed over at a time.
 const BATCH: usize = 8_192;
@@ -86,9 +87,9 @@ impl Files {
 }
 
 /// The columns that are read, with their types.
-pub(super) fn schema(columns: &Columns, with_tags: bool) -> SchemaRef {
-    let wanted =
-        columns.names().filter(|name| with_tags || columns.tag_column.as_deref() != Some(name));
+pub(super) fn schema(columns: &Columns, with_tags: bool, cost: Cost) -> SchemaRef {
+    let is_wanted = |name: &&str| with_tags || columns.tag_column.as_deref() != Some(name);
+    let wanted = columns.names(cost).filter(is_wanted);
     let field = |name: &str| {
         let kind = if columns.start == name {
             DataType::Date32

@@ -14,7 +14,7 @@ use super::columns::{Columns, Kind, Tags};
 use super::csv::{self, Files};
 use super::engine::{BadInput, Engine, Limits, TABLE};
 use super::files::{self, Written};
-use super::query::{Dialect, Grain, Query};
+use super::query::{Cost, Dialect, Grain, Query};
 use crate::{Currency, Error, Line, Spend};
 
 /// What files of an export are said to be.
@@ -142,7 +142,7 @@ impl Export {
         let sql = self.sql(query)?;
         let table = match &self.parquet {
             Some(table) => table.clone(),
-            None => self.stream(query.tag.is_some())?,
+            None => self.stream(query.tag.is_some(), query.cost)?,
         };
         let mut lines: Vec<Line> = Vec::new();
         let mut known: Option<String> = None;
@@ -180,8 +180,8 @@ impl Export {
         Ok(spend.by_key(query.tag.as_deref()))
     }
 
-    fn stream(&self, with_tags: bool) -> Result<Arc<dyn TableProvider>, Error> {
-        let schema = csv::schema(&self.columns, with_tags);
+    fn stream(&self, with_tags: bool, cost: Cost) -> Result<Arc<dyn TableProvider>, Error> {
+        let schema = csv::schema(&self.columns, with_tags, cost);
         let streams = Files::streams(&self.files, &self.columns, &schema, self.engine.parallel());
         let table = StreamingTable::try_new(schema, streams);
         table

@@ -29,6 +29,7 @@
 //! # }).unwrap();
 //! ```
 
+mod amortized;
 mod athena;
 mod columns;
 mod csv;

@@ -14,7 +14,8 @@ pub enum Cost {
     /// What is on the invoice: `BilledCost` of FOCUS, `line_item_unblended_cost` of CUR.
     #[default]
     Billed,
-    /// With what was paid in advance spread over its term: `EffectiveCost` of FOCUS. CUR has no such column.
+    /// With what was paid in advance spread over its term: `EffectiveCost` of FOCUS. CUR 2.0 has no such column; it is worked out
+    /// by the type of each line, out of its columns about Savings Plans and reservations.
     Effective,
 }
 
@@ -124,13 +125,17 @@ impl Query {
             Some(key) => format!("NULLIF({}, '')", dialect.tag(columns, key)?),
             None => "CAST(NULL AS VARCHAR)".to_owned(),
         };
-        let cost = match self.cost {
-            Cost::Billed => &columns.billed,
-            Cost::Effective => columns.effective.as_ref().ok_or_else(|| Error::Unsupported {
-                what: format!("the effective cost of {}", columns.kind),
-            })?,
+        let amount = match (self.cost, &columns.effective) {
+            (Cost::Billed, _) => dialect.amount(columns, &columns.billed),
+            (Cost::Effective, Some(effective)) => dialect.amount(columns, effective),
+            (Cost::Effective, None) if columns.kind == Kind::Cur2 => {
+                columns.amortized.sql(dialect, columns)?
+            }
+            (Cost::Effective, None) => {
+                let what = format!("the effective cost of a {} without it", columns.kind);
+                return Err(Error::Unsupported { what });
+            }
         };
-        let amount = dialect.amount(columns, cost);
         let mut sql = format!(
             "SELECT {period} AS day,\n       COALESCE({service}, '') AS service,\n       {tag} AS tag,\n       \
              {currency} AS currency,\n       SUM({amount}) AS amount\nFROM {table}\n",
@@ -195,7 +200,7 @@ impl Dialect {
     }
 
     /// A cost as a decimal number: floats would add up to something else in every order.
-    fn amount(self, columns: &Columns, cost: &str) -> String {
+    pub(super) fn amount(self, columns: &Columns, cost: &str) -> String {
         let cost = quoted(cost);
         if self == Self::Athena && columns.tags == Tags::Json {
             return format!("CAST(CAST(NULLIF({cost}, '') AS DOUBLE) AS DECIMAL(38, 12))");

@@ -3,8 +3,12 @@
 //! The embedded tables are list prices on demand; [`PriceTable`] says from which day. What no table knows has no price here
 //! either: nothing is guessed.
 
+mod source;
 mod table;
 
+#[cfg(feature = "mock")]
+pub use source::MockPriceSource;
+pub use source::PriceSource;
 pub use table::PriceTable;
 
 use std::collections::BTreeMap;
@@ -88,6 +92,18 @@ impl Prices {
             None => drop(self.tables.insert(table.region().clone(), Arc::new(table))),
         }
         Ok(())
+    }
+
+    /// Puts prices of a region before those that are known, each with its day.
+    ///
+    /// # Errors
+    /// As [`PriceTable::new`].
+    pub fn take(&mut self, region: &Region, quotes: Vec<Quote>) -> Result<(), Error> {
+        let known = quotes.into_iter().map(|one| (one.key, (one.price, one.priced_at))).collect();
+        match PriceTable::dated(region.clone(), self.currency, known) {
+            Some(table) => self.overlay(table.checked()?),
+            None => Ok(()),
+        }
     }
 
     /// The table of a region.

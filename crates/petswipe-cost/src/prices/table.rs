@@ -82,7 +82,6 @@ impl PriceTable {
     }
 
     /// A table of prices that are each of a day of their own; `None` if there are none.
-    #[cfg(feature = "removal")]
     pub(crate) fn dated(
         region: Region,
         currency: Currency,

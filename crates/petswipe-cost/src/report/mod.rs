@@ -5,6 +5,7 @@ mod criteria;
 mod explanation;
 mod finding;
 mod near;
+mod opinion;
 mod scan_cost;
 mod spend;
 mod totals;
@@ -13,6 +14,7 @@ pub use changes::{Change, Changes};
 pub use criteria::Criteria;
 pub use explanation::{Explained, Explanation, NotReported};
 pub use finding::{Finding, Suppressed, Unknown};
+pub use opinion::AwsOpinion;
 pub use scan_cost::ScanCost;
 pub use spend::{Amount, Day, SpendReport};
 pub use totals::{Range, Totals};
@@ -61,7 +63,7 @@ pub struct Report {
     pub criteria: Criteria,
     /// What was not looked at.
     pub not_analysed: Vec<NotAnalysed>,
-    /// What is to be said of the suppressions: those that are over, and those that match nothing.
+    /// What is to be said of the suppressions, those that are over and those that match nothing, and of what AWS has no opinion. And what there is none of.
     pub notes: Vec<String>,
     /// How many resources were looked at, by kind.
     pub resources: BTreeMap<String, u64>,
@@ -74,6 +76,9 @@ pub struct Report {
     /// What was spent, if that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spend: Option<SpendReport>,
+    /// What AWS itself says of spend, if it was asked. It is in no total: AWS may mean the same as findings do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aws_opinion: Option<AwsOpinion>,
     /// What is different from an older report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changes: Option<Changes>,
@@ -178,7 +183,8 @@ impl Report {
                 .filter(|(region, _)| looked_at(region))
                 .map(|(region, date)| (region.clone(), date))
                 .collect(),
-            spend: spend(scan, today),
+            spend: scan.spend.as_ref().and_then(|spend| SpendReport::as_of(spend, today).ok()),
+            aws_opinion: AwsOpinion::of(scan),
             changes: None,
         }
     }
@@ -213,14 +219,6 @@ impl Report {
     }
 }
 
-/// AWS adds to a day for about a day more. Source: "Analyzing your costs with Cost Explorer" (data is refreshed every 24 hours).
-const UNSETTLED: i64 = 2;
-
-fn spend(scan: &Scan, today: Date) -> Option<SpendReport> {
-    let settled_until = today.saturating_sub(jiff::Span::new().days(UNSETTLED - 1));
-    SpendReport::of(scan.spend.as_ref()?, settled_until).ok()
-}
-
 /// What is to be said of the suppressions.
 fn notes(options: &ReportOptions, matched: &[String], today: Date, scan: &Scan) -> Vec<String> {
     let expired = options.suppressions.expired(today);
@@ -234,5 +232,5 @@ fn notes(options: &ReportOptions, matched: &[String], today: Date, scan: &Scan) 
     let partly = if scan.not_analysed.is_empty() { "" } else { " of what was looked at" };
     let unmatched =
         unmatched.map(|one| format!("the suppression {} matches nothing{partly}", one.id));
-    expired.chain(unmatched).collect()
+    expired.chain(unmatched).chain(scan.notes.iter().cloned()).collect()
 }

@@ -11,6 +11,12 @@ use crate::{
 /// How sure the interval of the forecast is, percent.
 const LEVEL: f64 = 90.0;
 
+/// AWS adds to a day for about a day more. Source: "Analyzing your costs with Cost Explorer" (data is refreshed every 24 hours).
+const UNSETTLED: i64 = 2;
+/// So many days after its end a month is taken for closed. AWS closes it when it makes the invoice, early in the next month, but for what
+/// it corrects later. Source: "Bill columns", AWS Data Exports (the invoice's id is blank until the report is final).
+const CLOSING: i64 = 7;
+
 /// What was spent in a window, where it goes, and what stands out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SpendReport {
@@ -62,6 +68,26 @@ pub struct Day {
 }
 
 impl SpendReport {
+    /// Of what the cloud says on that day.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub fn as_of(spend: &Spend, today: Date) -> Result<Self, Error> {
+        Self::of(spend, before(today, UNSETTLED - 1))
+    }
+
+    /// Of an export that is read on that day. Nobody knows when it was delivered, so its last two days may not be whole, unless they
+    /// are the end of a month that is closed by now.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub fn of_export(spend: &Spend, today: Date) -> Result<Self, Error> {
+        let end = spend.to();
+        let closed = end.day() == 1 && end <= before(today, CLOSING);
+        let whole = if closed { end } else { before(end, UNSETTLED) };
+        Self::of(spend, whole.min(before(today, UNSETTLED - 1)).max(spend.from()))
+    }
+
     /// Of costs of which the days before `settled_until` are whole.
     ///
     /// # Errors
@@ -91,4 +117,8 @@ impl SpendReport {
             false_alarms_per_year: sensitivity.false_alarms_per_year(),
         })
     }
+}
+
+fn before(day: Date, days: i64) -> Date {
+    day.saturating_sub(jiff::Span::new().days(days))
 }

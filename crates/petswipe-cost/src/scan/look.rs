@@ -9,10 +9,12 @@ use futures_util::{FutureExt as _, pin_mut, select_biased};
 use jiff::Timestamp;
 
 use super::missing::{Gap, Gaps, NotAnalysed};
+use super::spent::Asked;
 use crate::analyzer::{self, Analyzer, Scene};
 use crate::{
-    Area, Assessment, Commitments, Error, Inventory, InventorySource, Kind, Measure, Period,
-    Prices, Region, Series, Spend, SpendSource, Thresholds, Usage, UsageSource, Window,
+    Anomaly, Area, Assessment, Commitments, Error, Inventory, InventorySource, Kind, Measure,
+    Period, PriceSource, Prices, Region, Rightsizing, Series, Spend, SpendSource, Thresholds,
+    Usage, UsageSource, Window,
 };
 
 /// At most so many listings and questions at a time; how fast calls are made is the call budget's matter.
@@ -39,12 +41,13 @@ const COMMITMENT_DAYS: u16 = 30;
 pub struct Scanner {
     inventory: Arc<dyn InventorySource>,
     usage: Arc<dyn UsageSource>,
-    spend: Option<Arc<dyn SpendSource>>,
+    pub(super) spend: Option<Arc<dyn SpendSource>>,
     prices: Prices,
     limits: Thresholds,
     analyzers: Vec<Arc<dyn Analyzer>>,
-    /// For how many days back costs are asked for, and by which tag.
-    costs: Option<(u16, Option<String>)>,
+    /// What the source of spend is asked beyond commitments.
+    pub(super) asked: Asked,
+    pub(super) price_source: Option<Arc<dyn PriceSource>>,
 }
 
 impl std::fmt::Debug for Scanner {
@@ -70,6 +73,12 @@ pub struct Scan {
     pub commitments: Option<Commitments>,
     /// What was spent, if that was asked for.
     pub spend: Option<Spend>,
+    /// The anomalies that the cloud itself has found, if that was asked for.
+    pub anomalies: Option<Vec<Anomaly>>,
+    /// What the cloud itself would size otherwise, if that was asked for.
+    pub rightsizing: Option<Vec<Rightsizing>>,
+    /// What there is none of in this account, such as an opinion of the cloud's that is not switched on.
+    pub notes: Vec<String>,
     /// What was not looked at: for each area and region each reason once, and each action that the credentials lack.
     pub not_analysed: Vec<NotAnalysed>,
     /// Whether it was stopped before its end.
@@ -91,20 +100,14 @@ impl Scanner {
         prices: Prices,
     ) -> Self {
         let (limits, analyzers) = (Thresholds::default(), analyzer::all());
-        Self { inventory, usage, spend: None, prices, limits, analyzers, costs: None }
+        let (asked, price_source) = (Asked::default(), None);
+        Self { inventory, usage, spend: None, prices, limits, analyzers, asked, price_source }
     }
 
     /// The same with a source of spend, for what is reserved and committed.
     #[must_use]
     pub fn with_spend(mut self, spend: Arc<dyn SpendSource>) -> Self {
         self.spend = Some(spend);
-        self
-    }
-
-    /// The same, asking the source of spend what the last whole days cost, by service and the values of a tag.
-    #[must_use]
-    pub fn with_costs(mut self, days: u16, by_tag: Option<&str>) -> Self {
-        self.costs = Some((days, by_tag.map(str::to_owned)));
         self
     }
 
@@ -143,6 +146,9 @@ impl Scanner {
             usage: Usage::default(),
             commitments: None,
             spend: None,
+            anomalies: None,
+            rightsizing: None,
+            notes: Vec::new(),
             not_analysed: Vec::new(),
             interrupted: false,
             metrics_asked: BTreeMap::new(),
@@ -162,8 +168,9 @@ impl Scanner {
         self.list(&mut scan, &mut gaps, &mut stop).await;
         self.ask(&mut scan, &mut gaps, &mut stop).await;
         self.commitments(&mut scan, &mut gaps, &mut stop).await;
-        self.costs(&mut scan, &mut gaps, &mut stop).await;
-        scan.not_analysed = gaps.into_list();
+        self.spent(&mut scan, &mut gaps, &mut stop).await;
+        self.price(&mut scan, &mut stop).await;
+        gaps.into_scan(&mut scan);
         scan
     }
 
@@ -335,30 +342,6 @@ impl Scanner {
                 }
             }
         }
-    }
-}
-
-impl Scanner {
-    async fn costs<S>(&self, scan: &mut Scan, gaps: &mut Gaps, mut stop: &mut S)
-    where
-        S: Future<Output = ()> + futures_util::future::FusedFuture + Unpin,
-    {
-        let (Some((days, by_tag)), Some(spend)) = (&self.costs, &self.spend) else { return };
-        let window = Window::days_before(scan.now, *days);
-        let gap = if scan.interrupted {
-            Gap::interrupted()
-        } else {
-            let answer = spend.costs(window, by_tag.as_deref()).fuse();
-            pin_mut!(answer);
-            select_biased! {
-                () = stop => { scan.interrupted = true; Gap::interrupted() }
-                answer = answer => match answer {
-                    Ok(costs) => { scan.spend = Some(costs); return }
-                    Err(error) => Gap::of(&error),
-                },
-            }
-        };
-        gaps.add(Area::SPEND, &Region::global(), gap);
     }
 }
 

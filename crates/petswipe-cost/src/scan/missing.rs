@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::Scan;
 use crate::inventory::Unread;
 use crate::{Area, Error, Region, explain};
 
@@ -123,8 +124,12 @@ impl Gaps {
         }
     }
 
-    /// An interruption is named only where there is no other reason.
-    pub(super) fn into_list(self) -> Vec<NotAnalysed> {
+    /// Puts them into a scan. An interruption is named only where there is no other reason.
+    pub(super) fn into_scan(self, scan: &mut Scan) {
+        scan.not_analysed = self.into_list();
+    }
+
+    fn into_list(self) -> Vec<NotAnalysed> {
         let mut list = Vec::new();
         for ((area, region), mut reasons) in self.0 {
             if reasons.len() > 1 {

@@ -3,6 +3,8 @@
 
 mod look;
 mod missing;
+mod priced;
+mod spent;
 
 pub use look::{Scan, Scanner};
 pub use missing::{NotAnalysed, Why};

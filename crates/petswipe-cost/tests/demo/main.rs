@@ -6,5 +6,7 @@ mod answers;
 mod compared;
 mod explained;
 mod faults;
+mod opinion;
+mod priced;
 mod scan_cost;
 mod world;

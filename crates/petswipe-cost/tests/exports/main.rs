@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, also where it is helped")]
 
+mod amortized;
 mod bad;
 mod kinds;
 mod large;
