@@ -116,6 +116,12 @@ pub(super) fn remarks(report: &Report) -> Vec<String> {
             counted(totals.alternatives, "finding is an alternative", "findings are alternatives");
         lines.push(format!("{are} to another one of the same resource, and not in the total"));
     }
+    if totals.apart > 0 {
+        let are = counted(totals.apart, "finding is", "findings are");
+        lines.push(format!(
+            "{are} about the rate that is paid for what remains, or in another currency, and not in the total"
+        ));
+    }
     if totals.without_price > 0 {
         lines.push(format!(
             "{} no known price, and not in the total",

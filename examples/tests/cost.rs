@@ -241,12 +241,20 @@ fn only_the_areas_asked_for_are_looked_at() {
     let directory = tempfile::tempdir().unwrap();
     let (_, report) = json(directory.path(), &["--areas", "eip-unattached,ebs-unused"]);
     let calls: Vec<_> = report["calls"].as_object().unwrap().keys().cloned().collect();
-    assert_eq!(calls, ["ec2:DescribeAddresses", "ec2:DescribeVolumes", "sts:GetCallerIdentity"]);
+    let expected = [
+        "cloudwatch:GetMetricData",
+        "ec2:DescribeAddresses",
+        "ec2:DescribeVolumes",
+        "sts:GetCallerIdentity",
+    ];
+    assert_eq!(calls, expected);
     let listed = text(&run(directory.path(), &["--areas", "help"]).stdout);
     assert_eq!(listed.lines().count(), 18);
     let (_, spend) = json(directory.path(), &["--areas", "spend", "--by-tag", "team"]);
     assert!(spend["findings"].as_array().unwrap().is_empty());
-    assert_eq!(spend["spend"]["jumps"]["found"][0]["service"], "AmazonCloudWatch");
+    // The sum of all services may have jumped with it.
+    let found = spend["spend"]["jumps"]["found"].as_array().unwrap();
+    assert!(found.iter().any(|jump| jump["service"] == "AmazonCloudWatch"), "{found:?}");
     assert_eq!(spend["spend"]["by_tag"].as_array().unwrap().len(), 5);
 }
 
@@ -284,7 +292,7 @@ fn a_plan_of_removals_is_shown_until_it_is_executed_and_then_journaled() {
 #[test]
 fn a_plan_that_fits_nothing_is_refused_or_left() {
     let directory = tempfile::tempdir().unwrap();
-    let plan = ["--only", "eip-unattached:*", "--plan-removal", "plan.json"];
+    let plan = ["--only", "eip-unattached:*", "--max-risk", "high", "--plan-removal", "plan.json"];
     assert_eq!(run(directory.path(), &plan).status.code(), Some(0));
     let path = directory.path().join("plan.json");
     let written = std::fs::read_to_string(&path).unwrap();

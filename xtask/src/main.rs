@@ -58,7 +58,7 @@ pub(crate) const COMMANDS: &[Command] = &[
         details: "Runs `cargo test --workspace` with all features and again with default features, then the tidy\n\
                   checks, and ends with the totals as `N passed, M failed`. A test that is ignored is an error, and\n\
                   so is a run in which no test ran at all. The pass with all features has two emulators of AWS\n\
-                  beside it, which are installed the first time; that needs Python 3.10 with venv, and PyPI.\n\
+                  beside it, which are installed the first time; that needs Python 3.10.2 with venv, and PyPI.\n\
                   Prometheus and PostgreSQL are taken from the machine, or from Debian's packages.",
         options: &[("--quick", "only the pass with all features, then the tidy checks")],
         takes_extra: true,

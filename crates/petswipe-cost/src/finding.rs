@@ -193,7 +193,7 @@ pub enum RiskLevel {
     Low,
     /// Somebody may notice, and it can be mended.
     Medium,
-    /// Data or availability are at stake.
+    /// Data or availability are at stake, or it can't be undone.
     High,
 }
 
@@ -235,7 +235,7 @@ impl Risk {
 pub struct Remediation {
     /// What to do, in a sentence.
     pub summary: String,
-    /// The exact commands, in order, for a shell.
+    /// The exact commands, for a shell: line by line they are one program, which ends with the first that fails.
     pub commands: Vec<String>,
     /// Whether something stops and starts again.
     pub restarts: bool,
@@ -260,6 +260,9 @@ pub enum Part {
     Uploads,
     /// What flows through it.
     Data,
+    /// What is paid for a unit of what is used. It applies to what remains after everything else, so it adds up with nothing, and no
+    /// total has it.
+    Rate,
 }
 
 /// What a finding saves in a month: bounds by the list price, before discounts that the account may have.
@@ -304,7 +307,7 @@ pub struct Assessment {
 pub struct Advice {
     /// How sure it is.
     pub confidence: Confidence,
-    /// What it would save, or the keys of the prices that no table knows.
+    /// What it would save, or the keys of the prices that no table knows; none of them where what was measured makes no sense.
     pub saving: Result<Saving, Vec<String>>,
     /// What part of the bill that is.
     pub part: Part,

@@ -31,6 +31,15 @@ impl Region {
         Self("global".into())
     }
 
+    /// The partition it is in, as ARNs have it. Source: "Amazon Resource Names (ARNs)".
+    pub fn partition(&self) -> &'static str {
+        match &*self.0 {
+            china if china.starts_with("cn-") => "aws-cn",
+            government if government.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        }
+    }
+
     /// Its code.
     pub fn as_str(&self) -> &str {
         &self.0

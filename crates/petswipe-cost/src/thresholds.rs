@@ -121,15 +121,18 @@ impl Default for RdsLimits {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VolumeLimits {
-    /// One that is attached to nothing is left alone for so many days after it was made.
+    /// One that is attached to nothing is left alone for so many days after it was made …
     pub days: u16,
+    /// … and for so many after it was attached last, as its metrics tell; 0 to not ask, which saves two metrics each.
+    pub detached_days: u16,
     /// One that is attached is idle without operations on so many days; 0 to not look, which needs two metrics each.
     pub attached_idle_days: u16,
 }
 
+/// Source: AWS Compute Optimizer, "Idle resource recommendations" (not attached for 32 days).
 impl Default for VolumeLimits {
     fn default() -> Self {
-        Self { days: 7, attached_idle_days: 0 }
+        Self { days: 7, detached_days: 32, attached_idle_days: 0 }
     }
 }
 
@@ -173,14 +176,19 @@ impl Default for S3Limits {
 pub struct LoadBalancerLimits {
     /// How many days back it is looked at; a younger one is left alone.
     pub days: u16,
-    /// Fewer requests, or connections, than this on every day.
+    /// Idle is one with fewer requests, or new connections, than this on every day …
     pub requests_per_day: f64,
+    /// … that carried less than this on every day, MiB …
+    pub mib_per_day: f64,
+    /// … and with fewer open connections than this, in the mean of every day.
+    pub open_connections: f64,
 }
 
-/// Source: AWS Trusted Advisor "Idle load balancers".
+/// Source: AWS Trusted Advisor "Idle load balancers" for requests. The other two are for what has few connections that stay: scans
+/// of ports alone stay below them.
 impl Default for LoadBalancerLimits {
     fn default() -> Self {
-        Self { days: 7, requests_per_day: 100.0 }
+        Self { days: 7, requests_per_day: 100.0, mib_per_day: 5.0, open_connections: 0.5 }
     }
 }
 
@@ -211,12 +219,20 @@ pub struct CommitmentLimits {
     pub utilisation_percent: f64,
     /// The greatest discount that AWS names for a Savings Plan that covers everything, percent.
     pub discount_percent: f64,
+    /// The greatest discount that AWS names for reserved instances of EC2, percent.
+    pub reservation_discount_percent: f64,
 }
 
-/// Source: "Compute Savings Plans" (up to 66 %). The other two are what practitioners aim at.
+/// Sources: "Compute Savings Plans" (up to 66 %), "Amazon EC2 Reserved Instances" (up to 72 %). The other two are what practitioners
+/// aim at.
 impl Default for CommitmentLimits {
     fn default() -> Self {
-        Self { coverage_percent: 70.0, utilisation_percent: 80.0, discount_percent: 66.0 }
+        Self {
+            coverage_percent: 70.0,
+            utilisation_percent: 80.0,
+            discount_percent: 66.0,
+            reservation_discount_percent: 72.0,
+        }
     }
 }
 
@@ -335,11 +351,11 @@ impl Default for ScheduleLimits {
 }
 
 impl ScheduleLimits {
-    /// Whether tags say that something is no production.
+    /// Whether tags say that something is no production: one does, and none says anything else.
     pub fn is_non_production(&self, tags: &crate::Tags) -> bool {
         let values = self.environment_tags.iter().filter_map(|tag| tags.get(tag));
-        let mut values = values.map(|value| value.to_lowercase());
-        values.any(|value| self.environments.contains(&value))
+        let mut known = values.map(|value| self.environments.contains(&value.to_lowercase()));
+        known.next() == Some(true) && known.all(|known| known)
     }
 }
 
@@ -347,33 +363,41 @@ impl Thresholds {
     /// The names of the presets.
     pub const PRESETS: [&'static str; 3] = ["guide", "trusted-advisor", "compute-optimizer"];
 
-    /// A preset by its name: `guide` is the default; the others change what EC2 instances are held against.
+    /// A preset by its name: `guide` is the default; the others are what AWS's own advisors hold EC2 instances, databases and volumes
+    /// against.
     ///
     /// # Errors
     /// [`Error::Invalid`] for another name.
     pub fn preset(name: &str) -> Result<Self, Error> {
-        let ec2 = match name {
-            "guide" => Ec2Limits::default(),
-            // Source: AWS Trusted Advisor, "Low utilization Amazon EC2 instances".
-            "trusted-advisor" => Ec2Limits {
-                days: 14,
-                known_days: 4,
-                idle_cpu_percent: 10.0,
-                idle_cpu: Statistic::Average,
-                idle_days: 4,
-                under_cpu_percent: 0.0,
-                ..Ec2Limits::default()
-            },
+        let mut limits = Self::default();
+        match name {
+            "guide" => {}
+            // Sources: AWS Trusted Advisor, "Low utilization Amazon EC2 instances", "Amazon RDS idle DB instances", "Underutilized
+            // Amazon EBS volumes".
+            "trusted-advisor" => {
+                limits.ec2 = Ec2Limits {
+                    days: 14,
+                    known_days: 4,
+                    idle_cpu_percent: 10.0,
+                    idle_cpu: Statistic::Average,
+                    idle_days: 4,
+                    under_cpu_percent: 0.0,
+                    ..limits.ec2
+                };
+                limits.rds = RdsLimits { idle_days: 7, under_cpu_percent: 0.0, ..limits.rds };
+                limits.volumes =
+                    VolumeLimits { detached_days: 7, attached_idle_days: 7, ..limits.volumes };
+            }
             // Source: AWS Compute Optimizer, "Idle resource recommendations"; 30 hours of data are two days.
-            "compute-optimizer" => Ec2Limits {
-                days: 14,
-                known_days: 2,
-                under_cpu_percent: 0.0,
-                ..Ec2Limits::default()
-            },
+            "compute-optimizer" => {
+                limits.ec2 =
+                    Ec2Limits { days: 14, known_days: 2, under_cpu_percent: 0.0, ..limits.ec2 };
+                limits.rds = RdsLimits { idle_days: 14, under_cpu_percent: 0.0, ..limits.rds };
+                limits.volumes = VolumeLimits { attached_idle_days: 14, ..limits.volumes };
+            }
             _ => return Err(Error::invalid("preset", name, Self::PRESETS.join(", "))),
-        };
-        Ok(Self { ec2, ..Self::default() })
+        }
+        Ok(limits)
     }
 
     /// Checks that every limit can be met.
@@ -411,6 +435,14 @@ impl Thresholds {
             known(area, least, of)?;
         }
         days("rds.idle_days", self.rds.idle_days)?;
+        for (field, value) in [
+            ("volumes.detached_days", self.volumes.detached_days),
+            ("volumes.attached_idle_days", self.volumes.attached_idle_days),
+        ] {
+            if value > 0 {
+                days(field, value)?;
+            }
+        }
         days("load_balancers.days", self.load_balancers.days)?;
         days("nat.days", self.nat.days)?;
         if self.ec2.idle_days > self.ec2.days {
@@ -429,6 +461,10 @@ impl Thresholds {
             ("commitments.coverage_percent", self.commitments.coverage_percent),
             ("commitments.utilisation_percent", self.commitments.utilisation_percent),
             ("commitments.discount_percent", self.commitments.discount_percent),
+            (
+                "commitments.reservation_discount_percent",
+                self.commitments.reservation_discount_percent,
+            ),
             ("ecs.percentile", self.ecs.percentile),
             ("ecs.spot_percent", self.ecs.spot_percent),
             ("schedule.idle_cpu_percent", self.schedule.idle_cpu_percent),
@@ -441,6 +477,8 @@ impl Thresholds {
             ("s3.class_gib", self.s3.class_gib),
             ("s3.class_object_kib", self.s3.class_object_kib),
             ("load_balancers.requests_per_day", self.load_balancers.requests_per_day),
+            ("load_balancers.mib_per_day", self.load_balancers.mib_per_day),
+            ("load_balancers.open_connections", self.load_balancers.open_connections),
             ("nat.data_gib", self.nat.data_gib),
             ("ecs.headroom_percent", self.ecs.headroom_percent),
             ("aurora.minimum_units", self.aurora.minimum_units),

@@ -1,5 +1,6 @@
 //! The example `cost_report` on moto, in which another client planted waste: what is found is what was planted.
 
+mod aged;
 mod removed;
 
 use std::collections::BTreeSet;
@@ -29,7 +30,11 @@ async fn python(script: &str, region: &str) -> Value {
 
 /// The ids of the findings that are to be there.
 async fn planted(region: &str) -> BTreeSet<String> {
-    let planted = python("plant.py", region).await;
+    ids(&python("plant.py", region).await, region)
+}
+
+/// The ids of the findings of resources, which are given by area.
+fn ids(planted: &Value, region: &str) -> BTreeSet<String> {
     let areas = planted.as_object().unwrap().iter();
     areas
         .flat_map(|(area, ids)| {

@@ -17,6 +17,7 @@ mod fixture;
 mod costed;
 mod counted;
 mod created;
+mod custodian;
 mod destroyed;
 mod diagnosed;
 mod flags;

@@ -14,10 +14,10 @@ const STAMP: &str = "complete";
 
 /// Says of an interpreter whether it will do: it is new enough, and can make environments.
 const EXAMINE: &str =
-    "import sys, venv, ensurepip; sys.exit(0 if sys.version_info >= (3, 10) else 1)";
+    "import sys, venv, ensurepip; sys.exit(0 if sys.version_info >= (3, 10, 2) else 1)";
 
 /// What is needed, and how it is got.
-const MISSING: &str = "Python 3.10 or newer with its module venv is needed for the emulators of AWS, and not found. \
+const MISSING: &str = "Python 3.10.2 or newer with its module venv is needed for the emulators of AWS, and not found. \
     On Debian and Ubuntu: `sudo apt-get install python3 python3-venv`. \
     `cargo test --workspace` runs all tests that need Rust alone";
 

@@ -1,5 +1,7 @@
 //! Elastic IP addresses that nothing has.
 
+use rust_decimal::Decimal;
+
 use super::shell::aws;
 use super::{Analyzer, Scene, monthly};
 use crate::finding::{
@@ -37,7 +39,11 @@ fn assess(scene: &Scene<'_>, address: &Address) -> Assessment {
     }
     let saving = scene.saving(&address.region, |quotes| {
         let price = monthly(quotes.get("ipv4")?);
-        Some((price, price))
+        // One that was brought along costs nothing. Source: "Amazon VPC pricing", public IPv4 addresses.
+        Some((if address.pool.is_some() { Decimal::ZERO } else { price }, price))
+    });
+    let pool = address.pool.as_ref().map(|pool| {
+        Evidence::new("pool", pool).against("it costs nothing if the account brought it along")
     });
     let release = aws(&address.region, "ec2 release-address", &[("--allocation-id", &address.id)]);
     let advice = Advice {
@@ -45,7 +51,7 @@ fn assess(scene: &Scene<'_>, address: &Address) -> Assessment {
         saving,
         part: Part::Whole,
         risk: Risk::new(
-            RiskLevel::Medium,
+            RiskLevel::High,
             "the address is most likely lost for good; DNS records and others' firewalls may name it",
         ),
         remediation: Remediation {
@@ -57,5 +63,6 @@ fn assess(scene: &Scene<'_>, address: &Address) -> Assessment {
         },
     };
     let reason = "it is associated with nothing";
-    Assessment::flagged(area, resource, Verdict::Idle, reason, advice).because([ip])
+    Assessment::flagged(area, resource, Verdict::Idle, reason, advice)
+        .because(std::iter::once(ip).chain(pool))
 }

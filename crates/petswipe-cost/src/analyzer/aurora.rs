@@ -1,8 +1,10 @@
 //! Members of Aurora clusters whose load varies so much that Serverless would be cheaper.
 
-use super::shell::aws;
+use std::collections::HashMap;
+
+use super::shell::{aws, chain};
 use super::sizes::smaller;
-use super::{Analyzer, Scene, decimal, percent, short};
+use super::{Analyzer, Scene, decimal, percent};
 use crate::finding::{
     Advice, Area, Assessment, Confidence, Evidence, Part, Remediation, Risk, RiskLevel, Verdict,
 };
@@ -34,8 +36,14 @@ impl Analyzer for AuroraServerless {
 
     fn assess(&self, scene: &Scene<'_>, tell: &mut dyn FnMut(Assessment)) {
         let aurora = |database: &&Database| database.engine.starts_with("aurora");
+        let mut clusters: HashMap<_, Vec<&Database>> = HashMap::new();
         for database in scene.inventory.databases.iter().filter(aurora) {
-            tell(assess(scene, database).tagged(Some(&database.tags)));
+            clusters.entry((&database.region, &database.cluster)).or_default().push(database);
+        }
+        for database in scene.inventory.databases.iter().filter(aurora) {
+            let members = clusters.get(&(&database.region, &database.cluster));
+            let members = members.map_or(&[][..], Vec::as_slice);
+            tell(assess(scene, database, members).tagged(Some(&database.tags)));
         }
     }
 }
@@ -74,7 +82,35 @@ fn unit_hours(cpu: &Series, units: f64, minimum: f64) -> Option<f64> {
     (hours > 0).then(|| needed / hours as f64 * f64::from(HOURS_PER_MONTH))
 }
 
-fn assess(scene: &Scene<'_>, database: &Database) -> Assessment {
+/// All members share one range of capacity, so it has to hold the greatest of them; where one is serverless already, that range has
+/// been chosen, and stays.
+fn commands(
+    scene: &Scene<'_>,
+    database: &Database,
+    cluster: &str,
+    members: &[&Database],
+) -> Option<Vec<String>> {
+    let mut commands = Vec::new();
+    if !members.iter().any(|member| member.class == "db.serverless") {
+        let memory: Option<Vec<f64>> = members.iter().map(|one| memory_gib(&one.class)).collect();
+        let most = memory?.into_iter().fold(1.0, f64::max) / 2.0;
+        let least = scene.limits.aurora.minimum_units;
+        let range = format!("MinCapacity={least},MaxCapacity={}", most.ceil().max(least));
+        let arguments = [
+            ("--db-cluster-identifier", cluster),
+            ("--serverless-v2-scaling-configuration", &range),
+        ];
+        commands.push(aws(&database.region, "rds modify-db-cluster", &arguments));
+    }
+    commands.push(aws(
+        &database.region,
+        "rds modify-db-instance --db-instance-class db.serverless --apply-immediately",
+        &[("--db-instance-identifier", &database.id)],
+    ));
+    Some(chain(commands))
+}
+
+fn assess(scene: &Scene<'_>, database: &Database, members: &[&Database]) -> Assessment {
     let (area, resource) = (Area::AURORA, database.reference());
     if !is_provisioned(database) {
         return Assessment::busy(area, resource, "it is serverless, or does not run");
@@ -110,7 +146,7 @@ fn assess(scene: &Scene<'_>, database: &Database) -> Assessment {
         let now = super::rds::hours(database, &database.class, quotes);
         let unit = quotes.get("aurora:acu");
         let (now, unit) = (now?, unit?);
-        Some((now - unit * decimal(most), now - unit * decimal(least)))
+        Some((now - unit * decimal(most)?, now - unit * decimal(least)?))
     });
     let saving = match saving {
         Ok(saving) if saving.low > crate::Money::ZERO => saving,
@@ -118,13 +154,22 @@ fn assess(scene: &Scene<'_>, database: &Database) -> Assessment {
             let reason = "its load is too even: Serverless might cost more";
             return Assessment::busy(area, resource, reason).because(facts);
         }
+        Err(missing) if missing.is_empty() => {
+            return Assessment::unknown(area, resource, "its load makes no sense").because(facts);
+        }
         Err(missing) => {
             let reason = format!("the price of {} is not known", missing.join(" and of "));
             return Assessment::unknown(area, resource, reason).because(facts);
         }
     };
-    let cluster = database.cluster.as_deref().unwrap_or_default();
-    let range = format!("MinCapacity={},MaxCapacity={}", limits.minimum_units, short(units.ceil()));
+    let Some(cluster) = database.cluster.as_deref() else {
+        let reason = "the cluster it belongs to is not known";
+        return Assessment::unknown(area, resource, reason).because(facts);
+    };
+    let Some(commands) = commands(scene, database, cluster, members) else {
+        let reason = "how much capacity its cluster needs at most is not known";
+        return Assessment::unknown(area, resource, reason).because(facts);
+    };
     let advice = Advice {
         confidence: Confidence::Low,
         saving: Ok(saving),
@@ -136,21 +181,7 @@ fn assess(scene: &Scene<'_>, database: &Database) -> Assessment {
         remediation: Remediation {
             action: None,
             summary: "let the cluster scale, and make the instance serverless".to_owned(),
-            commands: vec![
-                aws(
-                    &database.region,
-                    "rds modify-db-cluster",
-                    &[
-                        ("--db-cluster-identifier", cluster),
-                        ("--serverless-v2-scaling-configuration", &range),
-                    ],
-                ),
-                aws(
-                    &database.region,
-                    "rds modify-db-instance --db-instance-class db.serverless --apply-immediately",
-                    &[("--db-instance-identifier", &database.id)],
-                ),
-            ],
+            commands,
             restarts: true,
             reversible: true,
         },

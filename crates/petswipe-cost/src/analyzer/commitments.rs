@@ -6,7 +6,7 @@ use super::{Analyzer, Scene, decimal, percent};
 use crate::finding::{
     Advice, Area, Assessment, Confidence, Evidence, Part, Remediation, Risk, RiskLevel, Verdict,
 };
-use crate::{Commitment, Kind, Money, Region, ResourceRef, Saving};
+use crate::{Commitment, CommitmentKind, Kind, Money, Region, ResourceRef, Saving};
 
 /// What the account's spend says of its commitments, one of each kind: `KIND/coverage` and `KIND/utilisation`.
 #[derive(Clone, Copy, Debug)]
@@ -38,24 +38,27 @@ fn about(commitment: &Commitment, what: &str) -> ResourceRef {
     ResourceRef { kind: Kind::Account, region: Region::global(), id }
 }
 
-/// An amount of the window, as one of a month of 730 hours.
-fn in_a_month(scene: &Scene<'_>, amount: Money) -> Decimal {
+/// An amount of the window, as one of a month of 730 hours; `None` for one that is beyond all sense.
+fn in_a_month(scene: &Scene<'_>, amount: Money) -> Option<Decimal> {
     let hours = scene
         .commitments
         .map_or(1, |all| (all.window.to.as_second() - all.window.from.as_second()) / 3600);
-    amount.amount() * Decimal::from(crate::HOURS_PER_MONTH) / Decimal::from(hours.max(1))
+    amount
+        .amount()
+        .checked_mul(Decimal::from(crate::HOURS_PER_MONTH))?
+        .checked_div(Decimal::from(hours.max(1)))
 }
 
 /// From nothing up to that.
-fn up_to(commitment: &Commitment, high: Decimal) -> Saving {
-    let high = Money::rounded(high.max(Decimal::ZERO));
-    Saving {
+fn up_to(commitment: &Commitment, high: Option<Decimal>) -> Result<Saving, Vec<String>> {
+    let high = Money::rounded(high.ok_or_else(Vec::new)?.max(Decimal::ZERO));
+    Ok(Saving {
         low: Money::ZERO,
         high,
         currency: commitment.currency,
         priced_at: None,
         prices: Vec::new(),
-    }
+    })
 }
 
 fn coverage(scene: &Scene<'_>, commitment: &Commitment) -> Assessment {
@@ -74,13 +77,20 @@ fn coverage(scene: &Scene<'_>, commitment: &Commitment) -> Assessment {
     if covered >= limits.coverage_percent {
         return Assessment::busy(area, resource, "enough is covered").because([fact, spend]);
     }
-    // The discount depends on what is bought; AWS names the greatest. What other findings save need not be covered at all.
-    let most = in_a_month(scene, commitment.on_demand) * decimal(limits.discount_percent)
-        / Decimal::ONE_HUNDRED;
+    // The discount depends on what is bought; AWS names the greatest. What other findings save need not be covered at all, and what
+    // a Savings Plan covers needs no reservation: so no total has it.
+    let discount = match commitment.kind {
+        CommitmentKind::SavingsPlans => limits.discount_percent,
+        CommitmentKind::Reservations => limits.reservation_discount_percent,
+    };
+    let share = decimal(discount / 100.0);
+    let most = in_a_month(scene, commitment.on_demand)
+        .zip(share)
+        .and_then(|(amount, share)| amount.checked_mul(share));
     let advice = Advice {
         confidence: Confidence::Low,
-        saving: Ok(up_to(commitment, most)),
-        part: Part::Whole,
+        saving: up_to(commitment, most),
+        part: Part::Rate,
         risk: Risk::new(
             RiskLevel::High,
             "it binds for one or three years, whatever is used; act on the other findings first",
@@ -119,7 +129,7 @@ fn utilisation(scene: &Scene<'_>, commitment: &Commitment) -> Assessment {
     }
     let advice = Advice {
         confidence: Confidence::Medium,
-        saving: Ok(up_to(commitment, in_a_month(scene, commitment.unused))),
+        saving: up_to(commitment, in_a_month(scene, commitment.unused)),
         part: Part::Whole,
         risk: Risk::new(
             RiskLevel::Low,

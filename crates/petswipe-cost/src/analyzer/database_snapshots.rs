@@ -1,5 +1,7 @@
 //! Old snapshots of databases that somebody made by hand. Automatic ones go by themselves.
 
+use std::collections::{HashMap, HashSet};
+
 use rust_decimal::Decimal;
 
 use super::shell::aws;
@@ -8,7 +10,7 @@ use crate::finding::{
     Advice, Area, Assessment, Confidence, Evidence, Part, Remediation, Risk, RiskLevel, Verdict,
 };
 use crate::inventory::DatabaseSnapshot;
-use crate::{Action, Kind, Resource};
+use crate::{Action, Kind, Region, Resource};
 
 /// Manual snapshots older than the limit, but for the newest of a database that is gone.
 #[derive(Clone, Copy, Debug)]
@@ -24,30 +26,32 @@ impl Analyzer for OldDatabaseSnapshots {
     }
 
     fn assess(&self, scene: &Scene<'_>, tell: &mut dyn FnMut(Assessment)) {
+        let mut databases = HashSet::new();
+        for one in &scene.inventory.databases {
+            databases.insert((&one.region, one.id.as_str(), false));
+            databases.extend(one.cluster.iter().map(|name| (&one.region, name.as_str(), true)));
+        }
+        let mut newest = HashMap::new();
         for snapshot in &scene.inventory.database_snapshots {
-            tell(assess(scene, snapshot).tagged(Some(&snapshot.tags)));
+            let time = newest.entry(database_of(snapshot)).or_insert(snapshot.created_at);
+            *time = snapshot.created_at.max(*time);
+        }
+        for snapshot in &scene.inventory.database_snapshots {
+            let database = database_of(snapshot);
+            let newer = newest.get(&database).is_some_and(|newest| *newest > snapshot.created_at);
+            let last = !databases.contains(&database) && !newer;
+            tell(assess(scene, snapshot, last).tagged(Some(&snapshot.tags)));
         }
     }
 }
 
-/// Whether it is all that is left of its database.
-fn is_last(scene: &Scene<'_>, snapshot: &DatabaseSnapshot) -> bool {
-    let same = |region: &crate::Region, database: &str| {
-        *region == snapshot.region && *database == snapshot.database
-    };
-    let lives = scene.inventory.databases.iter().any(|other| match snapshot.cluster {
-        true => other.cluster.as_ref().is_some_and(|cluster| same(&other.region, cluster)),
-        false => same(&other.region, &other.id),
-    });
-    let newer = |other: &DatabaseSnapshot| {
-        same(&other.region, &other.database)
-            && other.cluster == snapshot.cluster
-            && other.created_at > snapshot.created_at
-    };
-    !lives && !scene.inventory.database_snapshots.iter().any(newer)
+/// Of which instance or cluster it is; those may have the same identifier.
+fn database_of(snapshot: &DatabaseSnapshot) -> (&Region, &str, bool) {
+    (&snapshot.region, &snapshot.database, snapshot.cluster)
 }
 
-fn assess(scene: &Scene<'_>, snapshot: &DatabaseSnapshot) -> Assessment {
+/// What is to be said of it, which may be the `last` of a database that is gone.
+fn assess(scene: &Scene<'_>, snapshot: &DatabaseSnapshot, last: bool) -> Assessment {
     let (area, resource) = (Area::DATABASE_SNAPSHOTS, snapshot.reference());
     if !snapshot.manual {
         return Assessment::busy(area, resource, "it is automatic, and goes by itself");
@@ -74,7 +78,7 @@ fn assess(scene: &Scene<'_>, snapshot: &DatabaseSnapshot) -> Assessment {
     if age <= limit {
         return Assessment::busy(area, resource, format!("it is {age} days old")).because(facts);
     }
-    if is_last(scene, snapshot) {
+    if last {
         let reason = format!("it is all that is left of {}", snapshot.database);
         return Assessment::busy(area, resource, reason).because(facts);
     }

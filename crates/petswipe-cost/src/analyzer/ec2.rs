@@ -1,6 +1,6 @@
 //! EC2 instances that do nothing, or less than they could.
 
-use super::shell::aws;
+use super::shell::{aws, chain};
 use super::sizes::{self, Next};
 use super::{Analyzer, MIB, Scene, monthly, percent, short};
 use crate::finding::{
@@ -237,7 +237,7 @@ fn resize(instance: &Instance, to: &str, saving: Result<crate::Saving, Vec<Strin
         remediation: Remediation {
             action: None,
             summary: format!("change its type to {to}"),
-            commands: vec![
+            commands: chain(vec![
                 aws(region, "ec2 stop-instances", &one),
                 aws(region, "ec2 wait instance-stopped", &one),
                 aws(
@@ -246,7 +246,7 @@ fn resize(instance: &Instance, to: &str, saving: Result<crate::Saving, Vec<Strin
                     &[("--instance-id", id), ("--instance-type", &format!("Value={to}"))],
                 ),
                 aws(region, "ec2 start-instances", &one),
-            ],
+            ]),
             restarts: true,
             reversible: true,
         },

@@ -162,7 +162,7 @@ fn assess(scene: &Scene<'_>, service: &Service) -> Assessment {
 }
 
 fn resize(service: &Service, units: u32, mib: u32) -> Vec<String> {
-    use super::shell::{aws, quote};
+    use super::shell::{aws, chain, kept, quote};
     let describe = aws(
         &service.region,
         "ecs describe-task-definition --query taskDefinition --output json",
@@ -172,20 +172,25 @@ fn resize(service: &Service, units: u32, mib: u32) -> Vec<String> {
         ".cpu=\"{units}\" | .memory=\"{mib}\" | del(.taskDefinitionArn,.revision,.status,.requiresAttributes,.compatibilities,.registeredAt,.registeredBy)"
     );
     let (cluster, name) = service.id.split_once('/').unwrap_or(("default", &service.id));
-    let family = service.task_definition.split(':').next().unwrap_or_default();
-    vec![
-        format!("{describe} | jq {} > task.json", quote(&change)),
-        aws(
-            &service.region,
-            "ecs register-task-definition",
-            &[("--cli-input-json", "file://task.json")],
+    let register =
+        "ecs register-task-definition --query taskDefinition.taskDefinitionArn --output text";
+    // Of a pipe only the last command tells whether it worked, so what asks has a line of its own.
+    chain(vec![
+        kept("present", &describe),
+        kept("smaller", &format!(r#"printf %s "$present" | jq {}"#, quote(&change))),
+        kept(
+            "revision",
+            &format!(r#"{} --cli-input-json "$smaller""#, aws(&service.region, register, &[])),
         ),
-        aws(
-            &service.region,
-            "ecs update-service",
-            &[("--cluster", cluster), ("--service", name), ("--task-definition", family)],
+        format!(
+            r#"{} --task-definition "$revision""#,
+            aws(
+                &service.region,
+                "ecs update-service",
+                &[("--cluster", cluster), ("--service", name)],
+            )
         ),
-    ]
+    ])
 }
 
 #[cfg(test)]

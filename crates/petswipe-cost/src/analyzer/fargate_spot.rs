@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::ecs::task_price;
-use super::shell::aws;
+use super::shell::{aws, chain, quote};
 use super::{Analyzer, Scene, decimal, percent};
 use crate::finding::{
     Advice, Area, Assessment, Confidence, Evidence, Part, Remediation, Risk, RiskLevel, Verdict,
@@ -49,7 +49,7 @@ fn assess(scene: &Scene<'_>, service: &Service) -> Assessment {
     let saving = scene.saving(&service.region, |quotes| {
         let all = task_price(service, service.cpu, service.memory_mib, quotes)?
             * Decimal::from(service.desired);
-        Some((Decimal::ZERO, all * decimal(discount) / Decimal::ONE_HUNDRED))
+        Some((Decimal::ZERO, all * decimal(discount)? / Decimal::ONE_HUNDRED))
     });
     let (cluster, name) = service.id.split_once('/').unwrap_or(("default", &service.id));
     let update = aws(
@@ -57,6 +57,15 @@ fn assess(scene: &Scene<'_>, service: &Service) -> Assessment {
         "ecs update-service --capacity-provider-strategy capacityProvider=FARGATE_SPOT,weight=1 --force-new-deployment",
         &[("--cluster", cluster), ("--service", name)],
     );
+    let describe = aws(
+        &service.region,
+        "ecs describe-clusters --query 'clusters[0].capacityProviders' --output text",
+        &[("--clusters", cluster)],
+    );
+    let lacks = quote(&format!(
+        "cluster {cluster} has no capacity provider FARGATE_SPOT; put-cluster-capacity-providers adds it"
+    ));
+    let provided = format!("{describe} | grep -qw FARGATE_SPOT || {{ echo {lacks} >&2; false; }}");
     let facts = [
         Evidence::new("tasks", service.desired),
         Evidence::new(
@@ -76,7 +85,7 @@ fn assess(scene: &Scene<'_>, service: &Service) -> Assessment {
         remediation: Remediation {
             action: None,
             summary: "run it on the capacity provider FARGATE_SPOT".to_owned(),
-            commands: vec![update],
+            commands: chain(vec![provided, update]),
             restarts: true,
             reversible: true,
         },

@@ -8,7 +8,7 @@ use crate::finding::{
     Advice, Area, Assessment, Confidence, Evidence, Part, Remediation, Risk, RiskLevel, Verdict,
 };
 use crate::inventory::{Volume, VolumeKind, VolumeState};
-use crate::{Action, Kind, Resource};
+use crate::{Action, Kind, Money, Resource};
 
 /// gp2 volumes in use.
 #[derive(Clone, Copy, Debug)]
@@ -37,9 +37,10 @@ fn iops(size_gib: u32) -> u32 {
     (size_gib.saturating_mul(3)).clamp(100, 16_000)
 }
 
-/// Its throughput, MiB/s: 128 up to 170 GiB, 250 from there on (up to 334 GiB with bursts). Source: as [`iops`].
+/// Its throughput, MiB/s: 128 up to 170 GiB, 250 from there on (up to 334 GiB with bursts). The 125 that gp3 always has are taken for
+/// as much as 128: to buy three more would cost more than a small volume saves. Source: as [`iops`].
 fn throughput(size_gib: u32) -> u32 {
-    if size_gib <= 170 { 128 } else { 250 }
+    if size_gib <= 170 { 125 } else { 250 }
 }
 
 fn assess(scene: &Scene<'_>, volume: &Volume) -> Assessment {
@@ -52,17 +53,21 @@ fn assess(scene: &Scene<'_>, volume: &Volume) -> Assessment {
     let saving = scene.saving(&volume.region, |quotes| {
         let [gp2, gp3, per_iops, per_mib] =
             ["ebs:gp2", "ebs:gp3", "ebs:gp3:iops", "ebs:gp3:throughput"].map(|key| quotes.get(key));
-        let most = (gp2? - gp3?) * size;
         let beyond = |has: u32, included: u32| Decimal::from(has.saturating_sub(included));
-        let same = beyond(iops, 3000) * per_iops? + beyond(throughput, 125) * per_mib?;
-        Some((most - same, most))
+        let bought = beyond(iops, 3000) * per_iops? + beyond(throughput, 125) * per_mib?;
+        let saved = (gp2? - gp3?) * size - bought;
+        Some((saved, saved))
     });
     let facts = [
         Evidence::new("size", format!("{} GiB", volume.size_gib)),
         Evidence::new("performance as gp2", format!("{iops} IOPS, {throughput} MiB/s"))
-            .against("what the lower bound provides again"),
+            .against("what it gets as gp3, at least"),
     ];
-    let (provisioned, mib) = (iops.max(3000).to_string(), throughput.max(125).to_string());
+    if saving.as_ref().is_ok_and(|saving| saving.high == Money::ZERO) {
+        let reason = "as gp3 it would cost as much, with the throughput it has now";
+        return Assessment::busy(area, resource, reason).because(facts);
+    }
+    let (provisioned, mib) = (iops.max(3000).to_string(), throughput.to_string());
     let command = aws(
         &volume.region,
         "ec2 modify-volume",
@@ -85,7 +90,7 @@ fn assess(scene: &Scene<'_>, volume: &Volume) -> Assessment {
             action: Some(Action::ConvertVolume {
                 volume: volume.id.clone(),
                 iops: iops.max(3000),
-                throughput_mib: throughput.max(125),
+                throughput_mib: throughput,
             }),
             summary: "change its type to gp3 with the performance it has now".to_owned(),
             commands: vec![command],
@@ -104,8 +109,8 @@ mod tests {
     #[test]
     fn the_performance_of_gp2_is_that_of_its_size() {
         let of = |size| (iops(size), throughput(size));
-        assert_eq!(of(1), (100, 128));
-        assert_eq!(of(170), (510, 128));
+        assert_eq!(of(1), (100, 125));
+        assert_eq!(of(170), (510, 125));
         assert_eq!(of(171), (513, 250));
         assert_eq!(of(1000), (3000, 250));
         assert_eq!(of(6000), (16_000, 250));

@@ -59,7 +59,7 @@ fn assess(scene: &Scene<'_>, group: &LogGroup) -> Assessment {
     }
     // How old what it holds is, only its streams can tell: from nothing to all of it may be older.
     let saving = scene.saving(&group.region, |quotes| {
-        Some((Decimal::ZERO, quotes.get("logs:store")? * decimal(stored)))
+        Some((Decimal::ZERO, quotes.get("logs:store")? * decimal(stored)?))
     });
     let days = retention.to_string();
     let set = aws(
@@ -72,7 +72,7 @@ fn assess(scene: &Scene<'_>, group: &LogGroup) -> Assessment {
         saving,
         part: Part::Whole,
         risk: Risk::new(
-            RiskLevel::Medium,
+            RiskLevel::High,
             "older events are gone for good; laws and audits may ask for them",
         ),
         remediation: Remediation {

@@ -120,7 +120,7 @@ impl Scene<'_> {
     /// table knows. Bounds below 0 are taken for 0.
     ///
     /// # Errors
-    /// The keys of the prices that are missing.
+    /// The keys of the prices that are missing; none where something measured makes no sense, so that nothing can be said.
     pub fn saving(
         &self,
         region: &Region,
@@ -160,9 +160,9 @@ fn monthly(hourly: Decimal) -> Decimal {
     hourly * Decimal::from(HOURS_PER_MONTH)
 }
 
-/// A measured number as a decimal; 0 for what is none.
-fn decimal(value: f64) -> Decimal {
-    Decimal::from_f64(value).unwrap_or_default()
+/// A measured number as a decimal; `None` for what no account can have, so that nothing is said of it.
+fn decimal(value: f64) -> Option<Decimal> {
+    (value.abs() <= 1e15).then(|| Decimal::from_f64(value)).flatten()
 }
 
 const GIB: f64 = 1_073_741_824.0;

@@ -1,13 +1,15 @@
 //! NAT gateways that carry nothing, traffic that crosses zones to one, and traffic that an endpoint would carry for nothing.
 
+use std::collections::{BTreeSet, HashMap, HashSet};
+
 use rust_decimal::Decimal;
 
-use super::shell::aws;
+use super::shell::{aws, chain};
 use super::{Analyzer, GIB, Scene, decimal, monthly, short};
 use crate::finding::{
     Advice, Area, Assessment, Confidence, Evidence, Part, Remediation, Risk, RiskLevel, Verdict,
 };
-use crate::inventory::{Inventory, NatGateway};
+use crate::inventory::{Inventory, NatGateway, RouteTable, Subnet, VpcEndpoint};
 use crate::{Action, Kind, Measure, Metric, Question, Resource, Series, Statistic, Thresholds};
 
 /// Every NAT gateway, for its use and for what it carries.
@@ -32,8 +34,36 @@ impl Analyzer for NatUse {
     }
 
     fn assess(&self, scene: &Scene<'_>, tell: &mut dyn FnMut(Assessment)) {
+        let network = Network::of(scene.inventory);
         for gateway in &scene.inventory.nat_gateways {
-            tell(assess(scene, gateway).tagged(Some(&gateway.tags)));
+            tell(assess(scene, &network, gateway).tagged(Some(&gateway.tags)));
+        }
+    }
+}
+
+/// What is around NAT gateways, by what it is looked up by.
+struct Network<'a> {
+    zones: HashMap<&'a str, &'a str>,
+    endpoints: HashSet<(&'a str, &'a str)>,
+    tables: HashMap<&'a str, Vec<&'a RouteTable>>,
+}
+
+impl<'a> Network<'a> {
+    fn of(inventory: &'a Inventory) -> Self {
+        let mut tables: HashMap<&str, Vec<&RouteTable>> = HashMap::new();
+        for table in &inventory.route_tables {
+            let gateways: BTreeSet<_> =
+                table.nat_routes.iter().map(|route| route.gateway.as_str()).collect();
+            for gateway in gateways {
+                tables.entry(gateway).or_default().push(table);
+            }
+        }
+        let endpoint = |one: &'a VpcEndpoint| (one.vpc.as_str(), one.service.as_str());
+        let zone = |one: &'a Subnet| (one.id.as_str(), one.zone.as_str());
+        Self {
+            zones: inventory.subnets.iter().map(zone).collect(),
+            endpoints: inventory.vpc_endpoints.iter().map(endpoint).collect(),
+            tables,
         }
     }
 }
@@ -82,18 +112,13 @@ impl Use {
     }
 }
 
-fn assess(scene: &Scene<'_>, gateway: &NatGateway) -> Assessment {
+fn assess(scene: &Scene<'_>, network: &Network<'_>, gateway: &NatGateway) -> Assessment {
     let (area, resource) = (Area::NAT, gateway.reference());
     if !gateway.available {
         return Assessment::busy(area, resource, "it is not available, so it is not paid for");
     }
     let usage = Use::of(scene, gateway);
-    let routes = scene
-        .inventory
-        .route_tables
-        .iter()
-        .filter(|table| table.nat_gateways.contains(&gateway.id));
-    let routes: Vec<_> = routes.collect();
+    let routes = network.tables.get(gateway.id.as_str()).map_or(&[][..], Vec::as_slice);
     let days = scene.limits.nat.days;
     let carried = usage.monthly_gib();
     let facts = vec![
@@ -120,7 +145,7 @@ fn assess(scene: &Scene<'_>, gateway: &NatGateway) -> Assessment {
         let reason = format!("its traffic is known of {} of {days} days", usage.known());
         return Assessment::unknown(area, resource, reason).because(facts);
     }
-    data(scene, gateway, carried, &routes).because(facts)
+    data(scene, network, gateway, carried, routes).because(facts)
 }
 
 fn idle(scene: &Scene<'_>, gateway: &NatGateway, reason: &str, unrouted: bool) -> Assessment {
@@ -149,10 +174,12 @@ fn idle(scene: &Scene<'_>, gateway: &NatGateway, reason: &str, unrouted: bool) -
         },
         remediation: Remediation {
             action: Some(Action::DeleteNatGateway { gateway: gateway.id.clone() }),
-            summary: "delete the NAT gateway, and release its address".to_owned(),
+            summary: "delete the NAT gateway; then its address is found as one that nothing has"
+                .to_owned(),
             commands: vec![delete],
             restarts: false,
-            reversible: false,
+            // Where no route leads to it, one more with the same address is the same.
+            reversible: unrouted,
         },
     };
     Assessment::flagged(Area::NAT, gateway.reference(), Verdict::Idle, reason, advice)
@@ -161,9 +188,10 @@ fn idle(scene: &Scene<'_>, gateway: &NatGateway, reason: &str, unrouted: bool) -
 /// What of its traffic need not go through it, or not from another zone.
 fn data(
     scene: &Scene<'_>,
+    network: &Network<'_>,
     gateway: &NatGateway,
     carried: f64,
-    routes: &[&crate::inventory::RouteTable],
+    routes: &[&RouteTable],
 ) -> Assessment {
     let (area, resource) = (Area::NAT, gateway.reference());
     let limit = scene.limits.nat.data_gib;
@@ -171,18 +199,10 @@ fn data(
         .into_iter()
         .filter(|service| {
             let name = format!("com.amazonaws.{}.{service}", gateway.region);
-            let here = |vpc: &str| *vpc == gateway.vpc;
-            !scene
-                .inventory
-                .vpc_endpoints
-                .iter()
-                .any(|endpoint| here(&endpoint.vpc) && endpoint.service == name)
+            !network.endpoints.contains(&(gateway.vpc.as_str(), name.as_str()))
         })
         .collect();
-    let zone = |id: &str| {
-        let subnet = scene.inventory.subnets.iter().find(|subnet| subnet.id == *id);
-        subnet.map(|subnet| subnet.zone.as_str())
-    };
+    let zone = |id: &str| network.zones.get(id).copied();
     let own = zone(&gateway.subnet);
     let elsewhere = |id: &&String| own.is_some() && zone(id).is_some_and(|zone| Some(zone) != own);
     let across: Vec<_> =
@@ -198,12 +218,13 @@ fn data(
     }
     // How much of it goes to S3, to DynamoDB or across zones, only flow logs can tell: from nothing to all of it.
     let saving = scene.saving(&gateway.region, |quotes| {
-        let volume = decimal(carried);
+        let volume = decimal(carried)?;
         let through = if gateway.regional { "nat:regional:gb" } else { "nat:gb" };
         let through = if missing.is_empty() { Some(Decimal::ZERO) } else { quotes.get(through) };
         let crossing =
             if across.is_empty() { Some(Decimal::ZERO) } else { quotes.get("cross-az:gb") };
-        Some((Decimal::ZERO, volume * (through? + crossing?)))
+        // What crosses is paid for on both sides. Source: "Amazon EC2 On-Demand Pricing", data transfer.
+        Some((Decimal::ZERO, volume * (through? + crossing? * Decimal::TWO)))
     });
     let mut commands = Vec::new();
     let tables: Vec<&str> = routes.iter().map(|table| table.id.as_str()).collect();
@@ -258,7 +279,7 @@ fn data(
         remediation: Remediation {
             action: None,
             summary: summary.to_owned(),
-            commands,
+            commands: chain(commands),
             restarts: false,
             reversible: true,
         },

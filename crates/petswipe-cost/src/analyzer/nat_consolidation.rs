@@ -1,11 +1,11 @@
 //! Several NAT gateways in a VPC that is no production.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
 
 use super::nat::Use;
-use super::shell::aws;
+use super::shell::{aws, chain};
 use super::{Analyzer, Scene, decimal, monthly, short};
 use crate::finding::{
     Advice, Area, Assessment, Confidence, Evidence, Part, Remediation, Risk, RiskLevel, Verdict,
@@ -23,7 +23,7 @@ impl Analyzer for NatConsolidation {
     }
 
     fn kinds(&self) -> &'static [Kind] {
-        &[Kind::NatGateway]
+        &[Kind::NatGateway, Kind::RouteTable]
     }
 
     // The questions are those of `NatUse`; where that is not asked, nothing is known here either.
@@ -50,6 +50,17 @@ impl Analyzer for NatConsolidation {
             let tags = gateways.iter().flat_map(|gateway| gateway.tags.clone()).collect();
             tell(assess(scene, resource, &gateways).tagged(Some(&tags)));
         }
+    }
+}
+
+/// How a command names the destination of a route. Source: "replace-route", AWS CLI Command Reference.
+fn destination_flag(destination: &str) -> &'static str {
+    if destination.starts_with("pl-") {
+        "--destination-prefix-list-id"
+    } else if destination.contains(':') {
+        "--destination-ipv6-cidr-block"
+    } else {
+        "--destination-cidr-block"
     }
 }
 
@@ -85,20 +96,29 @@ fn assess(scene: &Scene<'_>, resource: ResourceRef, gateways: &[&NatGateway]) ->
     let saving = scene.saving(region, |quotes| {
         let hours = monthly(quotes.get("nat:hour")?) * Decimal::from(used.len());
         // What moves crosses zones from then on, paid for on both sides.
-        let crossing = quotes.get("cross-az:gb")? * Decimal::TWO * decimal(moved);
+        let crossing = quotes.get("cross-az:gb")? * Decimal::TWO * decimal(moved)?;
         Some((hours - crossing, hours - crossing))
     });
     if saving.as_ref().is_ok_and(|saving| saving.high == crate::Money::ZERO) {
         let reason = "what would cross zones then costs more than the gateways";
         return Assessment::busy(area, resource, reason);
     }
-    let gone = used.iter().map(|(_, gateway)| gateway.id.as_str());
-    let commands =
-        gone.map(|id| aws(region, "ec2 delete-nat-gateway", &[("--nat-gateway-id", id)]));
-    let route = "ec2 replace-route --destination-cidr-block 0.0.0.0/0 --route-table-id ROUTE_TABLE";
-    let first = format!(
-        "{}  # for each route table that leads to another one",
-        aws(region, route, &[("--nat-gateway-id", &stays.id)])
+    let gone: BTreeSet<_> = used.iter().map(|(_, gateway)| gateway.id.as_str()).collect();
+    let mut commands = Vec::new();
+    for table in scene.inventory.route_tables.iter().filter(|table| table.region == *region) {
+        for route in table.nat_routes.iter().filter(|route| gone.contains(route.gateway.as_str())) {
+            let destination = &route.destination;
+            let arguments = [
+                ("--route-table-id", table.id.as_str()),
+                (destination_flag(destination), destination),
+                ("--nat-gateway-id", &stays.id),
+            ];
+            commands.push(aws(region, "ec2 replace-route", &arguments));
+        }
+    }
+    let moved_routes = commands.len();
+    commands.extend(
+        gone.iter().map(|id| aws(region, "ec2 delete-nat-gateway", &[("--nat-gateway-id", id)])),
     );
     let advice = Advice {
         confidence: Confidence::Medium,
@@ -111,7 +131,7 @@ fn assess(scene: &Scene<'_>, resource: ResourceRef, gateways: &[&NatGateway]) ->
         remediation: Remediation {
             action: None,
             summary: format!("lead all routes to {}, and delete the others", stays.id),
-            commands: std::iter::once(first).chain(commands).collect(),
+            commands: chain(commands),
             restarts: false,
             reversible: true,
         },
@@ -119,6 +139,7 @@ fn assess(scene: &Scene<'_>, resource: ResourceRef, gateways: &[&NatGateway]) ->
     let facts = [
         Evidence::new("NAT gateways that are used", used.len() + 1),
         Evidence::new("traffic of those that would go", format!("{} GiB a month", short(moved))),
+        Evidence::new("routes that lead to those", moved_routes),
     ];
     let reason = "it is no production, and one NAT gateway would do";
     Assessment::flagged(area, resource, Verdict::Improvable, reason, advice).because(facts)

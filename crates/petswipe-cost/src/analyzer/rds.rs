@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use super::shell::aws;
+use super::shell::{aws, chain};
 use super::sizes::{self, Next};
 use super::{Analyzer, Scene, monthly, percent, short};
 use crate::finding::{
@@ -150,9 +150,11 @@ fn delete(scene: &Scene<'_>, database: &Database) -> Advice {
     let (region, id) = (&database.region, database.id.as_str());
     let mut commands = Vec::new();
     if database.deletion_protection {
+        // It applies at once in any case, and what else is pending is left alone.
+        // Source: "Settings for DB instances", deletion protection.
         commands.push(aws(
             region,
-            "rds modify-db-instance --no-deletion-protection --apply-immediately",
+            "rds modify-db-instance --no-deletion-protection",
             &[("--db-instance-identifier", id)],
         ));
     }
@@ -196,7 +198,7 @@ fn delete(scene: &Scene<'_>, database: &Database) -> Advice {
                 "delete the instance"
             }
             .to_owned(),
-            commands,
+            commands: chain(commands),
             restarts: false,
             reversible: own,
         },

@@ -2,13 +2,15 @@
 
 use rust_decimal::Decimal;
 
-use super::shell::aws;
+use super::shell::{aws, chain, kept};
 use super::{Analyzer, GIB, Scene, decimal, short};
 use crate::finding::{
     Advice, Area, Assessment, Confidence, Evidence, Part, Remediation, Risk, RiskLevel, Verdict,
 };
 use crate::inventory::{Bucket, Inventory, LifecycleRule, Versioning};
-use crate::{Kind, Measure, Metric, Question, Resource, Statistic, StorageClass, Thresholds};
+use crate::{
+    Kind, Measure, Metric, Question, Resource, Series, Statistic, StorageClass, Thresholds,
+};
 
 /// Three things of each bucket: stale multipart uploads (`NAME/uploads`), versions without an end (`NAME/versions`), and whether
 /// another class fits (`NAME/class`).
@@ -80,8 +82,15 @@ fn uploads(scene: &Scene<'_>, bucket: &Bucket) -> Assessment {
     let known: u64 = stale.iter().filter_map(|upload| upload.bytes).sum();
     let all_known = stale.iter().all(|upload| upload.bytes.is_some());
     let saving = scene.saving(&bucket.region, |quotes| {
-        let price = quotes.get("s3:standard")? * decimal(known as f64 / GIB);
-        Some((price, price))
+        let price = quotes.get("s3:standard")?;
+        let known = price * decimal(known as f64 / GIB)?;
+        // What of unknown size is there, is at most all that the bucket holds.
+        let most = match size(scene, bucket).held {
+            _ if all_known => known,
+            Some(gib) => (price * decimal(gib)?).max(known),
+            None => known,
+        };
+        Some((known, most))
     });
     let size =
         format!("{}{} GiB", if all_known { "" } else { "at least " }, short(known as f64 / GIB));
@@ -103,6 +112,7 @@ fn uploads(scene: &Scene<'_>, bucket: &Bucket) -> Assessment {
             summary: format!("let its lifecycle end uploads after {limit} days"),
             commands: lifecycle(
                 bucket,
+                "end-old-uploads",
                 &format!(
                     r#"{{"ID":"end-old-uploads","Status":"Enabled","Filter":{{}},"AbortIncompleteMultipartUpload":{{"DaysAfterInitiation":{limit}}}}}"#
                 ),
@@ -115,10 +125,24 @@ fn uploads(scene: &Scene<'_>, bucket: &Bucket) -> Assessment {
     Assessment::flagged(area, resource, Verdict::Idle, reason, advice).because(facts)
 }
 
-/// What it holds in Standard, GiB, and how many objects there are in all.
-fn size(scene: &Scene<'_>, bucket: &Bucket) -> (Option<f64>, Option<f64>, crate::Series) {
+/// What a bucket holds.
+struct Size {
+    /// In Standard, with uploads that are not complete, GiB.
+    held: Option<f64>,
+    /// The same without them, which are a finding of their own.
+    stored: Option<f64>,
+    /// How many objects there are in all.
+    objects: Option<f64>,
+    series: Series,
+}
+
+/// Source: "Amazon S3 metrics and dimensions": its size includes the parts of multipart uploads that are not complete.
+fn size(scene: &Scene<'_>, bucket: &Bucket) -> Size {
     let [bytes, objects] = measures(bucket).map(|measure| scene.series(&measure, DAYS));
-    (bytes.last().map(|bytes| bytes / GIB), objects.last(), bytes)
+    let held = bytes.last().map(|bytes| bytes / GIB);
+    let uploads: u64 = bucket.uploads.iter().flatten().filter_map(|upload| upload.bytes).sum();
+    let stored = held.map(|held| (held - uploads as f64 / GIB).max(0.0));
+    Size { held, stored, objects: objects.last(), series: bytes }
 }
 
 fn versions(scene: &Scene<'_>, bucket: &Bucket) -> Assessment {
@@ -136,13 +160,13 @@ fn versions(scene: &Scene<'_>, bucket: &Bucket) -> Assessment {
     if rules.iter().any(|rule| rule.enabled && rule.expires_noncurrent) {
         return Assessment::busy(area, resource, "its lifecycle deletes old versions");
     }
-    let (stored, _, series) = size(scene, bucket);
+    let Size { stored, series, .. } = size(scene, bucket);
     let Some(stored) = stored else {
         return Assessment::unknown(area, resource, "its size is not known");
     };
     // How much of it is old versions, only an inventory of the bucket can tell: from nothing to nearly all of it.
     let saving = scene.saving(&bucket.region, |quotes| {
-        Some((Decimal::ZERO, quotes.get("s3:standard")? * decimal(stored)))
+        Some((Decimal::ZERO, quotes.get("s3:standard")? * decimal(stored)?))
     });
     let facts = [
         Evidence::new(
@@ -169,6 +193,7 @@ fn versions(scene: &Scene<'_>, bucket: &Bucket) -> Assessment {
             summary: "let its lifecycle delete versions that are old for 30 days".to_owned(),
             commands: lifecycle(
                 bucket,
+                "end-old-versions",
                 r#"{"ID":"end-old-versions","Status":"Enabled","Filter":{},"NoncurrentVersionExpiration":{"NoncurrentDays":30}}"#,
             ),
             restarts: false,
@@ -188,7 +213,7 @@ fn classes(scene: &Scene<'_>, bucket: &Bucket) -> Assessment {
     if rules.iter().any(|rule| rule.enabled && (rule.transitions || rule.expires)) {
         return Assessment::busy(area, resource, "its lifecycle moves or deletes objects");
     }
-    let (stored, objects, series) = size(scene, bucket);
+    let Size { stored, objects, series, .. } = size(scene, bucket);
     let (Some(stored), Some(objects)) = (stored, objects) else {
         return Assessment::unknown(area, resource, "its size is not known");
     };
@@ -213,8 +238,8 @@ fn classes(scene: &Scene<'_>, bucket: &Bucket) -> Assessment {
         let [standard, rare, watching] =
             ["s3:standard", "s3:standard-ia", "s3:intelligent-tiering-monitoring"]
                 .map(|key| quotes.get(key));
-        let watched = watching? * decimal(objects / 1000.0);
-        Some((Decimal::ZERO, (standard? - rare?) * decimal(stored) - watched))
+        let watched = watching? * decimal(objects / 1000.0)?;
+        Some((Decimal::ZERO, (standard? - rare?) * decimal(stored)? - watched))
     });
     let advice = Advice {
         confidence: Confidence::Low,
@@ -229,6 +254,7 @@ fn classes(scene: &Scene<'_>, bucket: &Bucket) -> Assessment {
             summary: "let its lifecycle move objects to Intelligent-Tiering".to_owned(),
             commands: lifecycle(
                 bucket,
+                "tier",
                 r#"{"ID":"tier","Status":"Enabled","Filter":{},"Transitions":[{"Days":0,"StorageClass":"INTELLIGENT_TIERING"}]}"#,
             ),
             restarts: false,
@@ -239,23 +265,26 @@ fn classes(scene: &Scene<'_>, bucket: &Bucket) -> Assessment {
     Assessment::flagged(area, resource, Verdict::Improvable, reason, advice).because(facts)
 }
 
-/// Adds a rule. The call replaces all rules of a bucket, so those there are have to come along.
-fn lifecycle(bucket: &Bucket, rule: &str) -> Vec<String> {
+/// Adds a rule, or puts it in the place of an older one of the same name. The call replaces everything, so what is there when the
+/// commands run has to come along; that there is nothing yet is an error of the service, and any other error ends it.
+/// Sources: "PutBucketLifecycleConfiguration", "GetBucketLifecycleConfiguration", Amazon S3 API Reference.
+fn lifecycle(bucket: &Bucket, id: &str, rule: &str) -> Vec<String> {
     let name = [("--bucket", bucket.name.as_str())];
-    let none = bucket.lifecycle.as_ref().is_some_and(Vec::is_empty);
-    let put = "s3api put-bucket-lifecycle-configuration";
-    if none {
-        let rules = format!(r#"{{"Rules":[{rule}]}}"#);
-        return vec![aws(&bucket.region, put, &[name[0], ("--lifecycle-configuration", &rules)])];
-    }
     let get = aws(&bucket.region, "s3api get-bucket-lifecycle-configuration --output json", &name);
-    let add = super::shell::quote(&format!(".Rules += [{rule}] | {{Rules}}"));
-    vec![
-        format!("{get} | jq {add} > lifecycle.json"),
-        aws(
-            &bucket.region,
-            put,
-            &[name[0], ("--lifecycle-configuration", "file://lifecycle.json")],
+    let present = kept("present", &format!("{get} 2>&1"));
+    let none = r#"case "$present" in *NoSuchLifecycleConfiguration*) present='{"Rules":[]}';; *) echo "$present" >&2; false;; esac"#;
+    let add = format!(r#"{{Rules: ([.Rules[] | select(.ID != "{id}")] + [{rule}])}}"#);
+    let least = ".TransitionDefaultMinimumObjectSize // \"all_storage_classes_128K\"";
+    let of_present = |filter: &str, flags: &str| {
+        format!(r#"printf %s "$present" | jq {flags}{}"#, super::shell::quote(filter))
+    };
+    let put = aws(&bucket.region, "s3api put-bucket-lifecycle-configuration", &name);
+    chain(vec![
+        format!("{present} || {none}"),
+        kept("rules", &of_present(&add, "")),
+        kept("least", &of_present(least, "-r ")),
+        format!(
+            r#"{put} --transition-default-minimum-object-size "$least" --lifecycle-configuration "$rules""#
         ),
-    ]
+    ])
 }

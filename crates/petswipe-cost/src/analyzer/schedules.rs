@@ -4,7 +4,7 @@ use jiff::civil::Weekday;
 use jiff::tz::Offset;
 use rust_decimal::Decimal;
 
-use super::shell::aws;
+use super::shell::{aws, chain, quote};
 use super::{Analyzer, Scene, decimal, monthly, percent};
 use crate::finding::{
     Advice, Area, Assessment, Confidence, Evidence, Part, Remediation, Risk, RiskLevel, Verdict,
@@ -51,17 +51,11 @@ impl Analyzer for Schedules {
                 let price = |quotes: &mut Quotes<'_>| {
                     quotes.get(super::ec2::price_key(instance)).map(monthly)
                 };
-                let arguments = [("--instance-ids", instance.id.as_str())];
-                let commands = ["ec2 stop-instances", "ec2 start-instances"];
-                let commands = commands.map(|command| aws(&instance.region, command, &arguments));
-                assess(
-                    scene,
-                    instance.reference(),
-                    &instance.tags,
-                    instance_cpu(instance),
-                    price,
-                    commands,
-                )
+                let input = serde_json::json!({"InstanceIds": [&instance.id]});
+                let calls = ["ec2:stopInstances", "ec2:startInstances"];
+                let commands = schedules(scene, instance, calls, &input);
+                let cpu = instance_cpu(instance);
+                assess(scene, instance.reference(), &instance.tags, cpu, price, commands)
             };
             tell(assessment.tagged(Some(&instance.tags)));
         }
@@ -72,17 +66,11 @@ impl Analyzer for Schedules {
             } else {
                 let price =
                     |quotes: &mut Quotes<'_>| super::rds::hours(database, &database.class, quotes);
-                let arguments = [("--db-instance-identifier", database.id.as_str())];
-                let commands = ["rds stop-db-instance", "rds start-db-instance"];
-                let commands = commands.map(|command| aws(&database.region, command, &arguments));
-                assess(
-                    scene,
-                    database.reference(),
-                    &database.tags,
-                    database_cpu(database),
-                    price,
-                    commands,
-                )
+                let input = serde_json::json!({"DbInstanceIdentifier": &database.id});
+                let calls = ["rds:stopDBInstance", "rds:startDBInstance"];
+                let commands = schedules(scene, database, calls, &input);
+                let cpu = database_cpu(database);
+                assess(scene, database.reference(), &database.tags, cpu, price, commands)
             };
             tell(assessment.tagged(Some(&database.tags)));
         }
@@ -129,13 +117,55 @@ fn free_hours<'a>(
     })
 }
 
+/// Schedules of EventBridge that stop it after work and start it before. The role that they act in has to be there, and named in
+/// `SCHEDULER_ROLE`; without it the shell says so. Source: "Using universal targets", EventBridge Scheduler User Guide.
+fn schedules(
+    scene: &Scene<'_>,
+    resource: &impl Resource,
+    calls: [&str; 2],
+    input: &serde_json::Value,
+) -> Vec<String> {
+    let limits = &scene.limits.schedule;
+    let evening = match limits.to_hour {
+        24 => "59 23".to_owned(),
+        hour => format!("0 {hour}"),
+    };
+    let times = [("stop", evening), ("start", format!("0 {}", limits.from_hour))];
+    // The sign of these zones is that of POSIX: west of Greenwich is positive.
+    let zone = match limits.utc_offset_hours {
+        0 => "UTC".to_owned(),
+        hours => format!("Etc/GMT{:+}", -hours),
+    };
+    let create = |((verb, time), call): ((&str, String), &str)| {
+        let name: String = format!("{verb}-{}", resource.id()).chars().take(64).collect();
+        let target = serde_json::json!({
+            "Arn": format!("arn:{}:scheduler:::aws-sdk:{call}", resource.region().partition()),
+            "Input": input.to_string(),
+        });
+        let target = target.to_string();
+        let target = format!(r#"{},"RoleArn":""#, target.trim_end_matches('}'));
+        let command = aws(
+            resource.region(),
+            "scheduler create-schedule --flexible-time-window Mode=OFF",
+            &[
+                ("--name", &name),
+                ("--schedule-expression", &format!("cron({time} ? * MON-FRI *)")),
+                ("--schedule-expression-timezone", &zone),
+            ],
+        );
+        let role = r#""${SCHEDULER_ROLE:?the ARN of a role that may stop and start it}""#;
+        format!(r#"{command} --target {}{role}'"}}'"#, quote(&target))
+    };
+    chain(times.into_iter().zip(calls).map(create).collect())
+}
+
 fn assess(
     scene: &Scene<'_>,
     resource: ResourceRef,
     tags: &Tags,
     cpu: Measure,
     price: impl FnOnce(&mut Quotes<'_>) -> Option<Decimal>,
-    commands: [String; 2],
+    commands: Vec<String>,
 ) -> Assessment {
     let area = Area::SCHEDULES;
     let limits = &scene.limits.schedule;
@@ -166,7 +196,7 @@ fn assess(
     let share = free_share(limits);
     let region = resource.region.clone();
     let saving = scene.saving(&region, |quotes| {
-        let saved = price(quotes)? * decimal(share);
+        let saved = price(quotes)? * decimal(share)?;
         Some((saved, saved))
     });
     let hours = Evidence::new("hours of a week outside", format!("{:.0} of 168", share * 168.0));
@@ -177,8 +207,8 @@ fn assess(
         risk: Risk::new(RiskLevel::Low, "who works late finds it stopped, and starts it"),
         remediation: Remediation {
             action: None,
-            summary: "stop it after work and start it before, by EventBridge Scheduler or Instance Scheduler on AWS".to_owned(),
-            commands: commands.to_vec(),
+            summary: "stop it after work and start it before, by EventBridge Scheduler".to_owned(),
+            commands,
             restarts: true,
             reversible: true,
         },

@@ -19,6 +19,19 @@ pub(super) fn aws(region: &crate::Region, command: &str, arguments: &[(&str, &st
     line
 }
 
+/// Commands of which each needs those before it to have worked. Line by line they are one program for a shell.
+pub(super) fn chain(mut commands: Vec<String>) -> Vec<String> {
+    if let Some((_, before)) = commands.split_last_mut() {
+        before.iter_mut().for_each(|command| command.push_str(" &&"));
+    }
+    commands
+}
+
+/// A command whose output a variable keeps.
+pub(super) fn kept(variable: &str, command: &str) -> String {
+    format!("{variable}=$({command})")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -31,5 +44,14 @@ mod tests {
         assert_eq!(quote("it's"), r"'it'\''s'");
         assert_eq!(quote(""), "''");
         assert_eq!(quote("a\nb"), "'a\nb'");
+    }
+
+    #[test]
+    fn what_follows_needs_what_is_before_it() {
+        let all = |commands: &[&str]| chain(commands.iter().map(ToString::to_string).collect());
+        assert_eq!(all(&["a", "b", "c"]), ["a &&", "b &&", "c"]);
+        assert_eq!(all(&["a"]), ["a"]);
+        assert!(all(&[]).is_empty());
+        assert_eq!(kept("id", "aws x"), "id=$(aws x)");
     }
 }

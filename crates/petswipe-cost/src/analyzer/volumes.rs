@@ -2,15 +2,17 @@
 
 use rust_decimal::Decimal;
 
-use super::shell::aws;
+use super::shell::{aws, chain, kept};
 use super::{Analyzer, Scene, short};
 use crate::finding::{
     Advice, Area, Assessment, Confidence, Evidence, Part, Remediation, Risk, RiskLevel, Verdict,
 };
 use crate::inventory::{Inventory, Volume, VolumeKind, VolumeState};
-use crate::{Action, Kind, Measure, Metric, Question, Quotes, Resource, Statistic, Thresholds};
+use crate::{
+    Action, Kind, Measure, Metric, Question, Quotes, Resource, Series, Statistic, Thresholds,
+};
 
-/// Volumes that are attached to nothing, and on request those that are attached and do nothing.
+/// Volumes that are attached to nothing and were not lately, and on request those that are attached and do nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct UnusedVolumes;
 
@@ -24,10 +26,15 @@ impl Analyzer for UnusedVolumes {
     }
 
     fn questions(&self, inventory: &Inventory, limits: &Thresholds, ask: &mut dyn FnMut(Question)) {
-        let days = limits.volumes.attached_idle_days;
-        let attached = |volume: &&Volume| days > 0 && volume.state == VolumeState::InUse;
-        for volume in inventory.volumes.iter().filter(attached) {
-            operations(volume).into_iter().for_each(|measure| ask(Question { measure, days }));
+        for volume in &inventory.volumes {
+            let days = match volume.state {
+                VolumeState::InUse => limits.volumes.attached_idle_days,
+                VolumeState::Available => limits.volumes.detached_days,
+                VolumeState::Other => 0,
+            };
+            for measure in operations(volume).into_iter().filter(|_| days > 0) {
+                ask(Question { measure, days });
+            }
         }
     }
 
@@ -60,7 +67,7 @@ fn assess(scene: &Scene<'_>, volume: &Volume) -> Assessment {
     let Some(age) = scene.days_since(volume.created_at) else {
         return Assessment::unknown(area, resource, "it was made in the future: a clock is wrong");
     };
-    let facts = [
+    let mut facts = vec![
         Evidence::new("state", "available: attached to nothing"),
         Evidence::new("age", format!("{age} days")).against(format!("at least {limit}")),
         size(volume),
@@ -68,6 +75,27 @@ fn assess(scene: &Scene<'_>, volume: &Volume) -> Assessment {
     if age < limit {
         let reason = format!("it was made {age} days ago, and is left alone for {limit}");
         return Assessment::busy(area, resource, reason).because(facts);
+    }
+    let days = scene.limits.volumes.detached_days;
+    if days > 0 {
+        let measures = operations(volume);
+        let answered = measures.iter().all(|measure| scene.usage.of(measure).is_some());
+        let series = measures.map(|measure| scene.series(&measure, days));
+        // A volume has metrics while it is attached, and only then. Source: "Amazon CloudWatch metrics for Amazon EBS".
+        let attached = series.iter().map(Series::known).max().unwrap_or_default();
+        facts.push(
+            Evidence::new("days with metrics, which only attached volumes have", attached)
+                .against("none")
+                .measured(series[0].window(), attached),
+        );
+        if attached > 0 {
+            let reason = format!("it was attached in the last {days} days");
+            return Assessment::busy(area, resource, reason).because(facts);
+        }
+        if !answered {
+            let reason = "whether it was attached lately is not known";
+            return Assessment::unknown(area, resource, reason).because(facts);
+        }
     }
     let advice = advice(scene, volume, Confidence::High);
     let reason = "it is attached to nothing";
@@ -109,21 +137,21 @@ fn advice(scene: &Scene<'_>, volume: &Volume, confidence: Confidence) -> Advice 
         Some((price - snapshot * Decimal::from(volume.size_gib), price))
     });
     let (region, id) = (&volume.region, volume.id.as_str());
-    let mut commands = vec![
-        aws(
-            region,
-            "ec2 create-snapshot",
-            &[("--volume-id", id), ("--description", &format!("before deleting {id}"))],
-        ),
-        aws(
-            region,
-            "ec2 wait snapshot-completed",
-            &[("--filters", &format!("Name=volume-id,Values={id}"))],
-        ),
-    ];
+    let mut commands = Vec::new();
     if volume.state == VolumeState::InUse {
         commands.push(aws(region, "ec2 detach-volume", &[("--volume-id", id)]));
+        commands.push(aws(region, "ec2 wait volume-available", &[("--volume-ids", id)]));
     }
+    let create = aws(
+        region,
+        "ec2 create-snapshot --query SnapshotId --output text",
+        &[("--volume-id", id), ("--description", &format!("before deleting {id}"))],
+    );
+    commands.push(kept("snapshot", &create));
+    commands.push(format!(
+        r#"{} --snapshot-ids "$snapshot""#,
+        aws(region, "ec2 wait snapshot-completed", &[])
+    ));
     commands.push(aws(region, "ec2 delete-volume", &[("--volume-id", id)]));
     Advice {
         confidence,
@@ -137,7 +165,7 @@ fn advice(scene: &Scene<'_>, volume: &Volume, confidence: Confidence) -> Advice 
             action: (volume.state == VolumeState::Available)
                 .then(|| Action::DeleteVolume { volume: volume.id.clone() }),
             summary: "make a snapshot, then delete the volume".to_owned(),
-            commands,
+            commands: chain(commands),
             restarts: false,
             reversible: true,
         },
@@ -164,7 +192,12 @@ pub(super) fn monthly_price(volume: &Volume, quotes: &mut Quotes<'_>) -> Option<
             let throughput = extra("throughput", beyond(volume.throughput_mib, 125));
             iops.zip(throughput).map(|(iops, throughput)| iops + throughput)
         }
-        VolumeKind::Io1 | VolumeKind::Io2 => extra("iops", beyond(volume.iops, 0)),
+        VolumeKind::Io1 => extra("iops", beyond(volume.iops, 0)),
+        // Above 32,000 IOPS there are two cheaper tiers, which no table has. Source: "Amazon EBS pricing".
+        VolumeKind::Io2 if volume.iops.is_some_and(|iops| iops > 32_000) => {
+            extra("iops:above-32000", Decimal::ONE)
+        }
+        VolumeKind::Io2 => extra("iops", beyond(volume.iops, 0)),
         _ => Some(Decimal::ZERO),
     };
     Some(size? + extras?)

@@ -2,7 +2,7 @@
 
 use super::{Builder, Case, for_testing};
 use crate::inventory::{
-    Address, LoadBalancer, LoadBalancerKind, NatGateway, RouteTable, Subnet, VpcEndpoint,
+    Address, LoadBalancer, LoadBalancerKind, NatGateway, NatRoute, RouteTable, Subnet, VpcEndpoint,
 };
 use crate::{Area, Measure, Metric, Region, Statistic, Tags};
 
@@ -14,7 +14,10 @@ pub(super) const CASES: &[Case] = &[
     Case { weight: 14, place: |builder, region, tags| asked(builder, region, tags) },
     Case { weight: 3, place: |builder, region, tags| quiet(builder, region, tags) },
     Case { weight: 3, place: |builder, region, tags| without_targets(builder, region, tags) },
-    Case { weight: 2, place: |builder, region, tags| quiet_network(builder, region, tags) },
+    Case { weight: 2, place: |builder, region, tags| network(builder, region, tags, 0.0) },
+    // Sessions that stay: hardly a new connection in a day, and hardly any traffic.
+    Case { weight: 2, place: |builder, region, tags| network(builder, region, tags, 2.0) },
+    Case { weight: 1, place: |builder, region, tags| web_sockets(builder, region, tags) },
     Case { weight: 2, place: |builder, region, tags| silent(builder, region, tags) },
     Case { weight: 1, place: |builder, region, tags| young(builder, region, tags) },
     Case { weight: 2, place: |builder, region, tags| vpc(builder, region, tags, Vpc::Good) },
@@ -35,6 +38,7 @@ fn address(builder: &mut Builder, region: Region, tags: Tags, used: bool) {
         tags,
         public_ip: format!("198.51.100.{}", builder.rng.u8(..)),
         associated_with: used.then(|| builder.id("eipassoc")),
+        pool: None,
     };
     if !used {
         builder.plant(&Area::ADDRESSES, &address.region, &address.id, &address.tags);
@@ -97,16 +101,34 @@ fn without_targets(builder: &mut Builder, region: Region, tags: Tags) {
     builder.inventory.load_balancers.push(balancer);
 }
 
-fn quiet_network(builder: &mut Builder, region: Region, tags: Tags) {
+/// A Network Load Balancer with hardly a new connection, and so many open ones.
+fn network(builder: &mut Builder, region: Region, tags: Tags, open: f64) {
     let balancer = balancer(builder, region, tags, LoadBalancerKind::Network, 2);
-    let flows = Measure::daily(
+    for (metric, statistic, value) in [
+        (Metric::NetworkFlows, Statistic::Sum, 3.0),
+        (Metric::NetworkBytes, Statistic::Sum, 40_000.0),
+        (Metric::NetworkConnections, Statistic::Average, open),
+    ] {
+        let measure = Measure::daily(&balancer.region, balancer.dimension(), metric, statistic);
+        builder.measure(measure, value);
+    }
+    if open == 0.0 {
+        builder.plant(&Area::LOAD_BALANCERS, &balancer.region, &balancer.id, &balancer.tags);
+    }
+    builder.inventory.load_balancers.push(balancer);
+}
+
+/// A few browsers that stay connected all day.
+fn web_sockets(builder: &mut Builder, region: Region, tags: Tags) {
+    let balancer = balancer(builder, region, tags, LoadBalancerKind::Application, 2);
+    requests(builder, &balancer, Some(6.0));
+    let open = Measure::daily(
         &balancer.region,
         balancer.dimension(),
-        Metric::NetworkFlows,
+        Metric::ApplicationConnections,
         Statistic::Sum,
     );
-    builder.measure(flows, 3.0);
-    builder.plant(&Area::LOAD_BALANCERS, &balancer.region, &balancer.id, &balancer.tags);
+    builder.measure(open, 3.0 * 2.0 * 1440.0);
     builder.inventory.load_balancers.push(balancer);
 }
 
@@ -185,7 +207,10 @@ fn vpc(builder: &mut Builder, region: Region, tags: Tags, how: Vpc) {
             vpc: vpc.clone(),
             main: false,
             subnets: vec![private],
-            nat_gateways: vec![gateway.id.clone()],
+            nat_routes: vec![NatRoute {
+                gateway: gateway.id.clone(),
+                destination: "0.0.0.0/0".to_owned(),
+            }],
         };
         builder.inventory.route_tables.push(table);
         let gib_a_day = match how {

@@ -37,7 +37,9 @@ pub(super) const CASES: &[Case] = &[
             volume(builder, region, tags, VolumeKind::Gp3, VolumeState::Available, 2)
         },
     },
-    Case { weight: 40, place: |builder, region, tags| abandoned(builder, region, tags) },
+    Case { weight: 6, place: |builder, region, tags| detached(builder, region, tags) },
+    Case { weight: 30, place: |builder, region, tags| abandoned(builder, region, tags, true) },
+    Case { weight: 10, place: |builder, region, tags| abandoned(builder, region, tags, false) },
     Case { weight: 120, place: |builder, region, tags| young(builder, region, tags) },
     Case { weight: 40, place: |builder, region, tags| backed_up(builder, region, tags) },
     Case { weight: 10, place: |builder, region, tags| archived(builder, region, tags) },
@@ -49,6 +51,28 @@ pub(super) const CASES: &[Case] = &[
     Case { weight: 2, place: |builder, region, tags| closed(builder, region, tags) },
 ];
 
+fn new_volume(
+    builder: &mut Builder,
+    region: Region,
+    tags: Tags,
+    kind: VolumeKind,
+    state: VolumeState,
+    days: i64,
+) -> Volume {
+    let gp3 = kind == VolumeKind::Gp3;
+    Volume {
+        id: builder.id("vol"),
+        region,
+        tags,
+        kind,
+        size_gib: [20, 50, 100, 250, 500][builder.rng.usize(..5)],
+        iops: gp3.then_some(3000),
+        throughput_mib: gp3.then_some(125),
+        state,
+        created_at: builder.days_ago(days),
+    }
+}
+
 fn volume(
     builder: &mut Builder,
     region: Region,
@@ -57,25 +81,22 @@ fn volume(
     state: VolumeState,
     days: i64,
 ) {
-    let size_gib = [20, 50, 100, 250, 500][builder.rng.usize(..5)];
-    let gp3 = kind == VolumeKind::Gp3;
-    let volume = Volume {
-        id: builder.id("vol"),
-        region,
-        tags,
-        kind,
-        size_gib,
-        iops: gp3.then_some(3000),
-        throughput_mib: gp3.then_some(125),
-        state,
-        created_at: builder.days_ago(days),
-    };
+    let volume = new_volume(builder, region, tags, kind, state, days);
     if state == VolumeState::Available && days > 7 {
         builder.plant(&Area::VOLUMES, &volume.region, &volume.id, &volume.tags);
     }
-    if !gp3 {
+    // Up to 170 GiB gp3 has what gp2 had; from there on as much throughput costs more than is saved, up to 250 GiB.
+    if kind == VolumeKind::Gp2 && !(171..=250).contains(&volume.size_gib) {
         builder.plant(&Area::GP3, &volume.region, &volume.id, &volume.tags);
     }
+    builder.inventory.volumes.push(volume);
+}
+
+/// A volume that was taken from its instance two weeks ago: somebody may want it back.
+fn detached(builder: &mut Builder, region: Region, tags: Tags) {
+    let volume = new_volume(builder, region, tags, VolumeKind::Gp3, VolumeState::Available, 200);
+    let reads = Measure::daily(&volume.region, &volume.id, Metric::VolumeReads, Statistic::Sum);
+    builder.measure_each(reads, [vec![100.0; 5], vec![f64::NAN; 14]].concat());
     builder.inventory.volumes.push(volume);
 }
 
@@ -101,9 +122,16 @@ pub(super) fn old_snapshot(builder: &mut Builder, region: &Region, tags: Tags) -
     id
 }
 
-fn abandoned(builder: &mut Builder, region: Region, tags: Tags) {
+/// Of a volume that is there, or that is gone.
+fn abandoned(builder: &mut Builder, region: Region, tags: Tags, of_a_volume: bool) {
     let days = builder.rng.i64(100..900);
-    let snapshot = snapshot(builder, region, tags, days);
+    let mut snapshot = snapshot(builder, region, tags, days);
+    if of_a_volume {
+        let (region, tags) = (snapshot.region.clone(), snapshot.tags.clone());
+        let of = new_volume(builder, region, tags, VolumeKind::Gp3, VolumeState::InUse, 900);
+        snapshot.volume_id.clone_from(&of.id);
+        builder.inventory.volumes.push(of);
+    }
     builder.plant(&Area::SNAPSHOTS, &snapshot.region, &snapshot.id, &snapshot.tags);
     builder.inventory.snapshots.push(snapshot);
 }

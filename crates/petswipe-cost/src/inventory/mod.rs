@@ -11,7 +11,7 @@ pub use compute::{
 };
 pub use data::{Database, DatabaseSnapshot, LogClass, LogGroup};
 pub use network::{
-    Address, LoadBalancer, LoadBalancerKind, NatGateway, RouteTable, Subnet, VpcEndpoint,
+    Address, LoadBalancer, LoadBalancerKind, NatGateway, NatRoute, RouteTable, Subnet, VpcEndpoint,
 };
 pub use storage::{
     Bucket, LifecycleRule, Snapshot, Upload, Versioning, Volume, VolumeKind, VolumeState,

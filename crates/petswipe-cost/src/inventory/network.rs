@@ -21,6 +21,9 @@ pub struct Address {
     pub public_ip: String,
     /// What it is associated with: an association, an interface or an instance.
     pub associated_with: Option<String>,
+    /// The pool it is of, unless that is Amazon's own. What an account brought along costs nothing.
+    #[serde(default)]
+    pub pool: Option<String>,
 }
 
 resource!(Address, Address, id);
@@ -109,9 +112,19 @@ pub struct RouteTable {
     /// The subnets it is for.
     #[serde(default)]
     pub subnets: Vec<String>,
-    /// The NAT gateways that its routes lead to.
+    /// Its routes that lead to NAT gateways.
     #[serde(default)]
-    pub nat_gateways: Vec<String>,
+    pub nat_routes: Vec<NatRoute>,
+}
+
+/// A route to a NAT gateway.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NatRoute {
+    /// `nat-…`
+    pub gateway: String,
+    /// What it is for: a block of addresses of either version, or a prefix list `pl-…`.
+    pub destination: String,
 }
 
 resource!(RouteTable, RouteTable, id);

@@ -38,7 +38,8 @@ pub struct Finding {
     /// The keys of the prices that are not known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub no_price_for: Vec<String>,
-    /// Whether it is in the totals: one without a price is not, and neither is an alternative to another finding.
+    /// Whether it is in the totals: one without a price is not, neither is an alternative to another finding, one about the rate that is
+    /// paid, and one in another currency than the totals.
     pub counted: bool,
     /// The finding that is in the totals in its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -76,7 +77,7 @@ impl Finding {
             reason,
             evidence,
             confidence: advice.confidence,
-            counted: monthly_saving.is_some(),
+            counted: monthly_saving.is_some() && advice.part != Part::Rate,
             monthly_saving,
             no_price_for,
             alternative_to: None,

@@ -128,13 +128,17 @@ impl Report {
                 _ => findings.extend(Finding::of(assessment)),
             }
         });
+        let currency = scan.prices.currency();
+        for finding in &mut findings {
+            finding.counted &=
+                finding.monthly_saving.as_ref().is_some_and(|saving| saving.currency == currency);
+        }
         totals::count_once(&mut findings);
         findings.sort_by(|one, other| {
             other.weight().cmp(&one.weight()).then_with(|| one.id.cmp(&other.id))
         });
         unknown.sort_by(|one, other| one.id.cmp(&other.id));
         suppressed.sort_by(|one, other| one.id.cmp(&other.id));
-        let currency = scan.prices.currency();
         let totals = Totals::of(&findings, unknown.len(), currency, options.by_tag.as_deref());
         let mut resources = BTreeMap::new();
         for resource in scan.inventory.resources() {

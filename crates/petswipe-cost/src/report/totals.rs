@@ -47,6 +47,9 @@ pub struct Totals {
     pub alternatives: usize,
     /// How many of them have no price, and so are not counted.
     pub without_price: usize,
+    /// How many of them are about the rate that is paid for what remains, or in another currency, and so not counted.
+    #[serde(default)]
+    pub apart: usize,
     /// Of how many resources too little is known.
     pub unknown: usize,
 }
@@ -99,6 +102,13 @@ impl Totals {
             without_price: findings
                 .iter()
                 .filter(|finding| finding.monthly_saving.is_none())
+                .count(),
+            apart: findings
+                .iter()
+                .filter(|finding| {
+                    let priced = finding.monthly_saving.is_some();
+                    priced && !finding.counted && finding.alternative_to.is_none()
+                })
                 .count(),
             unknown,
         }

@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::inventory::LoadBalancerKind;
-
 /// A metric. What its values are in is said of each; the sources are the pages on metrics of each service's user guide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -27,10 +25,21 @@ pub enum Metric {
     ApplicationRequests,
     /// Capacity units of an Application Load Balancer. Always reported, so it tells silence from missing data.
     ApplicationCapacity,
-    /// Connections to a Network Load Balancer.
+    /// What an Application Load Balancer carried, bytes. Without traffic there is no data.
+    ApplicationBytes,
+    /// Open connections of an Application Load Balancer, on both of its sides; the sum of a day is that of its minutes. Without
+    /// connections there is no data.
+    ApplicationConnections,
+    /// New connections to a Network Load Balancer. Always reported.
     NetworkFlows,
+    /// What a Network Load Balancer carried, bytes, without health checks. Always reported.
+    NetworkBytes,
+    /// Open connections through a Network Load Balancer. Always reported.
+    NetworkConnections,
     /// Requests to a Classic Load Balancer. Without requests there is no data.
     ClassicRequests,
+    /// What a Classic Load Balancer carried, bytes. Without traffic there is no data.
+    ClassicBytes,
     /// Instances behind a Classic Load Balancer. Reported while there are any.
     ClassicHosts,
     /// Open connections of a NAT gateway.
@@ -75,8 +84,13 @@ impl Metric {
             Self::DatabaseConnections => ("AWS/RDS", "DatabaseConnections"),
             Self::ApplicationRequests => ("AWS/ApplicationELB", "RequestCount"),
             Self::ApplicationCapacity => ("AWS/ApplicationELB", "ConsumedLCUs"),
+            Self::ApplicationBytes => ("AWS/ApplicationELB", "ProcessedBytes"),
+            Self::ApplicationConnections => ("AWS/ApplicationELB", "ActiveConnectionCount"),
             Self::NetworkFlows => ("AWS/NetworkELB", "NewFlowCount"),
+            Self::NetworkBytes => ("AWS/NetworkELB", "ProcessedBytes"),
+            Self::NetworkConnections => ("AWS/NetworkELB", "ActiveFlowCount"),
             Self::ClassicRequests => ("AWS/ELB", "RequestCount"),
+            Self::ClassicBytes => ("AWS/ELB", "EstimatedProcessedBytes"),
             Self::ClassicHosts => ("AWS/ELB", "HealthyHostCount"),
             Self::NatConnections => ("AWS/NATGateway", "ActiveConnectionCount"),
             Self::NatPacketsFromSource => ("AWS/NATGateway", "PacketsInFromSource"),
@@ -98,10 +112,16 @@ impl Metric {
             }
             Self::VolumeReads | Self::VolumeWrites => one("VolumeId"),
             Self::DatabaseCpu | Self::DatabaseConnections => one("DBInstanceIdentifier"),
-            Self::ApplicationRequests | Self::ApplicationCapacity | Self::NetworkFlows => {
-                one("LoadBalancer")
+            Self::ApplicationRequests
+            | Self::ApplicationCapacity
+            | Self::ApplicationBytes
+            | Self::ApplicationConnections
+            | Self::NetworkFlows
+            | Self::NetworkBytes
+            | Self::NetworkConnections => one("LoadBalancer"),
+            Self::ClassicRequests | Self::ClassicBytes | Self::ClassicHosts => {
+                one("LoadBalancerName")
             }
-            Self::ClassicRequests | Self::ClassicHosts => one("LoadBalancerName"),
             Self::NatConnections
             | Self::NatPacketsFromSource
             | Self::NatBytesOut
@@ -121,26 +141,6 @@ impl Metric {
                 let (cluster, service) = subject.split_once('/').unwrap_or(("default", subject));
                 vec![("ClusterName", cluster.to_owned()), ("ServiceName", service.to_owned())]
             }
-        }
-    }
-
-    /// What is counted as a use of a load balancer; `None` for a kind of which nobody counts it.
-    pub fn requests_of(kind: LoadBalancerKind) -> Option<Self> {
-        match kind {
-            LoadBalancerKind::Application => Some(Self::ApplicationRequests),
-            LoadBalancerKind::Network => Some(Self::NetworkFlows),
-            LoadBalancerKind::Classic => Some(Self::ClassicRequests),
-            LoadBalancerKind::Gateway | LoadBalancerKind::Other => None,
-        }
-    }
-
-    /// What is reported of such a load balancer even when nobody asks it for anything.
-    pub fn heartbeat_of(kind: LoadBalancerKind) -> Option<Self> {
-        match kind {
-            LoadBalancerKind::Application => Some(Self::ApplicationCapacity),
-            LoadBalancerKind::Network => Some(Self::NetworkFlows),
-            LoadBalancerKind::Classic => Some(Self::ClassicHosts),
-            LoadBalancerKind::Gateway | LoadBalancerKind::Other => None,
         }
     }
 }

@@ -27,8 +27,8 @@ pub struct Series {
 }
 
 impl Series {
-    /// The points that lie in the window, in any order. A value that is no number, infinite or below 0 can't be one of a
-    /// metric that counts or measures: it is left out, as a gap, and counted as [`absurd`](Self::absurd).
+    /// The points that lie in the window, in any order. A value that is no number, infinite, below 0 or above 10^18 (an exabyte in a
+    /// day) can't be one of a metric that counts or measures: it is left out, as a gap, and counted as [`absurd`](Self::absurd).
     pub fn new(
         window: Window,
         period: Period,
@@ -42,7 +42,7 @@ impl Series {
         for (at, value) in points {
             let index = usize::try_from((at.as_second() - from).div_euclid(seconds));
             let Some(slot) = index.ok().and_then(|index| values.get_mut(index)) else { continue };
-            if value.is_finite() && value >= 0.0 {
+            if (0.0..=1e18).contains(&value) {
                 *slot = value;
             } else {
                 absurd += 1;

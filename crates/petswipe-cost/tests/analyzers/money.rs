@@ -1,9 +1,10 @@
 //! What findings save, against prices worked out by hand from the list of us-east-1.
 
 use petswipe_cost::inventory::{
-    Address, Inventory, LoadBalancerKind, Snapshot, VolumeKind, VolumeState,
+    Address, Inventory, LoadBalancerKind, NatGateway, NatRoute, RouteTable, Snapshot, Subnet,
+    VolumeKind, VolumeState, VpcEndpoint,
 };
-use petswipe_cost::{Area, Tags, Verdict};
+use petswipe_cost::{Area, Metric, Statistic, Tags, Verdict};
 
 use crate::world::{
     Days, ago, assess, balancer, bounds, database, instance, region, said, saving, volume,
@@ -20,17 +21,20 @@ fn an_unused_volume_saves_its_price_but_for_the_snapshot_that_is_kept() {
         volumes: vec![volume(VolumeKind::Gp3, 100, VolumeState::Available)],
         ..Inventory::default()
     };
-    assert_eq!(bounds(&said(&Area::VOLUMES, &gp3, &Days::default().0)), texts("3.00", "8.00"));
+    assert_eq!(
+        bounds(&said(&Area::VOLUMES, &gp3, &Days::default().detached().0)),
+        texts("3.00", "8.00")
+    );
     // 4,000 IOPS and 250 MiB/s beyond what is included: 1,000 at 0.005 and 125 at 0.04.
     let mut fast = volume(VolumeKind::Gp3, 100, VolumeState::Available);
     (fast.iops, fast.throughput_mib) = (Some(4000), Some(250));
     let fast = Inventory { volumes: vec![fast], ..Inventory::default() };
-    assert_eq!(bounds(&said(&Area::VOLUMES, &fast, &Days::default().0)).1, "18.00");
+    assert_eq!(bounds(&said(&Area::VOLUMES, &fast, &Days::default().detached().0)).1, "18.00");
     // io1: 100 GiB at 0.125 and 2,000 IOPS at 0.065.
     let mut io1 = volume(VolumeKind::Io1, 100, VolumeState::Available);
     io1.iops = Some(2000);
     let io1 = Inventory { volumes: vec![io1], ..Inventory::default() };
-    assert_eq!(bounds(&said(&Area::VOLUMES, &io1, &Days::default().0)).1, "142.50");
+    assert_eq!(bounds(&said(&Area::VOLUMES, &io1, &Days::default().detached().0)).1, "142.50");
 }
 
 #[test]
@@ -39,14 +43,44 @@ fn gp3_is_priced_at_the_performance_that_gp2_has() {
         let volumes = vec![volume(VolumeKind::Gp2, size, VolumeState::InUse)];
         said(&Area::GP3, &Inventory { volumes, ..Inventory::default() }, &Days::default().0)
     };
-    // 100 GiB: 2.00 less, with 128 MiB/s for 125: 3 at 0.04.
-    assert_eq!(bounds(&of(100)), texts("1.88", "2.00"));
+    // 100 GiB: 2.00 less, with the 125 MiB/s that are included.
+    assert_eq!(bounds(&of(100)), texts("2.00", "2.00"));
+    assert_eq!(bounds(&of(5)), texts("0.10", "0.10"));
     // 500 GiB: 10.00 less, with 250 MiB/s for 125: 125 at 0.04.
-    assert_eq!(bounds(&of(500)), texts("5.00", "10.00"));
+    assert_eq!(bounds(&of(500)), texts("5.00", "5.00"));
     // 2,000 GiB: 40.00 less, with 6,000 IOPS for 3,000 and 250 MiB/s: 15.00 and 5.00.
-    assert_eq!(bounds(&of(2000)), texts("20.00", "40.00"));
-    // A small one with the throughput of a large one: 50 GiB at 0.02 less, and never below nothing.
-    assert_eq!(bounds(&of(5)), texts("0.00", "0.10"));
+    assert_eq!(bounds(&of(2000)), texts("20.00", "20.00"));
+    // 171 to 250 GiB: at most 5.00 less, and 125 MiB/s more cost as much.
+    for size in [171, 200, 250] {
+        assert_eq!(of(size).verdict, Verdict::Busy, "{size} GiB");
+    }
+    assert_eq!(bounds(&of(251)), texts("0.02", "0.02"));
+}
+
+#[test]
+fn an_io2_volume_beyond_the_first_tier_of_iops_has_no_price() {
+    let mut io2 = volume(VolumeKind::Io2, 4000, VolumeState::Available);
+    io2.iops = Some(40_000);
+    let inventory = Inventory { volumes: vec![io2], ..Inventory::default() };
+    let advice = said(&Area::VOLUMES, &inventory, &Days::default().detached().0).advice.unwrap();
+    assert_eq!(advice.saving.unwrap_err(), ["ebs:io2:iops:above-32000"]);
+}
+
+#[test]
+fn an_address_of_another_pool_may_cost_nothing() {
+    let address = Address {
+        id: "eipalloc-1".to_owned(),
+        region: region(),
+        tags: Tags::new(),
+        public_ip: "203.0.113.7".to_owned(),
+        associated_with: None,
+        pool: Some("ipv4pool-ec2-1".to_owned()),
+    };
+    let inventory = Inventory { addresses: vec![address], ..Inventory::default() };
+    assert_eq!(
+        bounds(&said(&Area::ADDRESSES, &inventory, &Days::default().0)),
+        texts("0.00", "3.65")
+    );
 }
 
 #[test]
@@ -57,6 +91,7 @@ fn an_address_costs_three_dollars_and_sixty_five_cents() {
         tags: Tags::new(),
         public_ip: "198.51.100.7".to_owned(),
         associated_with: None,
+        pool: None,
     };
     let inventory = Inventory { addresses: vec![address], ..Inventory::default() };
     let said = said(&Area::ADDRESSES, &inventory, &Days::default().0);
@@ -167,4 +202,58 @@ async fn of_two_findings_about_one_bill_only_the_one_that_saves_more_is_in_the_t
     let total = report.totals.monthly_saving;
     assert_eq!((total.low.to_string(), total.high.to_string()), texts("5.00", "10.00"));
     assert_eq!((report.totals.findings, report.totals.alternatives), (2, 1));
+}
+
+#[test]
+fn traffic_between_zones_is_paid_for_on_both_sides() {
+    let subnet = |id: &str, zone: &str| Subnet {
+        id: id.to_owned(),
+        region: region(),
+        tags: Tags::new(),
+        vpc: "vpc-1".to_owned(),
+        zone: zone.to_owned(),
+    };
+    let endpoint = |service: &str| VpcEndpoint {
+        id: format!("vpce-{service}"),
+        region: region(),
+        tags: Tags::new(),
+        vpc: "vpc-1".to_owned(),
+        service: format!("com.amazonaws.us-east-1.{service}"),
+        gateway: true,
+    };
+    let gateway = NatGateway {
+        id: "nat-1".to_owned(),
+        region: region(),
+        tags: Tags::new(),
+        vpc: "vpc-1".to_owned(),
+        subnet: "subnet-a".to_owned(),
+        regional: false,
+        available: true,
+        created_at: ago(100),
+    };
+    let route = NatRoute { gateway: "nat-1".to_owned(), destination: "0.0.0.0/0".to_owned() };
+    let table = RouteTable {
+        id: "rtb-1".to_owned(),
+        region: region(),
+        tags: Tags::new(),
+        vpc: "vpc-1".to_owned(),
+        main: false,
+        subnets: vec!["subnet-b".to_owned()],
+        nat_routes: vec![route],
+    };
+    let inventory = Inventory {
+        nat_gateways: vec![gateway],
+        subnets: vec![subnet("subnet-a", "us-east-1a"), subnet("subnet-b", "us-east-1b")],
+        vpc_endpoints: vec![endpoint("s3"), endpoint("dynamodb")],
+        route_tables: vec![table],
+        ..Inventory::default()
+    };
+    // 12 GiB a day and way: 730 in a month, at 0.01 for each side of each way.
+    let bytes = 12.0 * 1_073_741_824.0;
+    let usage = Days::default()
+        .with("nat-1", Metric::NatConnections, Statistic::Maximum, &[9.0; 32])
+        .with("nat-1", Metric::NatPacketsFromSource, Statistic::Sum, &[1e6; 32])
+        .with("nat-1", Metric::NatBytesOut, Statistic::Sum, &[bytes; 32])
+        .with("nat-1", Metric::NatBytesIn, Statistic::Sum, &[bytes; 32]);
+    assert_eq!(bounds(&said(&Area::NAT, &inventory, &usage.0)), texts("0.00", "14.60"));
 }

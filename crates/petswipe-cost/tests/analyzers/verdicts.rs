@@ -127,7 +127,7 @@ fn a_read_replica_is_deleted_without_a_snapshot_that_rds_would_refuse() {
     let idle = Days::default().of_database(&[3.0; 30], &[9.0; 30], &[0.0; 30]);
     let advice = said(&Area::RDS, &inventory, &idle.0).advice.unwrap();
     let expected = [
-        "aws rds modify-db-instance --no-deletion-protection --apply-immediately --region us-east-1 --db-instance-identifier db-1",
+        "aws rds modify-db-instance --no-deletion-protection --region us-east-1 --db-instance-identifier db-1 &&",
         "aws rds delete-db-instance --skip-final-snapshot --region us-east-1 --db-instance-identifier db-1",
     ];
     assert_eq!(advice.remediation.commands, expected);
@@ -202,13 +202,72 @@ fn a_volume_is_left_alone_for_a_week_and_while_it_is_attached() {
         let volume =
             petswipe_cost::inventory::Volume { created_at, ..volume(VolumeKind::Gp3, 10, state) };
         let inventory = Inventory { volumes: vec![volume], ..Inventory::default() };
-        said(&Area::VOLUMES, &inventory, &Usage::default()).verdict
+        said(&Area::VOLUMES, &inventory, &Days::default().detached().0).verdict
     };
     assert_eq!(of(VolumeState::Available, ago(7)), Verdict::Idle);
     assert_eq!(of(VolumeState::Available, ago(6)), Verdict::Busy);
     assert_eq!(of(VolumeState::InUse, ago(100)), Verdict::Busy);
     assert_eq!(of(VolumeState::Other, ago(100)), Verdict::Unknown);
     assert_eq!(of(VolumeState::Available, ago(-1)), Verdict::Unknown);
+}
+
+#[test]
+fn a_volume_that_was_attached_lately_is_busy_and_one_of_which_nobody_knows_is_unknown() {
+    let inventory = Inventory {
+        volumes: vec![volume(VolumeKind::Gp3, 10, VolumeState::Available)],
+        ..Inventory::default()
+    };
+    let by = |usage: &Usage, detached_days| {
+        let mut limits = Thresholds::default();
+        limits.volumes.detached_days = detached_days;
+        assess_by(&Area::VOLUMES, &inventory, usage, &limits).remove(0)
+    };
+    // A day on which it was attached and did nothing is one on which it was attached.
+    let attached = Days::default().detached().with(
+        "vol-1",
+        Metric::VolumeReads,
+        Statistic::Sum,
+        &but_one(31, f64::NAN, 0.0),
+    );
+    let said = by(&attached.0, 32);
+    assert_eq!(
+        (said.verdict, said.reason.as_str()),
+        (Verdict::Busy, "it was attached in the last 32 days")
+    );
+    assert_eq!(by(&Days::default().detached().0, 32).verdict, Verdict::Idle);
+    assert_eq!(by(&Usage::default(), 32).verdict, Verdict::Unknown);
+    assert_eq!(by(&Usage::default(), 0).verdict, Verdict::Idle, "nobody wants to know");
+}
+
+#[test]
+fn the_last_snapshot_of_a_volume_that_is_gone_is_deleted_by_no_program() {
+    let mut copy = snapshot("snap-copy", 300);
+    copy.volume_id = "vol-ffffffff".to_owned();
+    let newer_copy =
+        Snapshot { id: "snap-copy-2".to_owned(), started_at: ago(200), ..copy.clone() };
+    let mut present = snapshot("snap-present", 400);
+    present.volume_id = "vol-2".to_owned();
+    let snapshots =
+        vec![snapshot("snap-old", 400), snapshot("snap-last", 300), present, copy, newer_copy];
+    let mut there = volume(VolumeKind::Gp3, 100, VolumeState::InUse);
+    there.id = "vol-2".to_owned();
+    let inventory = Inventory { snapshots, volumes: vec![there], ..Inventory::default() };
+    let said = crate::world::assess(&Area::SNAPSHOTS, &inventory, &Usage::default());
+    let acts = |one: &petswipe_cost::Assessment| {
+        (one.resource.id.clone(), one.advice.as_ref().unwrap().remediation.action.is_some())
+    };
+    let expected = [
+        ("snap-old", true),
+        ("snap-last", false),
+        ("snap-present", true),
+        ("snap-copy", false),
+        ("snap-copy-2", false),
+    ];
+    assert_eq!(
+        said.iter().map(acts).collect::<Vec<_>>(),
+        expected.map(|(id, acts)| (id.to_owned(), acts))
+    );
+    assert!(said[1].reason.ends_with("it is all that is left of its volume"), "{}", said[1].reason);
 }
 
 #[test]
@@ -261,6 +320,60 @@ fn a_silent_load_balancer_is_idle_only_if_something_shows_that_it_was_measured()
         "it redirects, and needs no targets for that"
     );
     assert_eq!(of(None, asked(&[1.0; 7])), Verdict::Idle);
+}
+
+#[test]
+fn a_load_balancer_with_few_connections_that_stay_or_much_traffic_is_busy() {
+    let subject = "app/web/0123456789abcdef";
+    let of = |kind, usage: Days| {
+        let load_balancers = vec![balancer(kind, Some(2))];
+        let inventory = Inventory { load_balancers, ..Inventory::default() };
+        said(&Area::LOAD_BALANCERS, &inventory, &usage.0).verdict
+    };
+    let quiet = || {
+        Days::default()
+            .with(subject, Metric::ApplicationCapacity, Statistic::Maximum, &[0.1; 7])
+            .with(subject, Metric::NetworkFlows, Statistic::Sum, &[2.0; 7])
+            .with(subject, Metric::NetworkBytes, Statistic::Sum, &[1e4; 7])
+            .with(subject, Metric::NetworkConnections, Statistic::Average, &[0.1; 7])
+            .with(subject, Metric::ClassicHosts, Statistic::Maximum, &[2.0; 7])
+    };
+    use LoadBalancerKind::{Application, Classic, Network};
+    for kind in [Application, Network, Classic] {
+        assert_eq!(of(kind, quiet()), Verdict::Idle, "{kind:?}");
+    }
+    // One connection of a client with its one to a target, open on one of the days.
+    let open = but_one(7, f64::NAN, 2.0 * 1440.0);
+    for (kind, metric, statistic, values) in [
+        (Application, Metric::ApplicationConnections, Statistic::Sum, &open),
+        (Network, Metric::NetworkConnections, Statistic::Average, &but_one(7, 0.0, 1.0)),
+        (Application, Metric::ApplicationBytes, Statistic::Sum, &but_one(7, 0.0, 6e6)),
+        (Network, Metric::NetworkBytes, Statistic::Sum, &but_one(7, 0.0, 6e6)),
+        (Classic, Metric::ClassicBytes, Statistic::Sum, &but_one(7, 0.0, 6e6)),
+    ] {
+        let verdict = of(kind, quiet().with(subject, metric, statistic, values));
+        assert_eq!(verdict, Verdict::Busy, "{metric:?}");
+    }
+    // Those of a Network Load Balancer are always reported, so a gap is one.
+    let gap = quiet().with(
+        subject,
+        Metric::NetworkConnections,
+        Statistic::Average,
+        &but_one(7, 0.1, f64::NAN),
+    );
+    assert_eq!(of(Network, gap), Verdict::Unknown);
+}
+
+#[test]
+fn what_one_tag_calls_production_is_no_test() {
+    let tags = |pairs: &[(&str, &str)]| -> Tags {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    };
+    let limits = Thresholds::default().schedule;
+    assert!(limits.is_non_production(&tags(&[("Environment", "Dev"), ("Stage", "test")])));
+    assert!(!limits.is_non_production(&tags(&[("Environment", "production"), ("Stage", "test")])));
+    assert!(!limits.is_non_production(&tags(&[("Environment", "test"), ("env", "prod")])));
+    assert!(!limits.is_non_production(&tags(&[("team", "test")])));
 }
 
 #[test]
@@ -317,7 +430,8 @@ fn a_classic_load_balancer_without_targets_is_idle_only_if_its_metrics_were_answ
         said(&Area::LOAD_BALANCERS, &inventory, &Usage::default()).verdict,
         Verdict::Unknown
     );
-    let answered =
-        Days::default().with("web", Metric::ClassicRequests, Statistic::Sum, &[f64::NAN; 7]);
+    let answered = Days::default()
+        .with("web", Metric::ClassicRequests, Statistic::Sum, &[f64::NAN; 7])
+        .with("web", Metric::ClassicBytes, Statistic::Sum, &[f64::NAN; 7]);
     assert_eq!(said(&Area::LOAD_BALANCERS, &inventory, &answered.0).verdict, Verdict::Idle);
 }

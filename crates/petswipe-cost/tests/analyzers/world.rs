@@ -148,6 +148,16 @@ impl Days {
         self
     }
 
+    /// The volume was asked for its operations, and has had none to tell of, as one that is attached to nothing.
+    pub(crate) fn detached(self) -> Self {
+        self.with("vol-1", Metric::VolumeReads, Statistic::Sum, &[f64::NAN; 32]).with(
+            "vol-1",
+            Metric::VolumeWrites,
+            Statistic::Sum,
+            &[f64::NAN; 32],
+        )
+    }
+
     /// CPU (mean and peak, percent) and traffic (MiB, both ways together) of the instance, day by day.
     pub(crate) fn of_instance(self, mean: &[f64], peak: &[f64], mib: &[f64]) -> Self {
         let half: Vec<f64> = mib.iter().map(|mib| mib * 524_288.0).collect();

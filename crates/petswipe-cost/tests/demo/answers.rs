@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use petswipe_cost::demo::Demo;
-use petswipe_cost::{Money, Report, ReportOptions};
+use petswipe_cost::{Money, Part, Report, ReportOptions};
 
 use crate::world::{assert_same, demo, excluding, ids, scan};
 
@@ -36,6 +36,21 @@ async fn what_is_kept_by_a_tag_is_found_only_without_the_exclusion() {
     let without = Report::of(&scan, &excluding());
     assert!(kept.is_disjoint(&ids(&without)));
     assert!(without.excluded >= kept.len() as u64);
+}
+
+#[tokio::test]
+async fn what_is_paid_for_a_unit_of_what_remains_is_in_no_total() {
+    let Demo { account, regions, prices, .. } = demo(500, 5);
+    let report = Report::of(&scan(&Arc::new(account), &regions, &prices).await, &excluding());
+    let of = |id: &str| report.findings.iter().find(|finding| finding.id == id).unwrap();
+    let coverage = of("commitments:global:savings-plans/coverage");
+    assert_eq!((coverage.part, coverage.counted), (Part::Rate, false));
+    assert!(coverage.monthly_saving.as_ref().unwrap().high > Money::ZERO);
+    let unused = of("commitments:global:reservations/utilisation");
+    assert!(unused.counted, "what was bought and not used is money lost");
+    assert_eq!(report.totals.apart, 1);
+    let saving = unused.monthly_saving.as_ref().unwrap().high;
+    assert_eq!(report.totals.by_area["commitments"].high, saving);
 }
 
 #[tokio::test]

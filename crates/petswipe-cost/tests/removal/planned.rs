@@ -15,6 +15,7 @@ async fn a_plan_begins_with_what_risks_least_and_has_no_alternatives() {
     let risks: Vec<_> = plan.steps.iter().map(|step| finding(&step.finding).risk.level).collect();
     assert!(risks.is_sorted() && risks.iter().all(|risk| *risk <= RiskLevel::Medium));
     assert!(plan.steps.iter().all(|step| finding(&step.finding).counted));
+    assert!(plan.steps.iter().all(|step| step.reversible), "nobody asked for what can't be undone");
     assert_eq!(
         plan.steps.len() + plan.by_hand.len(),
         report.findings.len(),
@@ -23,7 +24,7 @@ async fn a_plan_begins_with_what_risks_least_and_has_no_alternatives() {
     let why = |id: &str| &plan.by_hand.iter().find(|one| one.finding.starts_with(id)).unwrap().why;
     assert_eq!(
         why("ebs-snapshots:"),
-        "its risk is high: it may be the only copy of its data; a recycle bin rule keeps deleted snapshots for a while"
+        "its risk is high: what its volume was like then is gone for good, unless a rule of the recycle bin keeps it"
     );
     assert!(why("ecs-sizing:").starts_with("it needs a person: register a revision of"));
     let json = serde_json::to_string(&plan).unwrap();

@@ -9,7 +9,7 @@ use petswipe_aws::CallError;
 use super::{Asked, pages, tags};
 use crate::Region;
 use crate::aws::values::{need, time};
-use crate::inventory::{Address, NatGateway, RouteTable, Subnet, VpcEndpoint};
+use crate::inventory::{Address, NatGateway, NatRoute, RouteTable, Subnet, VpcEndpoint};
 
 /// There are no pages of addresses.
 pub(super) async fn addresses(client: &Client, region: &Region) -> Result<Vec<Address>, CallError> {
@@ -29,6 +29,7 @@ pub(super) async fn addresses(client: &Client, region: &Region) -> Result<Vec<Ad
             tags,
             public_ip,
             associated_with: associated_with.filter(|what| !what.is_empty()),
+            pool: one.public_ipv4_pool.filter(|pool| !pool.is_empty() && pool != "amazon"),
         })
     };
     answer.addresses.unwrap_or_default().into_iter().map(address).collect()
@@ -129,16 +130,19 @@ fn route_table(
     };
     let associations: Vec<_> = one.associations().iter().filter(|one| !is_over(one)).collect();
     let subnets = associations.iter().filter_map(|one| one.subnet_id());
-    let mut gateways: Vec<_> =
-        one.routes().iter().filter_map(|route| route.nat_gateway_id()).map(str::to_owned).collect();
-    gateways.sort();
-    gateways.dedup();
+    let route = |route: &sdk::Route| {
+        let block = route.destination_cidr_block().or(route.destination_ipv6_cidr_block());
+        let destination = block.or(route.destination_prefix_list_id())?.to_owned();
+        Some(NatRoute { gateway: route.nat_gateway_id()?.to_owned(), destination })
+    };
+    let mut nat_routes: Vec<_> = one.routes().iter().filter_map(route).collect();
+    nat_routes.sort();
     Ok(RouteTable {
         region: region.clone(),
         tags: tags(one.tags()),
         main: associations.iter().any(|one| one.main() == Some(true)),
         subnets: subnets.map(str::to_owned).collect(),
-        nat_gateways: gateways,
+        nat_routes,
         vpc: need(one.vpc_id.clone(), asked, "VPC")?,
         id: need(one.route_table_id.clone(), asked, "id")?,
     })
