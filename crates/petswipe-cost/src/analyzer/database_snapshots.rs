@@ -26,18 +26,19 @@ impl Analyzer for OldDatabaseSnapshots {
     }
 
     fn assess(&self, scene: &Scene<'_>, tell: &mut dyn FnMut(Assessment)) {
-        let mut databases = HashSet::new();
-        for one in &scene.inventory.databases {
-            databases.insert((&one.region, one.id.as_str(), false));
-            databases.extend(one.cluster.iter().map(|name| (&one.region, name.as_str(), true)));
-        }
+        let instances =
+            scene.inventory.databases.iter().map(|one| (&one.region, false, one.id.as_str()));
+        let clusters = scene.inventory.databases.iter();
+        let clusters =
+            clusters.filter_map(|one| Some((&one.region, true, one.cluster.as_deref()?)));
+        let databases: HashSet<_> = instances.chain(clusters).collect();
         let mut newest = HashMap::new();
         for snapshot in &scene.inventory.database_snapshots {
-            let time = newest.entry(database_of(snapshot)).or_insert(snapshot.created_at);
+            let time = newest.entry(source_of(snapshot)).or_insert(snapshot.created_at);
             *time = snapshot.created_at.max(*time);
         }
         for snapshot in &scene.inventory.database_snapshots {
-            let database = database_of(snapshot);
+            let database = source_of(snapshot);
             let newer = newest.get(&database).is_some_and(|newest| *newest > snapshot.created_at);
             let last = !databases.contains(&database) && !newer;
             tell(assess(scene, snapshot, last).tagged(Some(&snapshot.tags)));
@@ -45,9 +46,9 @@ impl Analyzer for OldDatabaseSnapshots {
     }
 }
 
-/// Of which instance or cluster it is; those may have the same identifier.
-fn database_of(snapshot: &DatabaseSnapshot) -> (&Region, &str, bool) {
-    (&snapshot.region, &snapshot.database, snapshot.cluster)
+/// What a snapshot is of: a cluster, or an instance.
+fn source_of(snapshot: &DatabaseSnapshot) -> (&Region, bool, &str) {
+    (&snapshot.region, snapshot.cluster, &snapshot.database)
 }
 
 /// What is to be said of it, which may be the `last` of a database that is gone.

@@ -1,10 +1,10 @@
 //! What findings save, against prices worked out by hand from the list of us-east-1.
 
 use petswipe_cost::inventory::{
-    Address, Inventory, LoadBalancerKind, NatGateway, NatRoute, RouteTable, Snapshot, Subnet,
-    VolumeKind, VolumeState, VpcEndpoint,
+    Address, Bucket, Inventory, LoadBalancerKind, NatGateway, NatRoute, RouteTable, Snapshot,
+    Subnet, Upload, Versioning, VolumeKind, VolumeState, VpcEndpoint,
 };
-use petswipe_cost::{Area, Metric, Statistic, Tags, Verdict};
+use petswipe_cost::{Area, Metric, Statistic, StorageClass, Tags, Verdict};
 
 use crate::world::{
     Days, ago, assess, balancer, bounds, database, instance, region, said, saving, volume,
@@ -256,4 +256,34 @@ fn traffic_between_zones_is_paid_for_on_both_sides() {
         .with("nat-1", Metric::NatBytesOut, Statistic::Sum, &[bytes; 32])
         .with("nat-1", Metric::NatBytesIn, Statistic::Sum, &[bytes; 32]);
     assert_eq!(bounds(&said(&Area::NAT, &inventory, &usage.0)), texts("0.00", "14.60"));
+}
+
+#[test]
+fn parts_of_uploads_are_no_old_versions() {
+    let upload = Upload {
+        key: "a".to_owned(),
+        id: "u".to_owned(),
+        initiated_at: ago(30),
+        bytes: Some(60 << 30),
+    };
+    let bucket = Bucket {
+        name: "logs".to_owned(),
+        region: region(),
+        tags: Some(Tags::new()),
+        versioning: Some(Versioning::Enabled),
+        lifecycle: Some(Vec::new()),
+        uploads: Some(vec![upload]),
+    };
+    let inventory = Inventory { buckets: vec![bucket], ..Inventory::default() };
+    let usage = Days::default().with(
+        "logs",
+        Metric::BucketBytes(StorageClass::Standard),
+        Statistic::Average,
+        &[300.0 * 1_073_741_824.0; 4],
+    );
+    let all = assess(&Area::S3, &inventory, &usage.0);
+    let of = |id: &str| all.iter().find(|one| one.resource.id == id).unwrap();
+    // 60 and 240 of 300 GiB, at 0.023.
+    assert_eq!(bounds(of("logs/uploads")), texts("1.38", "1.38"));
+    assert_eq!(bounds(of("logs/versions")), texts("0.00", "5.52"));
 }

@@ -17,10 +17,7 @@ fn missing(said: &Assessment) -> Vec<&str> {
 fn a_volume_of_an_unknown_type_is_found_without_a_saving() {
     let unused = volume(VolumeKind::Other, 100, VolumeState::Available);
     let inventory = Inventory { volumes: vec![unused], ..Inventory::default() };
-    let usage = [Metric::VolumeReads, Metric::VolumeWrites]
-        .into_iter()
-        .fold(Days::default(), |days, metric| days.with("vol-1", metric, Statistic::Sum, &[]));
-    let said = said(&Area::VOLUMES, &inventory, &usage.0);
+    let said = said(&Area::VOLUMES, &inventory, &Days::default().detached().0);
     assert_eq!(said.verdict, Verdict::Idle);
     assert_eq!(missing(&said)[0], "ebs:other");
     let gp3 = assess(&Area::GP3, &inventory, &Usage::default());

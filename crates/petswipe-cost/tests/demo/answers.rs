@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use petswipe_cost::demo::Demo;
-use petswipe_cost::{Money, Part, Report, ReportOptions};
+use petswipe_cost::{Currency, Money, Part, Prices, Report, ReportOptions};
 
 use crate::world::{assert_same, demo, excluding, ids, scan};
 
@@ -51,6 +51,16 @@ async fn what_is_paid_for_a_unit_of_what_remains_is_in_no_total() {
     assert_eq!(report.totals.apart, 1);
     let saving = unused.monthly_saving.as_ref().unwrap().high;
     assert_eq!(report.totals.by_area["commitments"].high, saving);
+}
+
+#[tokio::test]
+async fn what_is_in_another_currency_than_the_prices_is_in_no_total() {
+    let Demo { account, regions, .. } = demo(500, 5);
+    let yuan = Prices::none(Currency::CNY);
+    let report = Report::of(&scan(&Arc::new(account), &regions, &yuan).await, &excluding());
+    let unused = report.findings.iter().find(|finding| finding.id.ends_with("/utilisation"));
+    assert!(!unused.unwrap().counted, "dollars among yuan");
+    assert_eq!(report.totals.monthly_saving.high, Money::ZERO);
 }
 
 #[tokio::test]
