@@ -172,11 +172,8 @@ async fn database_snapshots(
     region: &Region,
 ) -> Result<Inventory, CallError> {
     let mut all = super::rds::snapshots(rds, region).await?;
-    let mut failed = Vec::new();
-    let clusters = super::rds::cluster_snapshots(rds, region).await;
-    all.extend(super::partly::part(clusters, &mut failed).into_iter().flatten());
-    let unread = unread(Kind::DatabaseSnapshot, region, failed);
-    Ok(Inventory { database_snapshots: distinct(all), unread, ..Inventory::default() })
+    all.extend(super::rds::cluster_snapshots(rds, region).await?);
+    Ok(Inventory { database_snapshots: distinct(all), ..Inventory::default() })
 }
 
 #[cfg(not(feature = "aws-rds"))]

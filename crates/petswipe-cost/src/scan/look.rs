@@ -272,7 +272,10 @@ impl Scanner {
             match answer {
                 Ok(series) if series.len() == asked => {
                     self.unmeasured(scan, gaps, &measures, &series);
-                    scan.usage.absorb(measures.into_iter().zip(series).collect());
+                    // What could not be read was not answered: some analyzers tell that from an answer without data.
+                    let read = measures.into_iter().zip(series);
+                    let read = read.filter(|(_, series)| series.failure().is_none());
+                    scan.usage.absorb(read.collect());
                 }
                 Ok(series) => {
                     let problem = format!("{} series came for {asked} measures", series.len());

@@ -40,6 +40,7 @@ async fn what_is_denied_names_the_action_that_is_missing() {
     let world = World::full();
     let others = [
         ("elasticloadbalancing:DescribeTags", Kind::LoadBalancer),
+        ("rds:DescribeDBClusterSnapshots", Kind::DatabaseSnapshot),
         ("ecs:ListServices", Kind::Service),
         ("ecs:DescribeServices", Kind::Service),
         ("ecs:DescribeTaskDefinition", Kind::Service),

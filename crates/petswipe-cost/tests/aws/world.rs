@@ -208,7 +208,7 @@ fn ec2(account: &mut Account) {
     let subnet = "<subnetId>subnet-1</subnetId><vpcId>vpc-1</vpcId><availabilityZone>eu-central-1a</availabilityZone>";
     put("subnetSet", "subnet-1", subnet.to_owned());
     let table = "<routeTableId>rtb-1</routeTableId><vpcId>vpc-1</vpcId>\
-                 <routeSet><item><natGatewayId>nat-1</natGatewayId></item><item><gatewayId>local</gatewayId></item></routeSet>\
+                 <routeSet><item><natGatewayId>nat-1</natGatewayId><destinationCidrBlock>0.0.0.0/0</destinationCidrBlock></item><item><gatewayId>local</gatewayId></item></routeSet>\
                  <associationSet><item><main>true</main></item><item><main>false</main><subnetId>subnet-1</subnetId></item>\
                  <item><subnetId>subnet-2</subnetId><associationState><state>disassociated</state></associationState></item>\
                  </associationSet>";
