@@ -210,7 +210,7 @@ def groups():
     for name, group in backend.groups.items():
         group.streams["web"].stored_bytes = 80 << 30
         if name != "/shop/young":
-            group.creation_time = int(old(400).timestamp() * 1000)
+            group.creation_time = old(400).replace(tzinfo=None)
     return ["/shop/for-ever"]
 
 
