@@ -14,7 +14,7 @@ use petswipe_runbook::{
 };
 
 use super::command::command;
-use super::{Backend, Flags, Place, text, words};
+use super::{Flags, Place, text, words};
 use crate::cli::Backend as Where;
 use crate::journal;
 use crate::signals::Signals;
@@ -89,7 +89,7 @@ pub(super) async fn run(
         let why = explain(&error);
         Exit::usage(format!("nobody says whose account this is: {why}; nothing was touched"))
     })?;
-    is_for(&plan, &here, flags.backend)?;
+    is_for(&plan, &here)?;
     let recheck =
         Rechecker::new(place.inventory, place.usage, place.prices, petswipe_cost::analyzer::all());
     let file = flags.journal.as_path();
@@ -151,18 +151,14 @@ pub(super) async fn run(
     }
 }
 
-/// Refuses a plan for another account. On AWS a plan has to say for which one it is.
-fn is_for(plan: &RemovalPlan, here: &str, backend: Backend) -> Result<(), Exit> {
-    match &plan.account {
+/// Refuses a plan for another account.
+fn is_for(plan: &RemovalPlan, here: &str) -> Result<(), Exit> {
+    match plan.account.as_deref() {
         Some(planned) if planned == here => Ok(()),
-        Some(planned) => Err(Exit::usage(format!(
-            "the plan is for account {planned}, and this is {here}; nothing was touched"
+        planned => Err(Exit::usage(format!(
+            "the plan is for account {}, and this is {here}; nothing was touched",
+            planned.unwrap_or("nobody knows which")
         ))),
-        None if backend == Backend::Aws => Err(Exit::usage(format!(
-            "the plan names no account, and this is {here}; make it again with credentials that may say whose they are. Nothing \
-             was touched"
-        ))),
-        None => Ok(()),
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "reports/markup.rs"]
+#[allow(dead_code, reason = "not all that others need is needed here")]
 mod markup;
 #[path = "cost/process.rs"]
 mod process;

@@ -87,17 +87,16 @@ def snapshots(machine):
     waste, young, last = [of(volume)], of(volume), of(gone)
     ec2.delete_volume(VolumeId=gone)
     image = ec2.create_image(InstanceId=machine, Name="golden")["ImageId"]
-    for id, snapshot in memory.snapshots.items():
-        if id != young:
-            snapshot.start_time = old(200)
     needed = {
         mapping["Ebs"]["SnapshotId"]
         for found in ec2.describe_images(ImageIds=[image])["Images"]
         for mapping in found["BlockDeviceMappings"]
         if "Ebs" in mapping
     }
-    assert needed, "the image has no snapshot"
-    # The emulator has snapshots of images of its own; those are in use.
+    assert needed and young not in needed, "the image has no snapshot of its own"
+    # Those that the emulator has for its own images are new, and stay so.
+    for id in waste + [last, *needed]:
+        memory.snapshots[id].start_time = old(200)
     return waste + [last]
 
 
@@ -148,7 +147,7 @@ def databases():
     rds.delete_db_instance(DBInstanceIdentifier="gone", SkipFinalSnapshot=True)
     backend = rds_backends[ACCOUNT][REGION]
     for name, made in backend.database_snapshots.items():
-        made.created_at = old(5 if name == "orders-young" else 200)
+        made.created = old(5 if name == "orders-young" else 200)
     for made in backend.databases.values():
         made.instance_create_time = old(300)
     return ["forgotten"], ["orders-old"]

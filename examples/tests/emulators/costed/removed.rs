@@ -137,7 +137,7 @@ async fn a_plan_of_another_account_or_of_none_touches_nothing() {
     run(mute).await.with(2).says(&["nobody says whose account this is", "nothing was touched"]);
     std::fs::write(&path, plan.replace(&format!("\"{account}\""), "null")).unwrap();
     let refused = run(program(&fixture, region, &EXECUTE)).await.with(2);
-    refused.says(&["the plan names no account", "Nothing was touched"]);
+    refused.says(&["--remove is plan.json: account is not known"]);
 
     assert_eq!(State::of(region).await, before);
     assert!(!fixture.directory().join(".petswipe").exists(), "a journal was begun");
