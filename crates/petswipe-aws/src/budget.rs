@@ -139,8 +139,9 @@ impl CallBudget {
 /// All actions of a service with the same verb: `elasticloadbalancing:Describe*`.
 fn group(action: &str) -> Option<String> {
     let (service, operation) = action.split_once(':')?;
-    let verb = operation.find(|c: char| c.is_ascii_uppercase() && !operation.starts_with(c));
-    Some(format!("{service}:{}*", &operation[..verb?]))
+    let mut after = operation.char_indices().skip(1);
+    let (end, _) = after.find(|(_, letter)| letter.is_ascii_uppercase())?;
+    Some(format!("{service}:{}*", &operation[..end]))
 }
 
 /// The same configuration with every call counted in `budget`, and kept back until its turn. The wait is part of the
