@@ -61,6 +61,8 @@ pub struct Ec2Limits {
     pub idle_network_mib: f64,
     /// On how many days it has to be idle; 0 for all that are known.
     pub idle_days: u16,
+    /// One that was started in so many last days is never idle: somebody started it for something.
+    pub started_days: u16,
     /// Too large is one whose mean CPU is below this, percent; 0 for none …
     pub under_cpu_percent: f64,
     /// … and whose greatest peak would be no more than this on the next smaller size, percent.
@@ -78,6 +80,7 @@ impl Default for Ec2Limits {
             idle_cpu: Statistic::Maximum,
             idle_network_mib: 5.0,
             idle_days: 0,
+            started_days: 7,
             under_cpu_percent: 10.0,
             peak_percent: 80.0,
         }

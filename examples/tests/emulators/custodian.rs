@@ -32,6 +32,9 @@ async fn custodian_and_cost_report_find_the_same() {
         assert!(!ours.is_empty(), "there is nothing of {kind} to be found");
         assert_eq!(custodian, ours, "{kind}");
     }
+    // An unoptimized program over a small account, so far less than what it is about.
+    let seconds = |name: &str| both[name]["took"]["cpu_seconds"].as_f64().unwrap();
+    assert!(seconds("custodian") > 1.5 * seconds("cost_report"), "{both}");
     // Each listing once, however many areas need it, and all metrics in as few calls as there can be.
     let calls = both["everything"]["calls"].as_object().unwrap();
     for listing in [

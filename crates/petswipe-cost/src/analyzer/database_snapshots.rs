@@ -33,7 +33,8 @@ impl Analyzer for OldDatabaseSnapshots {
             clusters.filter_map(|one| Some((&one.region, true, one.cluster.as_deref()?)));
         let databases: HashSet<_> = instances.chain(clusters).collect();
         let mut newest = HashMap::new();
-        for snapshot in &scene.inventory.database_snapshots {
+        // Automatic ones go by themselves, so they keep nothing.
+        for snapshot in scene.inventory.database_snapshots.iter().filter(|one| one.manual) {
             let time = newest.entry(source_of(snapshot)).or_insert(snapshot.created_at);
             *time = snapshot.created_at.max(*time);
         }

@@ -94,6 +94,11 @@ fn assess(scene: &Scene<'_>, instance: &Instance) -> Assessment {
             cpu.is_some_and(|cpu| cpu > limits.idle_cpu_percent)
                 || carried > limits.idle_network_mib
         });
+        let started = scene.days_since(instance.launched_at);
+        if started.is_none_or(|days| days < i64::from(limits.started_days)) {
+            let reason = "it was started a few days ago";
+            return Assessment::busy(area, resource, reason).because(facts);
+        }
         if !worked {
             let advice = stop(scene, instance);
             return Assessment::flagged(area, resource, Verdict::Idle, reason, advice)
@@ -138,7 +143,7 @@ fn smaller_one(scene: &Scene<'_>, instance: &Instance, mean: &Series, peak: &Ser
     let (name, saving, ratio) = match next {
         Next::Priced { name, saving, ratio } => (name, saving, ratio),
         Next::Unpriced(missing) => {
-            let advice = resize(instance, "a smaller size", Err(missing));
+            let advice = resize(instance, None, Err(missing));
             let reason = format!("its mean CPU is {}, but its price is not known", percent(mean));
             return Assessment::flagged(area, resource, Verdict::Improvable, reason, advice);
         }
@@ -155,7 +160,7 @@ fn smaller_one(scene: &Scene<'_>, instance: &Instance, mean: &Series, peak: &Ser
         percent(mean),
         percent(peak)
     );
-    let advice = resize(instance, &name, Ok(saving));
+    let advice = resize(instance, Some(&name), Ok(saving));
     Assessment::flagged(area, resource, Verdict::Improvable, reason, advice)
 }
 
@@ -223,9 +228,29 @@ fn stop(scene: &Scene<'_>, instance: &Instance) -> Advice {
     }
 }
 
-fn resize(instance: &Instance, to: &str, saving: Result<crate::Saving, Vec<String>>) -> Advice {
+/// It is started again whether it could be changed or not.
+fn commands(instance: &Instance, to: &str) -> Vec<String> {
     let (region, id) = (&instance.region, instance.id.as_str());
     let one = [("--instance-ids", id)];
+    let change = aws(
+        region,
+        "ec2 modify-instance-attribute",
+        &[("--instance-id", id), ("--instance-type", &format!("Value={to}"))],
+    );
+    let start = aws(region, "ec2 start-instances", &one);
+    chain(vec![
+        aws(region, "ec2 stop-instances", &one),
+        aws(region, "ec2 wait instance-stopped", &one),
+        format!(r#"{{ {change}; changed=$?; {start} && test "$changed" = 0; }}"#),
+    ])
+}
+
+/// To another type, or to a smaller one of which nobody knows which, and so without commands.
+fn resize(
+    instance: &Instance,
+    to: Option<&str>,
+    saving: Result<crate::Saving, Vec<String>>,
+) -> Advice {
     Advice {
         confidence: Confidence::Medium,
         saving,
@@ -236,17 +261,8 @@ fn resize(instance: &Instance, to: &str, saving: Result<crate::Saving, Vec<Strin
         ),
         remediation: Remediation {
             action: None,
-            summary: format!("change its type to {to}"),
-            commands: chain(vec![
-                aws(region, "ec2 stop-instances", &one),
-                aws(region, "ec2 wait instance-stopped", &one),
-                aws(
-                    region,
-                    "ec2 modify-instance-attribute",
-                    &[("--instance-id", id), ("--instance-type", &format!("Value={to}"))],
-                ),
-                aws(region, "ec2 start-instances", &one),
-            ]),
+            summary: format!("change its type to {}", to.unwrap_or("a smaller one")),
+            commands: to.map_or_else(Vec::new, |to| commands(instance, to)),
             restarts: true,
             reversible: true,
         },

@@ -165,11 +165,11 @@ fn resize(service: &Service, units: u32, mib: u32) -> Vec<String> {
     use super::shell::{aws, chain, kept, quote};
     let describe = aws(
         &service.region,
-        "ecs describe-task-definition --query taskDefinition --output json",
+        "ecs describe-task-definition --include TAGS --output json",
         &[("--task-definition", &service.task_definition)],
     );
     let change = format!(
-        ".cpu=\"{units}\" | .memory=\"{mib}\" | del(.taskDefinitionArn,.revision,.status,.requiresAttributes,.compatibilities,.registeredAt,.registeredBy)"
+        "(.tags // []) as $tags | .taskDefinition | .cpu=\"{units}\" | .memory=\"{mib}\" | del(.taskDefinitionArn,.revision,.status,.requiresAttributes,.compatibilities,.registeredAt,.registeredBy) | if $tags == [] then . else .tags = $tags end"
     );
     let (cluster, name) = service.id.split_once('/').unwrap_or(("default", &service.id));
     let register =

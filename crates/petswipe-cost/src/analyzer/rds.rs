@@ -104,7 +104,7 @@ fn smaller_class(scene: &Scene<'_>, database: &Database, mean: f64, peak: f64) -
     {
         Next::Priced { name, saving, ratio } => (name, saving, ratio),
         Next::Unpriced(missing) => {
-            let advice = resize(database, "a smaller class", Err(missing));
+            let advice = resize(database, None, Err(missing));
             let reason = format!("its mean CPU is {}, but its price is not known", percent(mean));
             return Assessment::flagged(area, resource, Verdict::Improvable, reason, advice);
         }
@@ -121,7 +121,7 @@ fn smaller_class(scene: &Scene<'_>, database: &Database, mean: f64, peak: f64) -
         percent(mean),
         percent(peak)
     );
-    let advice = resize(database, &class, Ok(saving));
+    let advice = resize(database, Some(&class), Ok(saving));
     Assessment::flagged(area, resource, Verdict::Improvable, reason, advice)
 }
 
@@ -205,12 +205,19 @@ fn delete(scene: &Scene<'_>, database: &Database) -> Advice {
     }
 }
 
-fn resize(database: &Database, to: &str, saving: Result<crate::Saving, Vec<String>>) -> Advice {
-    let modify = aws(
-        &database.region,
-        "rds modify-db-instance",
-        &[("--db-instance-identifier", &database.id), ("--db-instance-class", to)],
-    );
+/// To another class, or to a smaller one of which nobody knows which, and so without commands.
+fn resize(
+    database: &Database,
+    to: Option<&str>,
+    saving: Result<crate::Saving, Vec<String>>,
+) -> Advice {
+    let modify = to.map(|to| {
+        aws(
+            &database.region,
+            "rds modify-db-instance",
+            &[("--db-instance-identifier", &database.id), ("--db-instance-class", to)],
+        )
+    });
     Advice {
         confidence: Confidence::Medium,
         saving,
@@ -221,8 +228,11 @@ fn resize(database: &Database, to: &str, saving: Result<crate::Saving, Vec<Strin
         ),
         remediation: Remediation {
             action: None,
-            summary: format!("change its class to {to} in the next maintenance window"),
-            commands: vec![modify],
+            summary: format!(
+                "change its class to {} in the next maintenance window",
+                to.unwrap_or("a smaller one")
+            ),
+            commands: modify.into_iter().collect(),
             restarts: true,
             reversible: true,
         },

@@ -52,7 +52,7 @@ impl Analyzer for Schedules {
                     quotes.get(super::ec2::price_key(instance)).map(monthly)
                 };
                 let input = serde_json::json!({"InstanceIds": [&instance.id]});
-                let calls = ["ec2:stopInstances", "ec2:startInstances"];
+                let calls = ["ec2:startInstances", "ec2:stopInstances"];
                 let commands = schedules(scene, instance, calls, &input);
                 let cpu = instance_cpu(instance);
                 assess(scene, instance.reference(), &instance.tags, cpu, price, commands)
@@ -67,7 +67,7 @@ impl Analyzer for Schedules {
                 let price =
                     |quotes: &mut Quotes<'_>| super::rds::hours(database, &database.class, quotes);
                 let input = serde_json::json!({"DbInstanceIdentifier": &database.id});
-                let calls = ["rds:stopDBInstance", "rds:startDBInstance"];
+                let calls = ["rds:startDBInstance", "rds:stopDBInstance"];
                 let commands = schedules(scene, database, calls, &input);
                 let cpu = database_cpu(database);
                 assess(scene, database.reference(), &database.tags, cpu, price, commands)
@@ -117,6 +117,18 @@ fn free_hours<'a>(
     })
 }
 
+/// Up to 64 letters, as "CreateSchedule" has it; of a longer id the beginning, and a sum (FNV-1a) that tells it from others.
+fn schedule_name(verb: &str, id: &str) -> String {
+    let whole = format!("{verb}-{id}");
+    if whole.len() <= 64 {
+        return whole;
+    }
+    let sum = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
+        (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    format!("{verb}-{id:.40}-{sum:016x}")
+}
+
 /// Schedules of EventBridge that stop it after work and start it before. The role that they act in has to be there, and named in
 /// `SCHEDULER_ROLE`; without it the shell says so. Source: "Using universal targets", EventBridge Scheduler User Guide.
 fn schedules(
@@ -130,14 +142,15 @@ fn schedules(
         24 => "59 23".to_owned(),
         hour => format!("0 {hour}"),
     };
-    let times = [("stop", evening), ("start", format!("0 {}", limits.from_hour))];
+    // The start is first: what is stopped every evening has to be started.
+    let times = [("start", format!("0 {}", limits.from_hour)), ("stop", evening)];
     // The sign of these zones is that of POSIX: west of Greenwich is positive.
     let zone = match limits.utc_offset_hours {
         0 => "UTC".to_owned(),
         hours => format!("Etc/GMT{:+}", -hours),
     };
     let create = |((verb, time), call): ((&str, String), &str)| {
-        let name: String = format!("{verb}-{}", resource.id()).chars().take(64).collect();
+        let name = schedule_name(verb, resource.id());
         let target = serde_json::json!({
             "Arn": format!("arn:{}:scheduler:::aws-sdk:{call}", resource.region().partition()),
             "Input": input.to_string(),
@@ -221,6 +234,15 @@ fn assess(
 mod tests {
     use super::*;
     use crate::{Period, Window};
+
+    #[test]
+    fn the_names_of_schedules_fit_and_differ() {
+        assert_eq!(schedule_name("stop", "i-1"), "stop-i-1");
+        let ids = ["a", "b"].map(|end| format!("{}{end}", "x".repeat(62)));
+        let names = ids.map(|id| schedule_name("start", &id));
+        assert!(names.iter().all(|name| name.len() <= 64), "{names:?}");
+        assert_ne!(names[0], names[1]);
+    }
 
     #[test]
     fn nights_and_weekends_are_free_in_local_time() {

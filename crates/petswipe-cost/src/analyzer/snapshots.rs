@@ -49,7 +49,9 @@ impl<'a> Copies<'a> {
         let volumes = scene.inventory.volumes.iter();
         let volumes = volumes.map(|volume| (&volume.region, volume.id.as_str())).collect();
         let mut newest = HashMap::new();
-        for snapshot in scene.inventory.snapshots.iter().filter(|snapshot| snapshot.completed) {
+        // What is deleted by a schedule keeps nothing for ever.
+        let lasting = |one: &&Snapshot| one.completed && one.manager().is_none();
+        for snapshot in scene.inventory.snapshots.iter().filter(lasting) {
             let time = newest.entry(volume_of(snapshot)).or_insert(snapshot.started_at);
             *time = snapshot.started_at.max(*time);
         }

@@ -95,7 +95,12 @@ impl Rechecker {
         let changed = |why: &str| Ok(Checked::Changed { why: why.to_owned() });
         match report.findings.iter().find(|finding| finding.id == removal.finding) {
             Some(finding) if finding.remediation.action.as_ref() == Some(&removal.action) => {
-                Ok(Checked::Holds)
+                let now = (&finding.risk.why, finding.remediation.reversible);
+                if now == (&removal.risk, removal.reversible) {
+                    Ok(Checked::Holds)
+                } else {
+                    changed(&format!("its risk is another one now ({}): make a new plan", now.0))
+                }
             }
             Some(_) => changed("it is different from what it was: make a new plan"),
             None if report.suppressed.iter().any(|one| one.id == removal.finding) => {

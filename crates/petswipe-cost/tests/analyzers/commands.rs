@@ -194,8 +194,8 @@ fn a_service_gets_the_very_revision_that_was_registered() {
         .hours("shop/web", Metric::ServiceCpu, Statistic::Maximum, &hours)
         .hours("shop/web", Metric::ServiceMemory, Statistic::Maximum, &hours);
     let expected = [
-        "present=$(aws ecs describe-task-definition --query taskDefinition --output json --region us-east-1 --task-definition web:7) &&",
-        r#"smaller=$(printf %s "$present" | jq '.cpu="256" | .memory="512" | del(.taskDefinitionArn,.revision,.status,.requiresAttributes,.compatibilities,.registeredAt,.registeredBy)') &&"#,
+        "present=$(aws ecs describe-task-definition --include TAGS --output json --region us-east-1 --task-definition web:7) &&",
+        r#"smaller=$(printf %s "$present" | jq '(.tags // []) as $tags | .taskDefinition | .cpu="256" | .memory="512" | del(.taskDefinitionArn,.revision,.status,.requiresAttributes,.compatibilities,.registeredAt,.registeredBy) | if $tags == [] then . else .tags = $tags end') &&"#,
         r#"revision=$(aws ecs register-task-definition --query taskDefinition.taskDefinitionArn --output text --region us-east-1 --cli-input-json "$smaller") &&"#,
         r#"aws ecs update-service --region us-east-1 --cluster shop --service web --task-definition "$revision""#,
     ];
@@ -213,8 +213,8 @@ fn a_schedule_stops_in_the_evening_and_starts_in_the_morning_of_local_time() {
     limits.schedule.utc_offset_hours = 2;
     let said = assess_by(&Area::SCHEDULES, &inventory, &usage.0, &limits).remove(0);
     let expected = [
-        r#"aws scheduler create-schedule --flexible-time-window Mode=OFF --region us-east-1 --name stop-i-1 --schedule-expression 'cron(0 19 ? * MON-FRI *)' --schedule-expression-timezone Etc/GMT-2 --target '{"Arn":"arn:aws:scheduler:::aws-sdk:ec2:stopInstances","Input":"{\"InstanceIds\":[\"i-1\"]}","RoleArn":"'"${SCHEDULER_ROLE:?the ARN of a role that may stop and start it}"'"}' &&"#,
-        r#"aws scheduler create-schedule --flexible-time-window Mode=OFF --region us-east-1 --name start-i-1 --schedule-expression 'cron(0 7 ? * MON-FRI *)' --schedule-expression-timezone Etc/GMT-2 --target '{"Arn":"arn:aws:scheduler:::aws-sdk:ec2:startInstances","Input":"{\"InstanceIds\":[\"i-1\"]}","RoleArn":"'"${SCHEDULER_ROLE:?the ARN of a role that may stop and start it}"'"}'"#,
+        r#"aws scheduler create-schedule --flexible-time-window Mode=OFF --region us-east-1 --name start-i-1 --schedule-expression 'cron(0 7 ? * MON-FRI *)' --schedule-expression-timezone Etc/GMT-2 --target '{"Arn":"arn:aws:scheduler:::aws-sdk:ec2:startInstances","Input":"{\"InstanceIds\":[\"i-1\"]}","RoleArn":"'"${SCHEDULER_ROLE:?the ARN of a role that may stop and start it}"'"}' &&"#,
+        r#"aws scheduler create-schedule --flexible-time-window Mode=OFF --region us-east-1 --name stop-i-1 --schedule-expression 'cron(0 19 ? * MON-FRI *)' --schedule-expression-timezone Etc/GMT-2 --target '{"Arn":"arn:aws:scheduler:::aws-sdk:ec2:stopInstances","Input":"{\"InstanceIds\":[\"i-1\"]}","RoleArn":"'"${SCHEDULER_ROLE:?the ARN of a role that may stop and start it}"'"}'"#,
     ];
     assert_eq!(commands(said), expected);
 }
@@ -229,4 +229,23 @@ fn fargate_spot_is_asked_for_only_where_the_cluster_has_it() {
         "aws ecs update-service --capacity-provider-strategy capacityProvider=FARGATE_SPOT,weight=1 --force-new-deployment --region us-east-1 --cluster shop --service web",
     ];
     assert_eq!(commands(said(&Area::FARGATE_SPOT, &inventory, &Usage::default())), expected);
+}
+
+#[test]
+fn an_instance_is_started_again_whether_it_could_be_changed_or_not() {
+    let usage = || Days::default().of_instance(&[4.0; 30], &[20.0; 30], &[900.0; 30]);
+    let inventory = Inventory { instances: vec![instance("m5.xlarge")], ..Inventory::default() };
+    let expected = [
+        "aws ec2 stop-instances --region us-east-1 --instance-ids i-1 &&",
+        "aws ec2 wait instance-stopped --region us-east-1 --instance-ids i-1 &&",
+        r#"{ aws ec2 modify-instance-attribute --region us-east-1 --instance-id i-1 --instance-type Value=m5.large; changed=$?; aws ec2 start-instances --region us-east-1 --instance-ids i-1 && test "$changed" = 0; }"#,
+    ];
+    assert_eq!(commands(said(&Area::EC2, &inventory, &usage().0)), expected);
+    // Of what has no price nobody knows which type is smaller, so nothing is stopped for it.
+    let mut windows = instance("m5.xlarge");
+    windows.linux_shared = false;
+    let inventory = Inventory { instances: vec![windows], ..Inventory::default() };
+    let unpriced = said(&Area::EC2, &inventory, &usage().0);
+    assert!(unpriced.advice.as_ref().unwrap().saving.is_err());
+    assert!(commands(unpriced).is_empty());
 }

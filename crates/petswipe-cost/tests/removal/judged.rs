@@ -141,3 +141,15 @@ async fn prices_of_the_plan_go_before_those_of_the_program() {
     let StepState::Failed { why, .. } = &state.steps[0] else { panic!("{state:?}") };
     assert!(why.starts_with("currency of the prices of"), "{why}");
 }
+
+#[tokio::test]
+async fn a_step_whose_risk_is_another_one_by_now_is_left() {
+    let world = World::new(400);
+    let mut plan = plan(&world, &Area::VOLUMES, Thresholds::default(), &options()).await;
+    plan.steps[0].risk = "no route leads to it".to_owned();
+    plan.steps[1].reversible = !plan.steps[1].reversible;
+    let (outcome, state) = carried_out(&world, &plan).await;
+    assert_eq!((outcome.skipped, outcome.done), (2, plan.steps.len() - 2), "{state:?}");
+    let StepState::Skipped { why, .. } = &state.steps[0] else { panic!("{:?}", state.steps[0]) };
+    assert!(why.starts_with("its risk is another one now"), "{why}");
+}

@@ -45,7 +45,7 @@ async fn old_waste_of_many_kinds_is_found_and_nothing_else() {
     let cloudwatch = std::env::var("PETSWIPE_MINISTACK").unwrap();
     let aged = Aged::start(&cloudwatch).await;
     // The emulator keeps two weeks of metrics.
-    let limits = "ec2: {days: 12, known_days: 10}\nnat: {days: 12}\nvolumes: {detached_days: 12}\n";
+    let limits = "ec2: {days: 12, known_days: 10, started_days: 0}\nnat: {days: 12}\nvolumes: {detached_days: 12}\n";
     std::fs::write(fixture.directory().join("limits.yaml"), limits).unwrap();
     let mut command = fixture.program("cost_report");
     for service in ["", "_RDS", "_ELASTIC_LOAD_BALANCING_V2", "_STS"] {
