@@ -129,7 +129,14 @@ pub struct Flags {
     )]
     pub max_removals: usize,
     /// Only findings with such ids in that plan; * stands for anything
-    #[arg(long, value_name = "ID", value_delimiter = ',', help_heading = "Acting on findings")]
+    #[arg(
+        long,
+        value_name = "ID",
+        value_delimiter = ',',
+        requires = "plan_removal",
+        conflicts_with = "remove",
+        help_heading = "Acting on findings"
+    )]
     pub only: Vec<String>,
     /// No step with a greater risk in that plan
     #[arg(

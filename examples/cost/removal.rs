@@ -28,6 +28,13 @@ pub(super) fn write(flags: &Flags, path: &Path, report: &Report) -> Result<(), E
         risk: flags.max_risk.into(),
     };
     let plan = RemovalPlan::of(report, &options);
+    if !flags.only.is_empty() && plan.steps.is_empty() && plan.by_hand.is_empty() {
+        let such = report.findings.first().map_or("AREA:REGION:RESOURCE", |one| one.id.as_str());
+        return Err(Exit::usage(format!(
+            "--only is {}, and no finding has such an id; allowed: ids such as {such}, in which * stands for anything",
+            flags.only.join(",")
+        )));
+    }
     if plan.account.is_none() {
         return Err(Exit::usage(
             "--plan-removal needs to know the account, which is not known; allow sts:GetCallerIdentity",

@@ -106,7 +106,7 @@ pub(super) fn headline(report: &Report) -> String {
     let total = totals.monthly_saving;
     let amount = range(Range { low: total.low, high: total.high });
     format!(
-        "{amount} {} a month in {}",
+        "{amount} {} a month can be saved, in {}",
         total.currency,
         counted(totals.findings, "finding", "findings")
     )

@@ -220,3 +220,18 @@ fn ctrl_c_ends_it_after_the_step_and_the_command_it_prints_goes_on() {
     let steps = done["steps"].as_array().unwrap().len() as u64;
     assert_eq!((output.status.code(), done["outcome"]["done"].as_u64()), (Some(0), Some(steps)));
 }
+
+#[test]
+fn a_plan_of_findings_that_are_not_there_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let said = refused(directory.path(), &["--only", "vol-*", "--plan-removal", "plan.json"]);
+    assert!(
+        said.contains("--only is vol-*, and no finding has such an id; allowed: ids such as "),
+        "{said}"
+    );
+    assert!(!directory.path().join("plan.json").exists());
+    let said = refused(directory.path(), &["--remove", "plan.json", "--only", "vol-*"]);
+    assert!(said.contains("--only"), "{said}");
+    let said = refused(directory.path(), &["--only", "vol-*"]);
+    assert!(said.contains("--plan-removal"), "{said}");
+}
