@@ -5,8 +5,7 @@
 #![allow(clippy::disallowed_methods)]
 
 use std::io::Write;
-#[cfg(feature = "aws")]
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 #[cfg(feature = "aws")]
 pub mod aws;
@@ -80,9 +79,14 @@ impl From<petswipe_deploy::Error> for Exit {
     }
 }
 
-/// Ends the program: prints the message, if any, on stderr, and gives the exit code.
+/// Whether a result was lost, as there was no room for it or its file could not be written.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// Ends the program: prints the message, if any, on stderr, and gives the exit code. What was done, and whose result was lost, is not
+/// as asked.
 pub fn finish(result: Result<u8, Exit>) -> std::process::ExitCode {
     match result {
+        Ok(DONE) if LOST.load(Ordering::Relaxed) => NOT_AS_ASKED.into(),
         Ok(code) => code.into(),
         Err(exit) => {
             say(&format!("error: {}", exit.message));
@@ -113,10 +117,14 @@ pub fn until_stopped(going_on: &'static str) -> Result<std::sync::Arc<AtomicBool
     Ok(stop)
 }
 
-/// Text on stdout, the result of the program. If nobody takes it, stderr says so.
+/// Text on stdout, the result of the program. If nobody takes it, stderr says so; that somebody has read enough, as `head` has, is
+/// no loss.
 pub fn print(text: &str) {
     let mut stdout = std::io::stdout();
     if let Err(error) = writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        if error.kind() != std::io::ErrorKind::BrokenPipe {
+            LOST.store(true, Ordering::Relaxed);
+        }
         say(&format!("the result could not be written to stdout: {error}"));
     }
 }

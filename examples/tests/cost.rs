@@ -326,3 +326,15 @@ fn a_program_without_the_engine_says_how_to_build_one_with_it() {
         assert_eq!(said.lines().count(), 1);
     }
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_result_that_has_no_room_is_not_as_asked() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = std::process::Command::new(process::program());
+    command.current_dir(directory.path()).env_clear().args(["--quiet", "--json"]);
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = command.stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(text(&output.stderr).contains("could not be written to stdout"), "{output:?}");
+}
